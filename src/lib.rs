@@ -1,0 +1,24 @@
+//! cf-migrate moves vector collections into Cloudflare Vectorize, rebuilds the
+//! Workers KV file index, and proves that nothing was lost.
+//!
+//! The map, from the terminal down (imports run downward only):
+//!
+//! - [`stages`]: the story of a migration, one file a step
+//! - [`source`], [`transform`], [`archive`], [`ledger`]: where points come from,
+//!   what becomes of them, where they are kept, what was done with them
+//! - [`cloudflare`] over [`http`]: the account's Vectorize and KV
+//! - [`point`], [`record`], [`error`], [`clock`]: the words everyone shares
+//! - [`sandbox`]: a local Cloudflare that shares nothing with the client
+
+pub mod archive;
+pub mod clock;
+pub mod cloudflare;
+pub mod error;
+pub mod http;
+pub mod ledger;
+pub mod point;
+pub mod record;
+pub mod sandbox;
+pub mod source;
+pub mod stages;
+pub mod transform;

