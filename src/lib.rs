@@ -6,11 +6,13 @@
 //! - [`stages`]: the story of a migration, one file a step
 //! - [`source`], [`transform`], [`archive`], [`ledger`]: where points come from,
 //!   what becomes of them, where they are kept, what was done with them
+//! - [`batch`]: records as request bodies, cut to the request's limits
 //! - [`cloudflare`] over [`http`]: the account's Vectorize and KV
 //! - [`point`], [`record`], [`error`], [`clock`]: the words everyone shares
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
 pub mod archive;
+pub mod batch;
 pub mod clock;
 pub mod cloudflare;
 pub mod error;

@@ -7,9 +7,14 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::point::{Distance, Payload};
+use crate::point::Distance;
+
+mod digest;
+mod metadata;
+
+pub use digest::{Digest, number_as_f64};
+pub use metadata::{Metadata, RefusedMetadata};
 
 /// The longest id, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
@@ -67,6 +72,21 @@ pub enum LimitError {
     },
 }
 
+impl LimitError {
+    /// The limit's stable name, as `rejected.ndjson` has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::EmptyId => "id_empty",
+            Self::LongId { .. } => "id_too_long",
+            Self::EmptyNamespace => "namespace_empty",
+            Self::LongNamespace { .. } => "namespace_too_long",
+            Self::Dimensions { .. } => "dimensions",
+            Self::LargeMetadata { .. } => "metadata_too_large",
+            Self::Key { .. } => "metadata_key",
+        }
+    }
+}
+
 /// A vector's id: 1 to 64 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -110,7 +130,8 @@ impl fmt::Display for VectorId {
 }
 
 /// A namespace's name: 1 to 64 bytes. No namespace is `Option::None`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Namespace(String);
 
 impl Namespace {
@@ -127,6 +148,20 @@ impl Namespace {
     /// The name's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Namespace {
+    type Error = LimitError;
+
+    fn try_from(text: String) -> Result<Self, LimitError> {
+        Self::new(text)
+    }
+}
+
+impl From<Namespace> for String {
+    fn from(namespace: Namespace) -> Self {
+        namespace.0
     }
 }
 
@@ -215,67 +250,6 @@ impl fmt::Display for Metric {
     }
 }
 
-/// A record's metadata: a JSON object with keys that Vectorize takes, at most
-/// 10,240 bytes as it is sent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Metadata {
-    object: Payload,
-    json: String,
-}
-
-impl Metadata {
-    /// Checks keys at every level and the size of the compact JSON.
-    pub fn new(object: Payload) -> Result<Self, LimitError> {
-        check_keys(&object)?;
-        let json = crate::point::canonical_json(&object);
-        if json.len() > MAX_METADATA_BYTES {
-            return Err(LimitError::LargeMetadata { bytes: json.len() });
-        }
-        Ok(Self { object, json })
-    }
-
-    /// The object.
-    pub fn object(&self) -> &Payload {
-        &self.object
-    }
-
-    /// The text that is sent: compact, keys sorted.
-    pub fn json(&self) -> &str {
-        &self.json
-    }
-}
-
-fn check_keys(object: &Payload) -> Result<(), LimitError> {
-    for (key, value) in object {
-        if let Some(rule) = broken_key_rule(key) {
-            return Err(LimitError::Key {
-                key: key.clone(),
-                rule,
-            });
-        }
-        check_keys_within(value)?;
-    }
-    Ok(())
-}
-
-fn check_keys_within(value: &serde_json::Value) -> Result<(), LimitError> {
-    match value {
-        serde_json::Value::Object(object) => check_keys(object),
-        serde_json::Value::Array(items) => items.iter().try_for_each(check_keys_within),
-        _ => Ok(()),
-    }
-}
-
-fn broken_key_rule(key: &str) -> Option<&'static str> {
-    match key {
-        "" => Some("is empty"),
-        _ if key.starts_with('$') => Some("begins with '$'"),
-        _ if key.contains('.') => Some("contains '.'"),
-        _ if key.contains('"') => Some("contains '\"'"),
-        _ => None,
-    }
-}
-
 /// One record, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -289,32 +263,6 @@ pub struct Record {
     pub metadata: Metadata,
 }
 
-/// The first 16 bytes of a SHA-256 over everything that equality looks at: two
-/// records have the same digest when verification would call them equal
-/// (vectors bit for bit with −0 as 0, metadata as JSON values with numbers as
-/// f64, the namespace), whatever their id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest(pub [u8; 16]);
-
-impl Digest {
-    /// The digest of these parts.
-    pub fn of(namespace: Option<&str>, values: &[f32], metadata: &Payload) -> Self {
-        let mut hash = Sha256::new();
-        hash.update([u8::from(namespace.is_some())]);
-        hash_text(&mut hash, namespace.unwrap_or_default());
-        hash.update((values.len() as u64).to_le_bytes());
-        for value in values {
-            // Adding zero turns -0 into 0 and changes nothing else.
-            hash.update((value + 0.0).to_le_bytes());
-        }
-        hash_object(&mut hash, metadata);
-        let full = hash.finalize();
-        let mut half = [0; 16];
-        half.copy_from_slice(&full[..16]);
-        Self(half)
-    }
-}
-
 impl Record {
     /// The record's digest.
     pub fn digest(&self) -> Digest {
@@ -326,50 +274,5 @@ impl Record {
     }
 }
 
-fn hash_text(hash: &mut Sha256, text: &str) {
-    hash.update((text.len() as u64).to_le_bytes());
-    hash.update(text.as_bytes());
-}
-
-fn hash_object(hash: &mut Sha256, object: &Payload) {
-    let mut entries: Vec<_> = object.iter().collect();
-    entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
-    hash.update(b"{");
-    hash.update((entries.len() as u64).to_le_bytes());
-    for (key, value) in entries {
-        hash_text(hash, key);
-        hash_value(hash, value);
-    }
-}
-
-fn hash_value(hash: &mut Sha256, value: &serde_json::Value) {
-    use serde_json::Value;
-    match value {
-        Value::Null => hash.update(b"n"),
-        Value::Bool(false) => hash.update(b"f"),
-        Value::Bool(true) => hash.update(b"t"),
-        Value::Number(number) => {
-            hash.update(b"#");
-            hash.update((number_as_f64(number) + 0.0).to_le_bytes());
-        }
-        Value::String(text) => {
-            hash.update(b"s");
-            hash_text(hash, text);
-        }
-        Value::Array(items) => {
-            hash.update(b"[");
-            hash.update((items.len() as u64).to_le_bytes());
-            items.iter().for_each(|item| hash_value(hash, item));
-        }
-        Value::Object(object) => hash_object(hash, object),
-    }
-}
-
-/// A JSON number as Vectorize holds it. Digits beyond f64's range become an
-/// infinity, which only equals another such number.
-pub fn number_as_f64(number: &serde_json::Number) -> f64 {
-    number
-        .as_f64()
-        .or_else(|| number.as_str().parse().ok())
-        .unwrap_or(f64::INFINITY)
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Equality as one short number: what the ledger keeps of a record, so that a
+//! later run knows without the source whether it changed.
+
+use serde_json::{Number, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::point::Payload;
+
+/// The first 16 bytes of a SHA-256 over everything that equality looks at: two
+/// records have the same digest when verification would call them equal
+/// (vectors bit for bit with −0 as 0, metadata as JSON values with numbers as
+/// f64, the namespace), whatever their id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 16]);
+
+impl Digest {
+    /// The digest of these parts.
+    pub fn of(namespace: Option<&str>, values: &[f32], metadata: &Payload) -> Self {
+        let mut hash = Sha256::new();
+        hash.update([u8::from(namespace.is_some())]);
+        hash_text(&mut hash, namespace.unwrap_or_default());
+        hash.update((values.len() as u64).to_le_bytes());
+        for value in values {
+            // Adding zero turns -0 into 0 and changes nothing else.
+            hash.update((value + 0.0).to_le_bytes());
+        }
+        hash_object(&mut hash, metadata);
+        let full = hash.finalize();
+        let mut half = [0; 16];
+        half.copy_from_slice(&full[..16]);
+        Self(half)
+    }
+}
+
+fn hash_text(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text.as_bytes());
+}
+
+fn hash_object(hash: &mut Sha256, object: &Payload) {
+    let mut entries: Vec<_> = object.iter().collect();
+    entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    hash.update(b"{");
+    hash.update((entries.len() as u64).to_le_bytes());
+    for (key, value) in entries {
+        hash_text(hash, key);
+        hash_value(hash, value);
+    }
+}
+
+fn hash_value(hash: &mut Sha256, value: &Value) {
+    match value {
+        Value::Null => hash.update(b"n"),
+        Value::Bool(false) => hash.update(b"f"),
+        Value::Bool(true) => hash.update(b"t"),
+        Value::Number(number) => {
+            hash.update(b"#");
+            hash.update((number_as_f64(number) + 0.0).to_le_bytes());
+        }
+        Value::String(text) => {
+            hash.update(b"s");
+            hash_text(hash, text);
+        }
+        Value::Array(items) => {
+            hash.update(b"[");
+            hash.update((items.len() as u64).to_le_bytes());
+            items.iter().for_each(|item| hash_value(hash, item));
+        }
+        Value::Object(object) => hash_object(hash, object),
+    }
+}
+
+/// A JSON number as Vectorize holds it. Digits beyond f64's range become an
+/// infinity, which only equals another such number.
+pub fn number_as_f64(number: &Number) -> f64 {
+    number
+        .as_f64()
+        .or_else(|| number.as_str().parse().ok())
+        .unwrap_or(f64::INFINITY)
+}

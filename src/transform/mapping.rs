@@ -1,0 +1,186 @@
+//! What the operator chose about the transform: how ids, namespaces and file
+//! keys are made of points. It is frozen with the plan; what it means for one
+//! collection and one index is [`super::Transform`]'s to find out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::FileResult;
+use super::field::{MissingField, lookup};
+use super::file::{FileKey, FileSlot, Order, is_digits};
+use super::template::Template;
+use crate::point::Point;
+
+/// The options of the transform.
+///
+/// A plan written before an option existed is read with that option's default;
+/// one with an option that this version does not know is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mapping {
+    /// The vector id (`--id`); by default the source's own.
+    pub id: Template,
+    /// The namespace (`--namespace`); none: the source's own.
+    pub namespace: Option<Template>,
+    /// Which dense vector (`--vector`); none: the only one.
+    pub vector: Option<String>,
+    /// The key of a point's file in the file index (`--file-key`).
+    pub file_key: Template,
+    /// The payload field that orders the chunks of a file (`--order-by`); a path
+    /// as in templates, always within the payload.
+    pub order_by: String,
+    /// What becomes of integers beyond ±2^53 (`--big-ints`).
+    pub big_ints: BigInts,
+    /// What becomes of points that Vectorize's contract leaves unsettled.
+    pub unsettled: UnsettledPolicy,
+}
+
+impl Default for Mapping {
+    fn default() -> Self {
+        let template = |text: &str| text.parse().expect("the default templates are valid");
+        Self {
+            id: template(SOURCE_ID),
+            namespace: None,
+            vector: None,
+            file_key: template("file:{file_id}"),
+            order_by: "chunk_index".to_owned(),
+            big_ints: BigInts::default(),
+            unsettled: UnsettledPolicy::default(),
+        }
+    }
+}
+
+const SOURCE_ID: &str = "{id}";
+
+impl Mapping {
+    /// The point's place in the file index; none where the point has no file.
+    pub fn file_slot(&self, point: &Point) -> FileResult {
+        let key = match self.file_key.render(point) {
+            Ok(text) => FileKey::new(text)?,
+            Err(MissingField { .. }) => return Ok(None),
+        };
+        let order = Order::of_value(lookup(&point.payload, &self.order_by));
+        Ok(Some(FileSlot { key, order }))
+    }
+
+    /// Whether vector ids alone tell their files and order: the id template can
+    /// be inverted and names `order_by` and every field of the file key.
+    pub fn ids_tell_files(&self) -> bool {
+        let told = |name: &str| self.id.fields().any(|field| field == name);
+        self.id.is_invertible() && told(&self.order_by) && self.file_key.fields().all(told)
+    }
+
+    /// The place in the file index that a vector id tells; none where it tells
+    /// none (see [`Mapping::ids_tell_files`]), or the id is not of the template's
+    /// form: the part that stands for the order must be digits.
+    pub fn slot_of_id(&self, id: &str) -> FileResult {
+        let Some(fields) = self.id.invert(id) else {
+            return Ok(None);
+        };
+        let order = fields.get(&self.order_by).filter(|text| is_digits(text));
+        match (order, self.file_key.render_fields(&fields)) {
+            (Some(order), Some(key)) => Ok(Some(FileSlot {
+                key: FileKey::new(key)?,
+                order: Order::of_text(order),
+            })),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the vector id is the source's own.
+    pub fn keeps_source_ids(&self) -> bool {
+        self.id.as_str() == SOURCE_ID
+    }
+}
+
+/// What becomes of integers beyond ±2^53, which Vectorize holds as f64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BigInts {
+    /// The point is rejected.
+    #[default]
+    Reject,
+    /// The integer is sent as text of its digits.
+    String,
+    /// The integer is sent as it is; Vectorize keeps the nearest f64.
+    Number,
+}
+
+/// What becomes of points whose form Vectorize's contract leaves unsettled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnsettledPolicy {
+    /// They are sent, with a note.
+    #[default]
+    Send,
+    /// They are rejected.
+    Reject,
+}
+
+/// A word that is not among an option's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{word}' is not known here; use one of: {known}")]
+pub struct UnknownWord {
+    /// The word.
+    pub word: String,
+    /// The option's words.
+    pub known: &'static str,
+}
+
+impl UnknownWord {
+    fn new(word: &str, known: &'static str) -> Self {
+        Self {
+            word: word.to_owned(),
+            known,
+        }
+    }
+}
+
+impl FromStr for BigInts {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "reject" => Ok(Self::Reject),
+            "string" => Ok(Self::String),
+            "number" => Ok(Self::Number),
+            _ => Err(UnknownWord::new(word, "reject, string, number")),
+        }
+    }
+}
+
+impl fmt::Display for BigInts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reject => "reject",
+            Self::String => "string",
+            Self::Number => "number",
+        })
+    }
+}
+
+impl FromStr for UnsettledPolicy {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "send" => Ok(Self::Send),
+            "reject" => Ok(Self::Reject),
+            _ => Err(UnknownWord::new(word, "send, reject")),
+        }
+    }
+}
+
+impl fmt::Display for UnsettledPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Send => "send",
+            Self::Reject => "reject",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

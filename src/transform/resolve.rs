@@ -1,0 +1,123 @@
+//! Which of a collection's dense vectors is the one, and whether it fits the
+//! index: found out once, before any point is looked at.
+
+use super::Target;
+use super::mapping::Mapping;
+use crate::error::Error;
+use crate::point::{DenseField, Shape};
+use crate::record::{Dimensions, MAX_DIMENSIONS, MIN_DIMENSIONS};
+
+/// Why a mapping cannot be used for a collection and an index.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// The collection has no dense vector.
+    #[error("the source has no dense vector")]
+    NoDenseVector,
+    /// Several dense vectors, and none was chosen.
+    #[error("the source has several dense vectors: {}", listed(.names))]
+    SeveralVectors {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The chosen vector is not there.
+    #[error("the source has no {}; it has {}", vector_called(.name), listed(.names))]
+    UnknownVector {
+        /// The chosen name.
+        name: String,
+        /// The names that there are.
+        names: Vec<String>,
+    },
+    /// The vector's dimensions are not the index's.
+    #[error("the {} has {found} dimensions, the index has {wanted}", vector_called(.name))]
+    Dimensions {
+        /// The vector's name.
+        name: String,
+        /// Its dimensions.
+        found: usize,
+        /// The index's.
+        wanted: usize,
+    },
+}
+
+impl ResolveError {
+    /// What the operator can do.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NoDenseVector => {
+                "Vectorize holds one dense vector a record; sparse and multiple vectors have no place there".into()
+            }
+            Self::SeveralVectors { .. } | Self::UnknownVector { .. } => {
+                "choose one of them with --vector NAME".into()
+            }
+            Self::Dimensions { found, .. } if Dimensions::new(*found).is_ok() => {
+                format!("migrate into an index with {found} dimensions")
+            }
+            Self::Dimensions { .. } => format!(
+                "Vectorize takes {MIN_DIMENSIONS} to {MAX_DIMENSIONS} dimensions; embed the texts again with a model in that range"
+            ),
+        }
+    }
+}
+
+impl From<ResolveError> for Error {
+    fn from(error: ResolveError) -> Self {
+        Self::refused(error.to_string()).advise(error.advice())
+    }
+}
+
+/// The position in [`Shape::dense`] of the vector to send.
+pub(super) fn choose_vector(
+    mapping: &Mapping,
+    shape: &Shape,
+    target: Target,
+) -> Result<usize, ResolveError> {
+    let position = match (&mapping.vector, shape.dense.as_slice()) {
+        (_, []) => return Err(ResolveError::NoDenseVector),
+        (Some(name), fields) => {
+            shape
+                .dense_position(name)
+                .ok_or_else(|| ResolveError::UnknownVector {
+                    name: name.clone(),
+                    names: names(fields),
+                })?
+        }
+        (None, [_]) => 0,
+        (None, fields) => {
+            let names = names(fields);
+            return Err(ResolveError::SeveralVectors { names });
+        }
+    };
+    let field = &shape.dense[position];
+    if field.dimensions == target.dimensions.get() {
+        return Ok(position);
+    }
+    Err(ResolveError::Dimensions {
+        name: field.name.clone(),
+        found: field.dimensions,
+        wanted: target.dimensions.get(),
+    })
+}
+
+fn names(fields: &[DenseField]) -> Vec<String> {
+    fields.iter().map(|field| field.name.clone()).collect()
+}
+
+fn listed(names: &[String]) -> String {
+    let called: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    called.join(", ")
+}
+
+fn quoted(name: &str) -> String {
+    match name {
+        "" => "an unnamed one".to_owned(),
+        _ => format!("'{name}'"),
+    }
+}
+
+/// A vector as messages call it.
+pub(super) fn vector_called(name: &str) -> String {
+    match name {
+        "" => "unnamed vector".to_owned(),
+        _ => format!("vector '{name}'"),
+    }
+}
