@@ -1,0 +1,191 @@
+//! Budgets on simulated time, several on one file.
+
+use std::time::UNIX_EPOCH;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::http::window::WINDOW_MS;
+
+const START: Duration = Duration::from_secs(1_800_000_000);
+
+fn simulated() -> Clock {
+    Clock::simulated(UNIX_EPOCH + START)
+}
+
+fn open(folder: &Path, limit: usize, clock: Clock) -> Budget {
+    let token = SecretString::from("secret-token");
+    Budget::shared(folder, "account", &token, limit, clock).unwrap()
+}
+
+fn on_paused_time<T>(run: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(run)
+}
+
+fn densest(calls_ms: &[u64]) -> usize {
+    let within = |start: u64| move |call: &&u64| (start..=start + WINDOW_MS).contains(*call);
+    let counts = calls_ms
+        .iter()
+        .map(|start| calls_ms.iter().filter(within(*start)).count());
+    counts.max().unwrap_or(0)
+}
+
+/// Every budget takes its turns after these pauses; the instants of all turns.
+async fn turns(budgets: &[Budget], pauses_ms: &[Vec<u64>], clock: Clock) -> Vec<u64> {
+    let users = budgets
+        .iter()
+        .zip(pauses_ms)
+        .map(|(budget, pauses)| async move {
+            let mut taken = Vec::new();
+            for pause_ms in pauses {
+                clock.sleep(Duration::from_millis(*pause_ms)).await;
+                budget.take().await.unwrap();
+                taken.push(clock.wall_ms());
+            }
+            taken
+        });
+    futures::future::join_all(users).await.concat()
+}
+
+#[test]
+fn with_work_always_waiting_nearly_the_whole_limit_is_used() {
+    on_paused_time(async {
+        let clock = simulated();
+        let budget = Budget::in_memory(1_000, clock);
+        let from = clock.now();
+        for _ in 0..10_000 {
+            budget.take().await.unwrap();
+        }
+        // The first thousand need no time, so nine windows pass.
+        let allowed = Duration::from_millis(9 * WINDOW_MS).div_f64(0.99);
+        assert!(clock.now() - from <= allowed);
+    });
+}
+
+#[test]
+fn two_processes_with_work_always_waiting_share_nearly_the_whole_limit() {
+    on_paused_time(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = simulated();
+        let budgets = [
+            open(folder.path(), 40, clock),
+            open(folder.path(), 40, clock),
+        ];
+        let from = clock.now();
+        let taken = turns(&budgets, &[vec![0; 100], vec![0; 100]], clock).await;
+        assert_eq!(densest(&taken), 40);
+        let allowed = Duration::from_millis(4 * WINDOW_MS).div_f64(0.99);
+        assert!(clock.now() - from <= allowed);
+    });
+}
+
+#[test]
+fn another_account_or_token_has_a_budget_of_its_own() {
+    let names = [("a", "bc"), ("ab", "c"), ("a", "b")]
+        .map(|(account, token)| file_name(account, &SecretString::from(token)));
+    assert_ne!(names[0], names[1]);
+    assert_ne!(names[0], names[2]);
+}
+
+#[test]
+fn no_file_holds_or_is_named_by_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let budget = open(folder.path(), 3, simulated_now());
+    on_paused_time(budget.take()).unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(!path.to_string_lossy().contains("secret-token"));
+        assert!(!fs::read_to_string(path).unwrap().contains("secret-token"));
+    }
+}
+
+fn simulated_now() -> Clock {
+    on_paused_time(async { simulated() })
+}
+
+#[test]
+fn a_pause_holds_every_process_on_the_file() {
+    on_paused_time(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = simulated();
+        let (one, other) = (open(folder.path(), 9, clock), open(folder.path(), 9, clock));
+        one.pause(Duration::from_secs(30)).unwrap();
+        let from = clock.now();
+        other.take().await.unwrap();
+        assert!(clock.now() - from >= Duration::from_secs(30));
+    });
+}
+
+#[test]
+fn a_damaged_file_counts_as_a_full_window_once() {
+    on_paused_time(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = simulated();
+        let name = file_name("account", &SecretString::from("secret-token"));
+        for damage in ["", "{\"calls_ms\":[1,2", "[]", "\u{0}\u{0}"] {
+            fs::write(folder.path().join(format!("{name}.json")), damage).unwrap();
+            let budget = open(folder.path(), 9, clock);
+            let from = clock.now();
+            budget.take().await.unwrap();
+            let waited = clock.now() - from;
+            assert!(waited >= Duration::from_millis(WINDOW_MS), "{damage:?}");
+            budget.take().await.unwrap();
+            assert_eq!(clock.now() - from, waited, "{damage:?}");
+        }
+    });
+}
+
+#[test]
+fn instants_of_the_future_and_absurd_numbers_are_harmless() {
+    on_paused_time(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = simulated();
+        let name = file_name("account", &SecretString::from("secret-token"));
+        let absurd = format!(
+            "{{\"calls_ms\":[{0},3,{0}],\"paused_until_ms\":{0}}}",
+            u64::MAX
+        );
+        fs::write(folder.path().join(format!("{name}.json")), absurd).unwrap();
+        let budget = open(folder.path(), 1, clock);
+        let from = clock.now();
+        budget.take().await.unwrap();
+        assert!(clock.now() - from <= Duration::from_secs(3_601));
+    });
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let token = SecretString::from("t");
+    let error = Budget::shared(&file.join("below"), "a", &token, 1, simulated_now()).unwrap_err();
+    assert!(error.to_string().contains("below"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn no_five_minutes_hold_more_than_the_limit_whatever_arrives_when(
+        limit in 1usize..12,
+        pauses_ms in prop::collection::vec(prop::collection::vec(0u64..90_000, 1..25), 1..4),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = on_paused_time(async {
+            let clock = simulated();
+            let budgets: Vec<_> = pauses_ms
+                .iter()
+                .map(|_| open(folder.path(), limit, clock))
+                .collect();
+            turns(&budgets, &pauses_ms, clock).await
+        });
+        prop_assert_eq!(taken.len(), pauses_ms.iter().map(Vec::len).sum::<usize>());
+        prop_assert!(densest(&taken) <= limit);
+    }
+}
