@@ -1,1 +1,32 @@
-//! To be filled.
+//! The archive: a faithful copy of a source's points in generations of sealed
+//! Parquet parts, each generation with a manifest. `docs/archive.md` is the
+//! format; [`GenerationWriter`] fills a generation and goes on after a kill,
+//! [`Generation`] reads a complete one. Nothing here knows a source or Vectorize.
+
+mod decode;
+mod encode;
+mod error;
+mod files;
+mod generation;
+mod manifest;
+mod part_reader;
+mod part_writer;
+mod repair;
+mod root;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::ArchiveError;
+pub use generation::{Generation, PartDamage, PointReader};
+pub use manifest::{Checksum, GenerationNumber, Manifest, Part, State};
+pub use repair::{PartRepair, Rewritten};
+pub use root::Archive;
+pub use writer::{GenerationWriter, Resume, SealedPart};
+
+/// The most bytes of a part file (a single point that is larger still gets its
+/// part, and a page that can only be resumed as a whole is never split).
+pub const MAX_PART_BYTES: usize = 64 << 20;
+/// The most bytes of a row group (a single larger point gets one of its own).
+pub const MAX_ROW_GROUP_BYTES: usize = 16 << 20;

@@ -1,0 +1,257 @@
+//! A generation's manifest: what its parts are, where they came from, and
+//! whether the export is complete. It is replaced as a whole at every change.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::point::PointId;
+use crate::source::{Cursor, SourceFacts};
+
+use super::error::ArchiveError;
+use super::files;
+
+/// The format that this version writes.
+const FORMAT: &str = "cf-migrate/archive/1";
+/// What every version's format begins with.
+const FORMAT_FAMILY: &str = "cf-migrate/archive/";
+/// The manifest's file name.
+pub(super) const FILE_NAME: &str = "manifest.json";
+
+/// The number of a generation, from 1; its folder's name is `0001` and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GenerationNumber(u32);
+
+impl GenerationNumber {
+    /// The first one.
+    pub const FIRST: Self = Self(1);
+
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The number as such.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Reads a folder's name; none when it is not a generation's.
+    pub(super) fn from_folder_name(name: &str) -> Option<Self> {
+        let number = Self(name.parse().ok().filter(|number| *number > 0)?);
+        (number.to_string() == name).then_some(number)
+    }
+}
+
+impl fmt::Display for GenerationNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}", self.0)
+    }
+}
+
+/// The SHA-256 of a file, as 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Checksum(String);
+
+impl Checksum {
+    pub(super) fn from_hash(hash: Sha256) -> Self {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in hash.finalize() {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        }
+        Self(text)
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How far a generation's export is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It goes on, or was stopped and can go on.
+    Exporting,
+    /// It holds everything that the source had.
+    Complete,
+}
+
+/// One sealed part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The file's name in the generation's folder.
+    pub file: String,
+    /// How many points it holds; at least 1.
+    pub points: u64,
+    /// The id of its first point.
+    pub first_id: PointId,
+    /// The id of its last point.
+    pub last_id: PointId,
+    /// Where the source was read from for its first point; none for the start.
+    pub cursor_before: Option<Cursor>,
+    /// Where the source goes on after its last point; none for its end.
+    pub cursor_after: Option<Cursor>,
+    /// When its first point arrived, RFC 3339 in UTC.
+    pub read_at: String,
+    /// The file's size.
+    pub bytes: u64,
+    /// The file's checksum.
+    pub sha256: Checksum,
+}
+
+/// What a generation holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format and its version.
+    pub format: String,
+    /// The generation's number.
+    pub generation: GenerationNumber,
+    /// How far its export is.
+    pub state: State,
+    /// What the points came from, and their shape.
+    pub source: SourceFacts,
+    /// How many points the source said it had before the export.
+    pub count_before: Option<u64>,
+    /// How many it said it had afterwards.
+    pub count_after: Option<u64>,
+    /// The sealed parts, in the source's order.
+    pub parts: Vec<Part>,
+}
+
+impl Manifest {
+    /// The manifest of a generation that has nothing yet.
+    pub(super) fn begin(generation: GenerationNumber, source: &SourceFacts) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            generation,
+            state: State::Exporting,
+            source: source.clone(),
+            count_before: None,
+            count_after: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// How many points the sealed parts hold together.
+    pub fn points(&self) -> u64 {
+        self.parts.iter().map(|part| part.points).sum()
+    }
+
+    /// Reads the manifest of a generation's folder; none when there is none.
+    pub(super) fn load(
+        folder: &Path,
+        generation: GenerationNumber,
+    ) -> Result<Option<Self>, ArchiveError> {
+        let path = folder.join(FILE_NAME);
+        let text = match fs::read(&path) {
+            Err(error) if absent(&error) => return Ok(None),
+            other => other.map_err(ArchiveError::io("read", &path))?,
+        };
+        Self::parse(&text, &path, generation).map(Some)
+    }
+
+    fn parse(text: &[u8], path: &Path, generation: GenerationNumber) -> Result<Self, ArchiveError> {
+        let damaged = |reason: String| ArchiveError::DamagedManifest {
+            manifest: path.to_owned(),
+            reason,
+        };
+        // The format is looked at alone, before fields that a newer one may have changed.
+        let header: Header =
+            serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+        if header.format != FORMAT {
+            return Err(other_format(path, header.format));
+        }
+        let manifest: Self =
+            serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+        match manifest.inconsistency(generation) {
+            Some(reason) => Err(damaged(reason)),
+            None => Ok(manifest),
+        }
+    }
+
+    fn inconsistency(&self, generation: GenerationNumber) -> Option<String> {
+        if self.generation != generation {
+            return Some(format!("it is that of generation {}", self.generation));
+        }
+        let misnamed = self
+            .parts
+            .iter()
+            .enumerate()
+            .find(|(index, part)| part.file != part_name(*index));
+        if let Some((index, part)) = misnamed {
+            let expected = part_name(index);
+            return Some(format!("it names {:?} for {expected:?}", part.file));
+        }
+        let empty = self.parts.iter().find(|part| part.points == 0)?;
+        Some(format!("{} has no points", empty.file))
+    }
+
+    /// Replaces the manifest of a generation's folder, durably.
+    pub(super) fn store(&self, folder: &Path) -> Result<(), ArchiveError> {
+        let mut text = serde_json::to_vec_pretty(self).expect("a manifest has only string keys");
+        text.push(b'\n');
+        files::replace(&folder.join(FILE_NAME), &text)
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+}
+
+fn other_format(path: &Path, format: String) -> ArchiveError {
+    if format.starts_with(FORMAT_FAMILY) {
+        ArchiveError::NewerFormat {
+            manifest: path.to_owned(),
+            format,
+        }
+    } else {
+        ArchiveError::NotAnArchive {
+            path: path.to_owned(),
+        }
+    }
+}
+
+fn absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// The file name of the part at `index` (from 0).
+pub(super) fn part_name(index: usize) -> String {
+    format!("part-{:06}.parquet", index + 1)
+}
+
+/// Whether a file of that name can only be a part, or the beginning of a part
+/// or manifest, that an export left behind.
+pub(super) fn is_leftover_name(name: &str) -> bool {
+    let whole = name.strip_suffix(".tmp").unwrap_or(name);
+    let is_part = whole
+        .strip_prefix("part-")
+        .and_then(|rest| rest.strip_suffix(".parquet"))
+        .is_some_and(|digits| digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_digit()));
+    is_part || name == "manifest.json.tmp"
+}
+
+/// A generation's folder below an archive's root.
+pub(super) fn folder_of(root: &Path, generation: GenerationNumber) -> PathBuf {
+    root.join(generation.to_string())
+}

@@ -1,0 +1,157 @@
+//! Reads chosen rows of one sealed part, batch by batch, touching only the row
+//! groups that hold them. Any surprise is damage of that part.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::point::{Point, Shape};
+
+use super::decode;
+use super::error::ArchiveError;
+use super::manifest::Part;
+
+/// Batches are about this large, as far as the vectors' lengths tell.
+const BATCH_BYTES: usize = 1 << 20;
+/// What a point is taken to need besides its vectors.
+const POINT_BYTES: usize = 1 << 10;
+
+/// The points of some rows of a part, in order.
+pub(super) struct PartReader {
+    path: PathBuf,
+    batches: ParquetRecordBatchReader,
+    rows_left: usize,
+}
+
+impl PartReader {
+    /// Opens a part to read the rows in `ranges` (ascending, not overlapping,
+    /// not empty, within the part).
+    pub(super) fn open(
+        folder: &Path,
+        part: &Part,
+        schema: &SchemaRef,
+        shape: &Shape,
+        ranges: &[Range<usize>],
+    ) -> Result<Self, ArchiveError> {
+        let path = folder.join(&part.file);
+        let file = open_sealed(&path, part)?;
+        let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(schema));
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+            .map_err(|error| damaged(&path, error))?;
+        let starts = row_group_starts(builder.metadata(), &path)?;
+        if starts.last() != usize::try_from(part.points).ok().as_ref() {
+            return Err(damaged(
+                &path,
+                "it has not as many rows as the manifest says",
+            ));
+        }
+        let (row_groups, selection) = select(&starts, ranges);
+        let batches = builder
+            .with_batch_size(batch_rows(shape))
+            .with_row_groups(row_groups)
+            .with_row_selection(selection)
+            .build()
+            .map_err(|error| damaged(&path, error))?;
+        Ok(Self {
+            path,
+            batches,
+            rows_left: ranges.iter().map(ExactSizeIterator::len).sum(),
+        })
+    }
+
+    /// The next points; none after the last.
+    pub(super) fn next_batch(&mut self, shape: &Shape) -> Result<Option<Vec<Point>>, ArchiveError> {
+        let batch = match self.batches.next() {
+            None if self.rows_left == 0 => return Ok(None),
+            None => return Err(damaged(&self.path, "it ends early")),
+            Some(batch) => batch.map_err(|error| damaged(&self.path, error))?,
+        };
+        let points =
+            decode::points(&batch, shape).map_err(|reason| damaged(&self.path, reason))?;
+        self.rows_left = self
+            .rows_left
+            .checked_sub(points.len())
+            .ok_or_else(|| damaged(&self.path, "it has more rows than its footer says"))?;
+        Ok(Some(points))
+    }
+}
+
+fn open_sealed(path: &Path, part: &Part) -> Result<File, ArchiveError> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let part = path.to_owned();
+            return Err(ArchiveError::Missing { part });
+        }
+        other => other.map_err(ArchiveError::io("read", path))?,
+    };
+    let length = file
+        .metadata()
+        .map_err(ArchiveError::io("read", path))?
+        .len();
+    if length == part.bytes {
+        Ok(file)
+    } else {
+        Err(damaged(path, wrong_size(length, part)))
+    }
+}
+
+/// The reason when a part's file has another size than it was sealed with.
+pub(super) fn wrong_size(length: u64, part: &Part) -> String {
+    format!("it has {length} bytes, not {}", part.bytes)
+}
+
+/// Where each row group begins in its part, and where the last one ends.
+fn row_group_starts(metadata: &ParquetMetaData, path: &Path) -> Result<Vec<usize>, ArchiveError> {
+    let mut starts = vec![0_usize];
+    for row_group in metadata.row_groups() {
+        let rows = usize::try_from(row_group.num_rows()).ok();
+        let end = rows.and_then(|rows| starts[starts.len() - 1].checked_add(rows));
+        starts.push(
+            end.ok_or_else(|| damaged(path, "a row group has an impossible number of rows"))?,
+        );
+    }
+    Ok(starts)
+}
+
+/// The row groups that hold rows of `ranges`, and the rows to take of them.
+fn select(starts: &[usize], ranges: &[Range<usize>]) -> (Vec<usize>, RowSelection) {
+    let mut row_groups = Vec::new();
+    let mut wanted = Vec::new();
+    let mut rows_before = 0;
+    for (index, bounds) in starts.windows(2).enumerate() {
+        let (start, end) = (bounds[0], bounds[1]);
+        let within: Vec<_> = ranges
+            .iter()
+            .map(|range| range.start.max(start)..range.end.min(end))
+            .filter(|range| range.start < range.end)
+            .map(|range| range.start - start + rows_before..range.end - start + rows_before)
+            .collect();
+        if !within.is_empty() {
+            row_groups.push(index);
+            wanted.extend(within);
+            rows_before += end - start;
+        }
+    }
+    let selection = RowSelection::from_consecutive_ranges(wanted.into_iter(), rows_before);
+    (row_groups, selection)
+}
+
+fn batch_rows(shape: &Shape) -> usize {
+    let numbers: usize = shape.dense.iter().map(|field| field.dimensions).sum();
+    (BATCH_BYTES / (4 * numbers + POINT_BYTES)).max(1)
+}
+
+/// Damage of the part at `path`.
+pub(super) fn damaged(path: &Path, reason: impl ToString) -> ArchiveError {
+    ArchiveError::Damaged {
+        part: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}

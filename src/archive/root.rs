@@ -1,0 +1,124 @@
+//! An archive's root folder: which generations there are, which is current,
+//! and which one an export writes to.
+
+use std::path::{Path, PathBuf};
+
+use crate::clock::Clock;
+use crate::source::SourceFacts;
+
+use super::error::ArchiveError;
+use super::files;
+use super::generation::Generation;
+use super::manifest::{GenerationNumber, Manifest, State, folder_of, is_leftover_name};
+use super::writer::GenerationWriter;
+
+/// A folder of generations.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    root: PathBuf,
+}
+
+impl Archive {
+    /// The archive at `root`, there or not; touches nothing.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Its root folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether `path` holds at least one generation with a manifest. What
+    /// cannot be read is none.
+    pub fn is_archive(path: &Path) -> bool {
+        Self::at(path)
+            .generations()
+            .is_ok_and(|generations| !generations.is_empty())
+    }
+
+    /// The generations that have a manifest, ascending; none where nothing is.
+    pub fn generations(&self) -> Result<Vec<GenerationNumber>, ArchiveError> {
+        let mut generations = self.folders()?;
+        generations.retain(|number| {
+            folder_of(&self.root, *number)
+                .join(super::manifest::FILE_NAME)
+                .is_file()
+        });
+        Ok(generations)
+    }
+
+    /// The newest complete generation.
+    pub fn current(&self) -> Result<Option<Generation>, ArchiveError> {
+        for number in self.generations()?.into_iter().rev() {
+            if let Some(manifest) = self.manifest(number)?
+                && manifest.state == State::Complete
+            {
+                return Generation::of(folder_of(&self.root, number), manifest).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The generation that an export was stopped in: the newest one, when it
+    /// is not complete.
+    pub fn unfinished(&self) -> Result<Option<GenerationNumber>, ArchiveError> {
+        let Some(newest) = self.generations()?.pop() else {
+            return Ok(None);
+        };
+        let manifest = self.manifest(newest)?;
+        let unfinished = manifest.is_some_and(|manifest| manifest.state == State::Exporting);
+        Ok(unfinished.then_some(newest))
+    }
+
+    /// Goes on with the unfinished generation, or begins the next one.
+    ///
+    /// Of an unfinished generation, leftovers are removed and every sealed part
+    /// is checked; from the first damaged one on, parts are given up, to be
+    /// exported again (see [`GenerationWriter::given_up`]).
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError::OtherSource`] when the unfinished generation was begun
+    /// from a source of another identity or shape.
+    pub fn write(
+        &self,
+        facts: &SourceFacts,
+        clock: Clock,
+    ) -> Result<GenerationWriter, ArchiveError> {
+        match self.unfinished()? {
+            Some(number) => GenerationWriter::go_on(&self.root, number, facts, clock),
+            None => GenerationWriter::begin(&self.root, self.next_number()?, facts, clock),
+        }
+    }
+
+    /// The number behind every folder that may hold something of value: a
+    /// folder whose manifest was lost is never written to.
+    fn next_number(&self) -> Result<GenerationNumber, ArchiveError> {
+        for number in self.folders()?.into_iter().rev() {
+            let names = files::names(&folder_of(&self.root, number))?;
+            if names.iter().any(|name| !is_manifest_leftover(name)) {
+                return Ok(number.next());
+            }
+        }
+        Ok(GenerationNumber::FIRST)
+    }
+
+    fn folders(&self) -> Result<Vec<GenerationNumber>, ArchiveError> {
+        let names = files::names(&self.root)?;
+        let mut numbers: Vec<_> = names
+            .iter()
+            .filter_map(|name| GenerationNumber::from_folder_name(name))
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn manifest(&self, number: GenerationNumber) -> Result<Option<Manifest>, ArchiveError> {
+        Manifest::load(&folder_of(&self.root, number), number)
+    }
+}
+
+fn is_manifest_leftover(name: &str) -> bool {
+    is_leftover_name(name) && !name.starts_with("part-")
+}
