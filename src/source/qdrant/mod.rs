@@ -1,0 +1,206 @@
+//! Qdrant as a source: a collection read over gRPC in the order of ids, and asked
+//! again by id over REST. What the server does was taken from its documentation,
+//! its source at 1.19 and a live 1.18.
+//!
+//! Inside: `address` where it is, `connect` single calls, `shape` what it holds,
+//! `scroll` pages and `page` their size, `convert` and `rest` the two decoders,
+//! which meet in `fields`, `retry` what a failure means.
+
+mod address;
+mod connect;
+mod convert;
+mod fields;
+mod page;
+mod rest;
+mod retry;
+mod scroll;
+mod shape;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use self::address::Address;
+use self::connect::{Pace, Server, checked_key};
+use self::fields::Fields;
+use self::page::PageSize;
+use self::rest::Rest;
+use self::shape::{ExactCount, Limits, describe};
+use super::{Cursor, Page, Source, SourceFacts};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::point::{Point, PointId};
+
+/// How to reach a Qdrant server.
+#[derive(Debug, Clone)]
+pub struct QdrantSettings {
+    /// `QDRANT_URL`: the REST or the gRPC address. The standard ports 6333 and
+    /// 6334 (or none) stand for each other; any other port is the gRPC one.
+    pub url: Option<String>,
+    /// `QDRANT_API_KEY`; a read-only key is enough.
+    pub api_key: Option<SecretString>,
+    /// `QDRANT_GRPC_PORT`, where it does not follow from the URL.
+    pub grpc_port: Option<u16>,
+    /// `QDRANT_REST_PORT`, where it does not follow from the URL. Without one,
+    /// points cannot be asked again by id.
+    pub rest_port: Option<u16>,
+    /// The longest time for one request.
+    pub timeout: Duration,
+    /// The first pause before a retry; later ones double, up to 30 s, with jitter.
+    pub first_pause: Duration,
+}
+
+impl Default for QdrantSettings {
+    fn default() -> Self {
+        Self {
+            url: None,
+            api_key: None,
+            grpc_port: None,
+            rest_port: None,
+            timeout: Duration::from_secs(60),
+            first_pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// A collection of a Qdrant server, opened for reading.
+pub struct QdrantSource {
+    server: Server,
+    rest: Option<Rest>,
+    pace: Pace,
+    collection: String,
+    version: String,
+    vector: String,
+    fields: Fields,
+    limits: Limits,
+    size: PageSize,
+    facts: SourceFacts,
+}
+
+impl QdrantSource {
+    /// Connects, resolves an alias once, and learns what the collection is made
+    /// of; `vector` is the named vector meant for Vectorize, where there is a choice.
+    ///
+    /// # Errors
+    /// Usage for a wrong address or a vector that must be chosen; Forbidden for
+    /// a wrong key; Refused for what Vectorize cannot hold (multivectors, only
+    /// sparse vectors, none, Manhattan distance); Failed for a server that cannot be
+    /// reached or a collection that does not exist.
+    pub async fn open(
+        collection: &str,
+        vector: Option<&str>,
+        settings: QdrantSettings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let address = Address::resolve(
+            settings.url.as_deref(),
+            settings.grpc_port,
+            settings.rest_port,
+        )?;
+        let key = checked_key(settings.api_key)?;
+        let pace = Pace {
+            timeout: settings.timeout,
+            first_pause: settings.first_pause,
+            clock,
+        };
+        let (server, version) = Server::connect(&address.grpc, key.as_ref(), pace).await?;
+        let real = server.behind_alias(collection).await?;
+        let mut warnings: Vec<_> = real
+            .iter()
+            .map(|real| alias_note(collection, real))
+            .collect();
+        let collection = real.unwrap_or_else(|| collection.to_owned());
+        let description = describe(&collection, vector, server.info(&collection).await?)?;
+        let rest = match &address.rest {
+            Some(rest) => Some(Rest::new(rest, &collection, key, pace)?),
+            None => None,
+        };
+        warnings.extend(description.warnings);
+        warnings.extend(rest.is_none().then(no_rest_note));
+        let fields = description.fields;
+        Ok(Self {
+            facts: SourceFacts {
+                name: format!("qdrant:{collection}"),
+                identity: address.grpc,
+                shape: fields.shape.clone(),
+                warnings,
+            },
+            size: PageSize::new(fields.numbers(), description.limits.page_points),
+            limits: description.limits,
+            vector: description.chosen,
+            fields,
+            server,
+            rest,
+            pace,
+            collection,
+            version,
+        })
+    }
+
+    /// The server's version, as its health check said.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The name of the dense vector meant for Vectorize: the one asked for, the
+    /// unnamed one (empty), or the only one.
+    pub fn vector(&self) -> &str {
+        &self.vector
+    }
+}
+
+fn alias_note(alias: &str, real: &str) -> String {
+    format!(
+        "{alias:?} is an alias of collection {real:?}, which is what is read even if the alias is switched."
+    )
+}
+
+fn no_rest_note() -> String {
+    "The REST port is not known from QDRANT_URL, so points cannot be asked a second time by id; \
+     set QDRANT_REST_PORT to have that check."
+        .to_owned()
+}
+
+#[async_trait]
+impl Source for QdrantSource {
+    fn facts(&self) -> &SourceFacts {
+        &self.facts
+    }
+
+    async fn count(&mut self) -> Result<Option<u64>, Error> {
+        match self.limits.exact_count {
+            ExactCount::Refused => Ok(None),
+            ExactCount::Allowed => {
+                let timeout_s = self.pace.server_timeout_s(self.limits.timeout_s);
+                self.server
+                    .count(&self.collection, timeout_s)
+                    .await
+                    .map(Some)
+            }
+        }
+    }
+
+    async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
+        let from = match from {
+            None => None,
+            Some(Cursor::FromId(id @ (PointId::Integer(_) | PointId::Uuid(_)))) => Some(id.clone()),
+            Some(other) => {
+                return Err(Error::failed(format!(
+                    "a Qdrant collection cannot be read from {other:?} on"
+                ))
+                .advise(
+                    "That place was kept by another kind of source; begin a new migration folder",
+                ));
+            }
+        };
+        self.read_page(from).await
+    }
+
+    async fn fetch(&mut self, ids: &[PointId]) -> Result<Option<Vec<Point>>, Error> {
+        match &self.rest {
+            None => Ok(None),
+            Some(rest) => rest.fetch(&self.fields, ids).await,
+        }
+    }
+}

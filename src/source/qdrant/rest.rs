@@ -1,0 +1,251 @@
+//! The second decoder: points asked again by id over Qdrant's REST side, so that
+//! a mistake of the first one cannot hide. Numbers go from text straight to
+//! `f32`. Shares no wire types with the gRPC side; see `fields` for the checks.
+
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Client, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::connect::Pace;
+use super::fields::{Fields, RawVector, VectorError};
+use super::retry::{CallError, Decision};
+use crate::error::Error;
+use crate::point::{Payload, Point, PointId, SparseVector};
+
+/// Ids of one request.
+const BATCH: usize = 64;
+
+/// A collection as REST gives it.
+pub(super) struct Rest {
+    http: Client,
+    url: String,
+    key: Option<SecretString>,
+    pace: Pace,
+}
+
+/// Why a request gave no points.
+enum AskError {
+    /// Nothing listens there.
+    Unreachable,
+    Failed(Decision, CallError),
+}
+
+/// Why an answer is not what it should be.
+#[derive(Debug, thiserror::Error)]
+enum DecodeError {
+    #[error("the answer is not JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("the answer has no list of points")]
+    NoPoints,
+    #[error("a point has no usable id: {0}")]
+    Id(Value),
+    #[error("the payload of point {0} is not an object")]
+    Payload(PointId),
+    #[error("the vectors of point {0} are in no known form")]
+    Form(PointId),
+    #[error("point {id}")]
+    Vector { id: PointId, source: VectorError },
+}
+
+impl Rest {
+    /// For `collection` at `address` (scheme, host and port).
+    pub(super) fn new(
+        address: &str,
+        collection: &str,
+        key: Option<SecretString>,
+        pace: Pace,
+    ) -> Result<Self, Error> {
+        // Fails only where a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder()
+            .timeout(pace.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            // The gRPC client knows no proxy either, and both must reach one server.
+            .no_proxy()
+            .build()
+            .map_err(|error| Error::failed("cannot set up an HTTP client").because(error))?;
+        let name = utf8_percent_encode(collection, NON_ALPHANUMERIC);
+        Ok(Self {
+            http,
+            url: format!("{address}/collections/{name}/points"),
+            key,
+            pace,
+        })
+    }
+
+    /// The points with these ids; absent ones are left out. None when nothing
+    /// answers on the REST side.
+    pub(super) async fn fetch(
+        &self,
+        fields: &Fields,
+        ids: &[PointId],
+    ) -> Result<Option<Vec<Point>>, Error> {
+        let mut found = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(BATCH) {
+            let Some(answer) = self.answer(fields, batch).await? else {
+                return Ok(None);
+            };
+            let points = decode(fields, &answer).map_err(|error| {
+                Error::failed(format!("cannot read the answer of {}", self.url))
+                    .advise("See whether that is Qdrant's REST port; set QDRANT_REST_PORT where it is another")
+                    .because(error)
+            })?;
+            found.extend(points);
+        }
+        Ok(Some(found))
+    }
+
+    async fn answer(&self, fields: &Fields, ids: &[PointId]) -> Result<Option<Vec<u8>>, Error> {
+        let doing = format!("reading points by id from {}", self.url);
+        let body = request(fields, ids).to_string();
+        let mut patience = self.pace.patience();
+        loop {
+            match self.ask(body.clone()).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(AskError::Unreachable) => return Ok(None),
+                Err(AskError::Failed(decision, error)) => {
+                    patience.after(&doing, decision, error).await?;
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, body: String) -> Result<Vec<u8>, AskError> {
+        let mut request = self.http.post(&self.url).body(body);
+        request = request.header(header::CONTENT_TYPE, "application/json");
+        if let Some(key) = &self.key {
+            request = request.header("api-key", key.expose_secret());
+        }
+        let response = request.send().await.map_err(transport)?;
+        let status = response.status();
+        let wait = retry_after(response.headers());
+        let answer = response.bytes().await.map_err(transport)?;
+        if status.is_success() {
+            return Ok(answer.into());
+        }
+        let text = String::from_utf8_lossy(&answer[..answer.len().min(500)]);
+        let error = CallError::text(format!("HTTP {status}: {text}"));
+        Err(AskError::Failed(decide(status, wait), error))
+    }
+}
+
+fn transport(error: reqwest::Error) -> AskError {
+    if error.is_connect() {
+        AskError::Unreachable
+    } else {
+        AskError::Failed(Decision::Retry, CallError::chain(&error))
+    }
+}
+
+fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
+}
+
+/// The REST column of the contract's status table.
+fn decide(status: StatusCode, wait: Option<Duration>) -> Decision {
+    match status.as_u16() {
+        401 => Decision::Unauthenticated,
+        403 => Decision::Denied,
+        404 => Decision::Missing,
+        429 => wait.map_or(Decision::Retry, Decision::Wait),
+        408 | 502..=504 => Decision::Retry,
+        500 => Decision::RetryBriefly,
+        507 => Decision::StorageFull,
+        _ => Decision::Refused,
+    }
+}
+
+fn request(fields: &Fields, ids: &[PointId]) -> Value {
+    let ids = ids.iter().filter_map(|id| match id {
+        PointId::Integer(number) => Some(json!(number)),
+        PointId::Uuid(uuid) => Some(json!(uuid.hyphenated().to_string())),
+        PointId::Text(_) => None,
+    });
+    let vectors = fields.names().map_or(json!(true), |names| json!(names));
+    json!({ "ids": ids.collect::<Vec<_>>(), "with_payload": true, "with_vector": vectors })
+}
+
+fn decode(fields: &Fields, answer: &[u8]) -> Result<Vec<Point>, DecodeError> {
+    let mut answer: Value = serde_json::from_slice(answer)?;
+    match answer.get_mut("result").map(Value::take) {
+        Some(Value::Array(points)) => points.into_iter().map(|p| point(fields, p)).collect(),
+        _ => Err(DecodeError::NoPoints),
+    }
+}
+
+fn point(fields: &Fields, mut value: Value) -> Result<Point, DecodeError> {
+    let mut part = |name: &str| value.get_mut(name).map_or(Value::Null, Value::take);
+    let id = id(part("id"))?;
+    let payload = match part("payload") {
+        Value::Null => Payload::new(),
+        Value::Object(payload) => payload,
+        _ => return Err(DecodeError::Payload(id)),
+    };
+    let Some(vectors) = vectors(part("vector")) else {
+        return Err(DecodeError::Form(id));
+    };
+    fields
+        .assemble(id.clone(), payload, vectors)
+        .map_err(|source| DecodeError::Vector { id, source })
+}
+
+fn id(value: Value) -> Result<PointId, DecodeError> {
+    let id = match &value {
+        Value::Number(number) => number.as_u64().map(PointId::Integer),
+        Value::String(text) => Uuid::try_parse(text).ok().map(PointId::Uuid),
+        _ => None,
+    };
+    id.ok_or(DecodeError::Id(value))
+}
+
+/// A bare array is the unnamed vector; an object has them by name.
+fn vectors(value: Value) -> Option<Vec<(String, RawVector)>> {
+    match value {
+        Value::Null => Some(Vec::new()),
+        Value::Array(items) => Some(vec![(String::new(), array(&items)?)]),
+        Value::Object(named) => named
+            .into_iter()
+            .map(|(name, value)| Some((name, named_vector(value)?)))
+            .collect(),
+        _ => None,
+    }
+}
+
+fn named_vector(value: Value) -> Option<RawVector> {
+    match value {
+        Value::Array(items) => array(&items),
+        Value::Object(object) => sparse(&object),
+        _ => None,
+    }
+}
+
+fn array(items: &[Value]) -> Option<RawVector> {
+    match items.first() {
+        Some(Value::Array(_)) => Some(RawVector::Multi),
+        _ => numbers(items).map(RawVector::Dense),
+    }
+}
+
+fn sparse(object: &Map<String, Value>) -> Option<RawVector> {
+    let indices = object.get("indices")?.as_array()?.iter();
+    Some(RawVector::Sparse(SparseVector {
+        indices: indices.map(Value::as_i64).collect::<Option<_>>()?,
+        values: numbers(object.get("values")?.as_array()?)?,
+    }))
+}
+
+fn numbers(items: &[Value]) -> Option<Vec<f32>> {
+    let number = |item: &Value| match item {
+        Value::Number(number) => number.as_str().parse().ok(),
+        _ => None,
+    };
+    items.iter().map(number).collect()
+}
+
+#[cfg(test)]
+mod tests;

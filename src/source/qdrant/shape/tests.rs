@@ -1,0 +1,246 @@
+use qdrant_client::qdrant::{
+    CollectionConfig, CollectionWarning, MultiVectorConfig, SparseVectorConfig, SparseVectorParams,
+    UpdateQueueInfo, VectorParamsMap, VectorsConfig,
+};
+
+use super::*;
+use crate::error::Kind;
+
+fn dense(size: u64, distance: WireDistance) -> VectorParams {
+    VectorParams {
+        size,
+        distance: distance.into(),
+        ..VectorParams::default()
+    }
+}
+
+fn multi(size: u64) -> VectorParams {
+    VectorParams {
+        multivector_config: Some(MultiVectorConfig::default()),
+        ..dense(size, WireDistance::Cosine)
+    }
+}
+
+fn info(vectors: &[(&str, VectorParams)], sparse: &[&str]) -> CollectionInfo {
+    let named = vectors
+        .iter()
+        .map(|(name, params)| ((*name).to_owned(), *params));
+    let map = VectorParamsMap {
+        map: named.collect(),
+    };
+    let sparse = sparse.iter();
+    let params = CollectionParams {
+        vectors_config: Some(VectorsConfig {
+            config: Some(Config::ParamsMap(map)),
+        }),
+        sparse_vectors_config: Some(SparseVectorConfig {
+            map: sparse
+                .map(|name| ((*name).to_owned(), SparseVectorParams::default()))
+                .collect(),
+        }),
+        ..CollectionParams::default()
+    };
+    CollectionInfo {
+        status: CollectionStatus::Green.into(),
+        config: Some(CollectionConfig {
+            params: Some(params),
+            ..CollectionConfig::default()
+        }),
+        ..CollectionInfo::default()
+    }
+}
+
+fn chosen(vector: Option<&str>, info: CollectionInfo) -> Result<String, Error> {
+    describe("c", vector, info).map(|description| description.chosen)
+}
+
+const COSINE: WireDistance = WireDistance::Cosine;
+
+#[test]
+fn fields_are_sorted_by_name_with_the_unnamed_one_first() {
+    let info = info(
+        &[
+            ("z", dense(8, COSINE)),
+            ("", dense(4, WireDistance::Dot)),
+            ("m", multi(2)),
+        ],
+        &["words", "bits"],
+    );
+    let fields = describe("c", None, info).unwrap().fields;
+    let names: Vec<_> = fields
+        .shape
+        .dense
+        .iter()
+        .map(|field| &*field.name)
+        .collect();
+    assert_eq!(names, ["", "z"]);
+    assert_eq!(fields.shape.dense[0].distance, Some(Distance::Dot));
+    assert_eq!(fields.shape.sparse, ["bits", "words"]);
+    assert_eq!(fields.left_out, ["m"]);
+    assert_eq!(fields.names().unwrap(), ["", "z", "bits", "words"]);
+    assert_eq!(fields.numbers(), 12);
+}
+
+#[test]
+fn the_vector_is_the_chosen_one_or_the_unnamed_one_or_the_only_one() {
+    let two = [("", dense(8, COSINE)), ("a", dense(8, COSINE))];
+    assert_eq!(chosen(None, info(&two, &[])).unwrap(), "");
+    assert_eq!(chosen(Some("a"), info(&two, &[])).unwrap(), "a");
+    assert_eq!(chosen(None, info(&two[1..], &["s"])).unwrap(), "a");
+}
+
+#[test]
+fn what_cannot_be_moved_is_refused_with_a_message_of_its_own() {
+    let ab = [("a", dense(8, COSINE)), ("b", dense(8, COSINE))];
+    let mixed = [("a", dense(8, COSINE)), ("m", multi(8))];
+    let manhattan = [("", dense(8, WireDistance::Manhattan))];
+    let rows = [
+        (
+            None,
+            info(&ab, &[]),
+            Kind::Usage,
+            "collection \"c\" has 2 dense vectors, and a Vectorize record holds one",
+            "Choose one with --vector: a, b",
+        ),
+        (
+            Some("x"),
+            info(&ab, &[]),
+            Kind::Usage,
+            "vector \"x\" of collection \"c\" does not exist",
+            "Choose a dense vector with --vector: a, b",
+        ),
+        (
+            Some("m"),
+            info(&mixed, &[]),
+            Kind::Refused,
+            "vector \"m\" of collection \"c\" is a multivector, and a Vectorize record holds one vector",
+            "Choose a dense vector with --vector: a",
+        ),
+        (
+            Some("s"),
+            info(&mixed, &["s"]),
+            Kind::Refused,
+            "vector \"s\" of collection \"c\" is sparse, and Vectorize holds dense ones",
+            "Choose a dense vector with --vector: a",
+        ),
+        (
+            None,
+            info(&[("", multi(8))], &[]),
+            Kind::Refused,
+            "collection \"c\" has multivectors (several vectors a point), and a Vectorize record holds one vector",
+            "Reduce each",
+        ),
+        (
+            None,
+            info(&[], &["s"]),
+            Kind::Refused,
+            "collection \"c\" has only sparse vectors, and Vectorize holds dense ones",
+            "Add a named dense vector",
+        ),
+        (
+            None,
+            info(&[], &[]),
+            Kind::Refused,
+            "collection \"c\" has no vectors at all",
+            "Vectorize needs one dense vector",
+        ),
+        (
+            None,
+            CollectionInfo::default(),
+            Kind::Refused,
+            "collection \"c\" has no vectors at all",
+            "Vectorize needs one dense vector",
+        ),
+        (
+            None,
+            info(&manhattan, &[]),
+            Kind::Refused,
+            "the unnamed vector of collection \"c\" is compared by Manhattan distance, which Vectorize does not have",
+            "Vectorize has cosine, euclidean and dot-product. The collection has no other dense vector to choose",
+        ),
+        (
+            Some("x"),
+            info(&[("", dense(8, COSINE))], &[]),
+            Kind::Usage,
+            "vector \"x\" of collection \"c\" does not exist",
+            "Leave --vector out: the collection has one unnamed dense vector",
+        ),
+    ];
+    for (vector, info, kind, message, advice) in rows {
+        let error = chosen(vector, info).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
+        let given = error.advice().unwrap();
+        assert!(given.starts_with(advice), "{given}");
+    }
+}
+
+#[test]
+fn a_manhattan_vector_beside_the_chosen_one_is_no_obstacle() {
+    let both = [
+        ("a", dense(8, COSINE)),
+        ("b", dense(8, WireDistance::Manhattan)),
+    ];
+    let description = describe("c", Some("a"), info(&both, &[])).unwrap();
+    assert_eq!(description.fields.shape.dense.len(), 2);
+}
+
+#[test]
+fn strict_mode_limits_hold_unless_strict_mode_is_off() {
+    let strict = StrictModeConfig {
+        enabled: Some(true),
+        max_query_limit: Some(50),
+        max_timeout: Some(7),
+        search_allow_exact: Some(false),
+        ..StrictModeConfig::default()
+    };
+    let free = Limits {
+        page_points: None,
+        timeout_s: None,
+        exact_count: ExactCount::Allowed,
+    };
+    let held = Limits {
+        page_points: Some(50),
+        timeout_s: Some(7),
+        exact_count: ExactCount::Refused,
+    };
+    let off = StrictModeConfig {
+        enabled: Some(false),
+        ..strict
+    };
+    assert_eq!(limits(Some(&strict)), held);
+    assert_eq!(limits(Some(&off)), free);
+    assert_eq!(limits(None), free);
+}
+
+#[test]
+fn the_operator_hears_what_is_unusual() {
+    let half = VectorParams {
+        datatype: Some(Datatype::Float16.into()),
+        ..dense(8, COSINE)
+    };
+    let mut unusual = info(&[("", half), ("m", multi(8))], &[]);
+    unusual.status = CollectionStatus::Yellow.into();
+    unusual.update_queue = Some(UpdateQueueInfo {
+        length: 0,
+        deferred_points: Some(12),
+    });
+    unusual.warnings = vec![CollectionWarning {
+        message: "old setting".to_owned(),
+    }];
+    assert_eq!(
+        describe("c", None, unusual).unwrap().warnings,
+        [
+            "The collection's status is yellow: the server is still optimising it.",
+            "12 deferred points are hidden until the server has indexed them: they are neither counted nor read.",
+            "Qdrant says: old setting",
+            "Vector \"m\" is a multivector: it is not read and will not be in the archive.",
+            "The unnamed vector is stored as float16: what comes back is rounded, not what was once written.",
+        ]
+    );
+}
+
+#[test]
+fn an_ordinary_collection_gives_no_warning() {
+    let plain = info(&[("", dense(8, COSINE))], &[]);
+    assert_eq!(describe("c", None, plain).unwrap().warnings, [""; 0]);
+}
