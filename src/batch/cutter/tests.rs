@@ -27,7 +27,7 @@ fn limits(bytes: usize, count: usize) -> BatchLimits {
 /// Records of 30 bytes each, final LF included, with ordinals from 10 on.
 fn thirty_byte_records(count: u64) -> Vec<(u64, Record)> {
     (10..10 + count)
-        .map(|ordinal| (ordinal, record(&ordinal.to_string(), vec![0.1, 0.25], "{}")))
+        .map(|ordinal| (ordinal, record(&ordinal.to_string(), vec![1.0, 0.25], "{}")))
         .inspect(|(_, record)| assert_eq!(line_of(record).len(), 30))
         .collect()
 }
