@@ -122,7 +122,7 @@ impl Template {
                 }
             };
         }
-        rest.is_empty().then_some(fields)
+        Some(fields)
     }
 
     /// Where the field at `position` begins in `rest`, which it ends: after the

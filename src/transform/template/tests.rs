@@ -25,7 +25,8 @@ fn rendered(text: &str, payload: &str) -> Result<String, MissingField> {
 #[test]
 fn every_form_of_the_syntax_renders() {
     let payload = r#"{"id":"own","namespace":"inner","file_id":"f_1","chunk_index":3,
-        "a.b":"literal","a":{"b":"nested","c":{"d":"deep"}},"x.y":{"z":"mixed"}}"#;
+        "a.b":"literal","a":{"b":"nested","c":{"d":"deep"}},"x.y":{"z":"mixed"},
+        "k":{"l":{"m":"short"}},"k.l":{"m":"longest key first"}}"#;
     for (text, expected) in [
         ("plain", "plain"),
         ("{file_id}_{chunk_index}", "f_1_3"),
@@ -35,6 +36,7 @@ fn every_form_of_the_syntax_renders() {
         ("{.a.b}", "literal"),
         ("{a.c.d}", "deep"),
         ("{x.y.z}", "mixed"),
+        ("{k.l.m}", "longest key first"),
         ("{{{file_id}}}", "{f_1}"),
         ("{{file_id}}", "{file_id}"),
         ("ü{file_id}日", "üf_1日"),
