@@ -171,3 +171,6 @@ impl Shape {
         self.dense.iter().position(|field| field.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,7 @@ impl Cutter {
             None
         } else {
             let line = self.lines.split_off(before);
+            // None where the line is the first: then it is too large for any batch.
             let batch = self.finish();
             self.lines = line;
             batch
@@ -84,11 +85,9 @@ impl Cutter {
         })
     }
 
-    /// Whether the line just written may stay: alone always, else when the body
-    /// without its final LF is within both limits.
+    /// Whether the line just written, its final LF aside, is within both limits.
     fn has_room(&self) -> bool {
-        self.count == 0
-            || (self.count < self.limits.count() && self.lines.len() - 1 <= self.limits.bytes())
+        self.count < self.limits.count() && self.lines.len() - 1 <= self.limits.bytes()
     }
 }
 

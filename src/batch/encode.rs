@@ -46,4 +46,4 @@ fn encode_values(values: &[f32], out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

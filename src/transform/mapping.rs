@@ -2,6 +2,7 @@
 //! keys are made of points. It is frozen with the plan; what it means for one
 //! collection and one index is [`super::Transform`]'s to find out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -65,21 +66,39 @@ impl Mapping {
         Ok(Some(FileSlot { key, order }))
     }
 
-    /// Whether vector ids alone tell their files and order: the id template can
-    /// be inverted and names `order_by` and every field of the file key.
+    /// Whether vector ids alone tell their files and order, without a doubt: the
+    /// id template has two fields and can be inverted, the second is `order_by`,
+    /// and the file key is made of the first. With more fields, or another order,
+    /// a separator within a file's id would move the cut.
     pub fn ids_tell_files(&self) -> bool {
-        let told = |name: &str| self.id.fields().any(|field| field == name);
-        self.id.is_invertible() && told(&self.order_by) && self.file_key.fields().all(told)
+        let fields: Vec<_> = self.id.fields().collect();
+        let [file, order] = fields[..] else {
+            return false;
+        };
+        self.id.is_invertible()
+            && order == self.order_field()
+            && self.file_key.fields().all(|field| field == file)
+    }
+
+    /// `order_by` as a template names it.
+    fn order_field(&self) -> Cow<'_, str> {
+        match self.order_by.as_str() {
+            shadowed @ ("id" | "namespace") => Cow::Owned(format!(".{shadowed}")),
+            name => Cow::Borrowed(name),
+        }
     }
 
     /// The place in the file index that a vector id tells; none where it tells
     /// none (see [`Mapping::ids_tell_files`]), or the id is not of the template's
     /// form: the part that stands for the order must be digits.
     pub fn slot_of_id(&self, id: &str) -> FileResult {
-        let Some(fields) = self.id.invert(id) else {
+        let inverted = self.id.invert(id).filter(|_| self.ids_tell_files());
+        let Some(fields) = inverted else {
             return Ok(None);
         };
-        let order = fields.get(&self.order_by).filter(|text| is_digits(text));
+        let order = fields
+            .get(self.order_field().as_ref())
+            .filter(|text| is_digits(text));
         match (order, self.file_key.render_fields(&fields)) {
             (Some(order), Some(key)) => Ok(Some(FileSlot {
                 key: FileKey::new(key)?,

@@ -2,13 +2,14 @@
 //! braces, from which ids, namespaces and file keys are made. They are parsed
 //! once; rendering never invents text for a field that a point lacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, MissingField};
+use super::file::is_digits;
 use crate::point::Point;
 
 mod parse;
@@ -84,25 +85,26 @@ impl Template {
     }
 
     /// Whether [`Template::invert`] can ever give an answer: at least one field,
-    /// none twice, and literal text between any two.
+    /// none twice, and between any two of them text that is more than digits.
     pub fn is_invertible(&self) -> bool {
         let touching = self
             .pieces
             .windows(2)
             .any(|pair| matches!(pair, [Piece::Field(_), Piece::Field(_)]));
-        let mut names: Vec<_> = self.fields().collect();
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        all > 0 && names.len() == all && !touching
+        let blurred = self.pieces.windows(3).any(|three| match three {
+            [Piece::Field(_), Piece::Literal(between), Piece::Field(_)] => is_digits(between),
+            _ => false,
+        });
+        let names: BTreeSet<_> = self.fields().collect();
+        !names.is_empty() && names.len() == self.fields().count() && !touching && !blurred
     }
 
     /// The field texts from which `text` could have been rendered, so that
     /// [`Template::render_fields`] gives `text` again.
     ///
     /// Where several splits are possible the leftmost field takes as much as it
-    /// can: for `{file_id}_{chunk_index}` the last underscore separates. No field
-    /// is empty. None when `text` does not fit or the template cannot be inverted.
+    /// can: for `{file_id}_{chunk_index}` the last underscore separates. A field may
+    /// be empty. None when `text` does not fit or the template cannot be inverted.
     pub fn invert(&self, text: &str) -> Option<BTreeMap<String, String>> {
         if !self.is_invertible() {
             return None;
@@ -115,15 +117,12 @@ impl Template {
                 Piece::Field(field) => {
                     let begin = self.field_begin(position, rest)?;
                     let (before, value) = rest.split_at(begin);
-                    if value.is_empty() {
-                        return None;
-                    }
                     fields.insert(field.name().to_owned(), value.to_owned());
                     before
                 }
             };
         }
-        rest.is_empty().then_some(fields)
+        Some(fields)
     }
 
     /// Where the field at `position` begins in `rest`, which it ends: after the
