@@ -2,6 +2,8 @@
 //! not change, and each page says from where reading can go on; it writes
 //! nothing and keeps no state of ours.
 
+pub mod file;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
