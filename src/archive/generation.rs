@@ -233,11 +233,11 @@ impl std::fmt::Debug for PointReader {
 
 impl PointReader {
     fn refill(&mut self) -> Result<(), ArchiveError> {
-        if let Some(part) = &mut self.part {
-            if let Some(batch) = part.next_batch(self.generation.shape())? {
-                self.batch = batch.into_iter();
-                return Ok(());
-            }
+        if let Some(part) = &mut self.part
+            && let Some(batch) = part.next_batch(self.generation.shape())?
+        {
+            self.batch = batch.into_iter();
+            return Ok(());
         }
         let index = self.generation.part_of(self.next);
         let starts = &self.generation.inner.starts;

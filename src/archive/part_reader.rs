@@ -73,8 +73,7 @@ impl PartReader {
             None => return Err(damaged(&self.path, "it ends early")),
             Some(batch) => batch.map_err(|error| damaged(&self.path, error))?,
         };
-        let points =
-            decode::points(&batch, shape).map_err(|reason| damaged(&self.path, reason))?;
+        let points = decode::points(&batch, shape).map_err(|reason| damaged(&self.path, reason))?;
         self.rows_left = self
             .rows_left
             .checked_sub(points.len())

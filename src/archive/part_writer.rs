@@ -153,7 +153,7 @@ fn footer_bytes(schema: &SchemaRef) -> usize {
 
 /// Finds the operating system's error in Parquet's, so that a full disk is told
 /// from everything else.
-fn failed(path: &Path, error: ParquetError) -> ArchiveError {
+pub(super) fn failed(path: &Path, error: ParquetError) -> ArchiveError {
     let source = match error {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
             Ok(error) => *error,

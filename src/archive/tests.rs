@@ -1,1 +1,8 @@
 //! Tests of the archive as a whole.
+
+mod damage;
+mod errors;
+mod kills;
+mod limits;
+mod round_trip;
+mod support;

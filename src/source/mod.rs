@@ -2,6 +2,7 @@
 //! not change, and each page says from where reading can go on; it writes
 //! nothing and keeps no state of ours.
 
+pub mod file;
 pub mod qdrant;
 
 use async_trait::async_trait;
