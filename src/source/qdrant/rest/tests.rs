@@ -132,6 +132,6 @@ proptest! {
     #[test]
     fn no_answer_panics(answer in ".{0,60}") {
         let _ = decode(&fields(2), answer.as_bytes());
-        let _ = read(2, &answer);
+        let _ = decode(&fields(2), format!(r#"{{"result":[{answer}]}}"#).as_bytes());
     }
 }

@@ -205,7 +205,7 @@ fn strict_mode_limits_hold_unless_strict_mode_is_off() {
     };
     let off = StrictModeConfig {
         enabled: Some(false),
-        ..strict
+        ..strict.clone()
     };
     assert_eq!(limits(Some(&strict)), held);
     assert_eq!(limits(Some(&off)), free);

@@ -1,0 +1,231 @@
+//! What can be made to go wrong, and what else a test may turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+
+use super::collection::Id;
+use super::wire::Form;
+
+/// Something to turn on a server. Faults with `calls` are used up by as many
+/// calls of any method but the health check; the others stay.
+#[derive(Debug, Clone)]
+pub enum Switch {
+    /// What the health check says.
+    Version(&'static str),
+    /// The API key that is demanded.
+    Key(&'static str),
+    /// Another name of a collection.
+    Alias(&'static str, &'static str),
+    /// Vectors in the form of servers up to 1.16.
+    OldVectors,
+    /// `update_queue.deferred_points`.
+    Deferred(u64),
+    /// Each exact count is one more than the last.
+    GrowingCount,
+    /// Listing aliases is not permitted.
+    NoAliases,
+    /// Rate limit with `retry-after` in seconds.
+    RateLimit { calls: u32, retry_after_s: u32 },
+    /// The disk is full.
+    StorageFull { calls: u32 },
+    /// `Unavailable`, as a server that starts.
+    Unavailable { calls: u32 },
+    /// Internal errors.
+    Internal { calls: u32 },
+    /// No answer at all.
+    Hang { calls: u32 },
+    /// `DeadlineExceeded` for pages of more points than this.
+    SlowAbove { limit: u32 },
+    /// As `SlowAbove`, for so many calls only.
+    SlowFor { calls: u32 },
+    /// Answers larger than this are refused by something on the way.
+    RefuseLargeAbove { limit: u32 },
+    /// This scroll call (counted from now, first is 1) gives half of its points
+    /// and no next offset.
+    ShortPage { call: u32 },
+    /// This scroll call gives no points, but a next offset.
+    EmptyPage { call: u32 },
+    /// A point that scrolling leaves out although it is counted.
+    Hide(Id),
+    /// A point whose first number is changed in scroll answers only.
+    Alter(Id),
+    /// The first point of every page comes twice.
+    Duplicate,
+    /// Every page comes backwards.
+    Backwards,
+    /// The connection breaks after this many more bytes, once.
+    CutAfter { bytes: u64 },
+    /// Nothing of the above that spoils answers.
+    Healthy,
+}
+
+/// The switches as they stand.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) version: Option<&'static str>,
+    pub(super) key: Option<&'static str>,
+    pub(super) aliases: BTreeMap<&'static str, &'static str>,
+    pub(super) form: Form,
+    pub(super) deferred: u64,
+    pub(super) counts_grow: bool,
+    pub(super) counted: u64,
+    pub(super) no_aliases: bool,
+    pub(super) spoil: Spoil,
+}
+
+/// What spoils answers.
+#[derive(Debug, Default)]
+pub(super) struct Spoil {
+    queue: Vec<(u32, Failure)>,
+    slow_above: Option<u32>,
+    large_above: Option<u32>,
+    short: Countdown,
+    empty: Countdown,
+    pub(super) hidden: BTreeSet<Id>,
+    pub(super) altered: BTreeSet<Id>,
+    pub(super) order: Disorder,
+    pub(super) cut_after: Option<u64>,
+}
+
+/// How the points of a page are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Disorder {
+    #[default]
+    None,
+    Duplicate,
+    Backwards,
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    RateLimit { retry_after_s: u32 },
+    StorageFull,
+    Unavailable,
+    Internal,
+    Deadline,
+    TooLarge,
+    Hang,
+}
+
+/// What becomes of one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageFate {
+    Whole,
+    Short,
+    Empty,
+}
+
+#[derive(Debug, Default)]
+struct Countdown(u32);
+
+impl Countdown {
+    fn is_now(&mut self) -> bool {
+        let now = self.0 == 1;
+        self.0 = self.0.saturating_sub(1);
+        now
+    }
+}
+
+impl Faults {
+    pub(super) fn set(&mut self, switch: Switch) {
+        match switch {
+            Switch::Version(version) => self.version = Some(version),
+            Switch::Key(key) => self.key = Some(key),
+            Switch::Alias(alias, collection) => drop(self.aliases.insert(alias, collection)),
+            Switch::OldVectors => self.form = Form::Old,
+            Switch::Deferred(points) => self.deferred = points,
+            Switch::GrowingCount => self.counts_grow = true,
+            Switch::NoAliases => self.no_aliases = true,
+            Switch::Healthy => self.spoil = Spoil::default(),
+            spoiling => self.spoil.set(spoiling),
+        }
+    }
+}
+
+impl Spoil {
+    fn set(&mut self, switch: Switch) {
+        match switch {
+            Switch::RateLimit {
+                calls,
+                retry_after_s,
+            } => {
+                self.fail(calls, Failure::RateLimit { retry_after_s });
+            }
+            Switch::StorageFull { calls } => self.fail(calls, Failure::StorageFull),
+            Switch::Unavailable { calls } => self.fail(calls, Failure::Unavailable),
+            Switch::Internal { calls } => self.fail(calls, Failure::Internal),
+            Switch::Hang { calls } => self.fail(calls, Failure::Hang),
+            Switch::SlowFor { calls } => self.fail(calls, Failure::Deadline),
+            Switch::SlowAbove { limit } => self.slow_above = Some(limit),
+            Switch::RefuseLargeAbove { limit } => self.large_above = Some(limit),
+            Switch::ShortPage { call } => self.short = Countdown(call),
+            Switch::EmptyPage { call } => self.empty = Countdown(call),
+            Switch::Hide(id) => drop(self.hidden.insert(id)),
+            Switch::Alter(id) => drop(self.altered.insert(id)),
+            Switch::Duplicate => self.order = Disorder::Duplicate,
+            Switch::Backwards => self.order = Disorder::Backwards,
+            Switch::CutAfter { bytes } => self.cut_after = Some(bytes),
+            other => panic!("{other:?} spoils nothing"),
+        }
+    }
+
+    fn fail(&mut self, calls: u32, failure: Failure) {
+        self.queue.push((calls, failure));
+    }
+
+    /// The failure of the next call, if it is to fail.
+    pub(super) fn next_failure(&mut self) -> Option<Failure> {
+        self.queue.retain(|(calls, _)| *calls > 0);
+        let (calls, failure) = self.queue.first_mut()?;
+        *calls -= 1;
+        Some(*failure)
+    }
+
+    /// How a page of that limit fails by its size.
+    pub(super) fn failure_by_size(&self, limit: u32) -> Option<Failure> {
+        let above = |bound: Option<u32>| bound.is_some_and(|bound| limit > bound);
+        if above(self.slow_above) {
+            Some(Failure::Deadline)
+        } else {
+            above(self.large_above).then_some(Failure::TooLarge)
+        }
+    }
+
+    pub(super) fn page_fate(&mut self) -> PageFate {
+        match (self.short.is_now(), self.empty.is_now()) {
+            (true, _) => PageFate::Short,
+            (false, true) => PageFate::Empty,
+            (false, false) => PageFate::Whole,
+        }
+    }
+}
+
+impl Failure {
+    /// What the server would say; none for silence.
+    pub(super) fn status(self) -> Option<Status> {
+        let status = match self {
+            Self::Hang => return None,
+            Self::RateLimit { retry_after_s } => {
+                let mut metadata = MetadataMap::new();
+                metadata.insert("retry-after", retry_after_s.into());
+                let text = "Rate limiting exceeded: Read rate limit exceeded, retry later";
+                Status::with_metadata(Code::ResourceExhausted, text, metadata)
+            }
+            Self::StorageFull => {
+                let mut metadata = MetadataMap::new();
+                metadata.insert("qdrant-insufficient-storage", 1.into());
+                Status::with_metadata(Code::ResourceExhausted, "No space left on device", metadata)
+            }
+            Self::Unavailable => Status::unavailable("Service is starting"),
+            Self::Internal => Status::internal("Service internal error: a task panicked"),
+            Self::Deadline => {
+                Status::deadline_exceeded("Timeout error: Operation 'Scroll' timed out")
+            }
+            Self::TooLarge => Status::resource_exhausted("grpc: received message larger than max"),
+        };
+        Some(status)
+    }
+}
