@@ -41,7 +41,8 @@ impl Sandbox {
 
     pub(super) async fn deliver(&self, request: Request<Bytes>) -> Delivery {
         let (head, body) = request.into_parts();
-        let Some(path) = head.uri.path().strip_prefix(BASE) else {
+        let below = head.uri.path().strip_prefix(BASE);
+        let Some(path) = below.filter(|path| path.starts_with('/')) else {
             return Delivery::Whole(reply::html_response(StatusCode::NOT_FOUND));
         };
         let route = operation::find(&head.method, path);

@@ -14,7 +14,7 @@ use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -86,10 +86,14 @@ fn half(response: Response<Bytes>) -> Response<Body> {
     Response::from_parts(head, broken_body(body.slice(..body.len() / 2)))
 }
 
-/// A body that breaks off after `start`.
+/// A body that breaks off after `start`. The pause lets what came before be
+/// written out: a server drops what it has buffered when a body fails.
 fn broken_body(start: Bytes) -> Body {
-    let cut = io::Error::from(io::ErrorKind::ConnectionReset);
-    Body::from_stream(stream::iter([Ok(start), Err(cut)]))
+    let broken = async {
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    Body::from_stream(stream::iter([Ok(start)]).chain(stream::once(broken)))
 }
 
 /// Cuts one connection: nothing more is written to it.
