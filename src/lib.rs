@@ -13,14 +13,23 @@
 
 pub mod archive;
 pub mod batch;
+pub mod cli;
 pub mod clock;
 pub mod cloudflare;
 pub mod error;
+pub mod file_index;
+pub mod folder;
 pub mod http;
 pub mod ledger;
+pub mod locator;
+pub mod plan;
 pub mod point;
+pub mod progress;
 pub mod record;
+pub mod report;
 pub mod sandbox;
+pub mod settings;
 pub mod source;
 pub mod stages;
 pub mod transform;
+pub mod verify;

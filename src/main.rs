@@ -1,3 +1,7 @@
 //! Parses, runs, prints, and ends with the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cf_migrate::cli::main()
+}

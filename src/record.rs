@@ -13,7 +13,7 @@ use crate::point::Distance;
 mod digest;
 mod metadata;
 
-pub use digest::{Digest, number_as_f64};
+pub use digest::{Digest, number_as_f64, same_json};
 pub use metadata::{Metadata, RefusedMetadata};
 
 /// The longest id, in bytes.
@@ -241,6 +241,22 @@ impl Metric {
             Self::Euclidean => "euclidean",
             Self::DotProduct => "dot-product",
         }
+    }
+}
+
+/// A word that is no metric.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a metric; use one of: cosine, euclidean, dot-product")]
+pub struct UnknownMetric(String);
+
+impl std::str::FromStr for Metric {
+    type Err = UnknownMetric;
+
+    fn from_str(word: &str) -> Result<Self, UnknownMetric> {
+        [Self::Cosine, Self::Euclidean, Self::DotProduct]
+            .into_iter()
+            .find(|metric| metric.name() == word)
+            .ok_or_else(|| UnknownMetric(word.to_owned()))
     }
 }
 

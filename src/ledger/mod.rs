@@ -1,1 +1,182 @@
-//! To be filled.
+//! What a migration did so far: every record with the batch that carries it,
+//! every rejection, the inventory, the entries written, the frozen plan. It is
+//! the truth about the target, in one SQLite file that is consistent after a
+//! crash at any instant (docs/ledger.md). It decides nothing.
+
+mod batches;
+mod files;
+mod inventory;
+mod records;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::error::Error;
+
+pub use batches::{Batch, BatchState};
+pub use files::{FileEntry, Listed};
+pub use inventory::InventoryEntry;
+pub use records::{CheckedPoint, Checked, Collision, RecordRow, RejectedAt, Totals};
+
+/// What can go wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file is another program's.
+    #[error("it is not a ledger of cf-migrate")]
+    NotALedger,
+    /// Written by a later version.
+    #[error("it has format {newer}, this version knows up to {}", schema::FORMAT)]
+    NewerFormat {
+        /// Its format.
+        newer: i64,
+    },
+    /// SQLite finds it broken.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// No space left.
+    #[error("the disk is full")]
+    DiskFull(#[source] rusqlite::Error),
+    /// The folder or file cannot be written.
+    #[error("it cannot be written")]
+    NotWritable(#[source] rusqlite::Error),
+    /// Anything else SQLite says.
+    #[error("the ledger could not be read or written")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+/// Something that happened once and need not be done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// Every archived point went through the transform; collisions are resolved.
+    Checked,
+    /// What the index held before the first write is known.
+    VectorsInventoried,
+    /// What KV held before the first write is known.
+    EntriesInventoried,
+    /// Every record is applied by the index.
+    Settled,
+    /// The file index was written.
+    Indexed,
+    /// Verification found everything equal.
+    Proven,
+}
+
+impl Milestone {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Checked => "checked",
+            Self::VectorsInventoried => "vectors_inventoried",
+            Self::EntriesInventoried => "entries_inventoried",
+            Self::Settled => "settled",
+            Self::Indexed => "indexed",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// A migration's ledger. Calls block for as long as SQLite writes.
+pub struct Ledger {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path`, or creates it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let connection = schema::open(path).map_err(|error| explain(path, error))?;
+        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// The text kept under a section of the plan.
+    pub fn plan_section(&self, section: &str) -> Result<Option<String>, Error> {
+        self.with(|connection| {
+            connection
+                .query_row("SELECT json FROM plan WHERE section = ?", [section], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// Keeps the text of a section of the plan, once.
+    pub fn freeze_section(&self, section: &str, json: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute("INSERT INTO plan VALUES (?, ?)", [section, json]).map(drop)
+        })
+    }
+
+    /// Whether a milestone was reached.
+    pub fn reached(&self, milestone: Milestone) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection
+                .query_row("SELECT 1 FROM milestone WHERE name = ?", [milestone.name()], |_| Ok(()))
+                .optional()
+        })
+        .map(|row| row.is_some())
+    }
+
+    /// Remembers that a milestone was reached, and when (RFC 3339).
+    pub fn reach(&self, milestone: Milestone, at: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute("INSERT OR REPLACE INTO milestone VALUES (?, ?)", [milestone.name(), at])
+                .map(drop)
+        })
+    }
+
+    /// Forgets a milestone, because what it says no longer holds.
+    pub fn retract(&self, milestone: Milestone) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute("DELETE FROM milestone WHERE name = ?", params![milestone.name()])
+                .map(drop)
+        })
+    }
+
+    /// A copy of this ledger at `path`, for a rehearsal that must leave the
+    /// original alone.
+    pub fn copy_to(&self, path: &Path) -> Result<Self, Error> {
+        self.with(|connection| {
+            connection.execute("VACUUM INTO ?", [path.to_string_lossy().as_ref()]).map(drop)
+        })?;
+        Self::open(path)
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Error> {
+        work(&mut self.lock()).map_err(|error| explain(&self.path, error.into()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere cannot leave a transaction half done: SQLite rolls
+        // back what was not committed.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn explain(path: &Path, error: LedgerError) -> Error {
+    let shown = path.display();
+    let message = format!("the ledger {shown} cannot be used");
+    match &error {
+        LedgerError::NotALedger => Error::failed(message)
+            .advise("give another migration folder with --dir; this file was left as it is"),
+        LedgerError::NewerFormat { .. } => Error::failed(message)
+            .advise("use the version of cf-migrate that wrote it, or a later one"),
+        LedgerError::Damaged(_) => Error::failed(message).advise(
+            "restore ledger.db from a backup, or start over in a new folder with --dir: \
+             upserts repeat safely (the archive can be given as the source), but ids that are there already need --overwrite",
+        ),
+        LedgerError::DiskFull(_) => {
+            Error::stopped(message).advise("free some space and run the same command again")
+        }
+        LedgerError::NotWritable(_) => Error::failed(message)
+            .advise("make the migration folder writable for this user, or choose another with --dir"),
+        LedgerError::Sqlite(_) => Error::failed(message),
+    }
+    .because(error)
+}

@@ -78,3 +78,23 @@ pub fn number_as_f64(number: &Number) -> f64 {
         .or_else(|| number.as_str().parse().ok())
         .unwrap_or(f64::INFINITY)
 }
+
+/// Whether two JSON values are equal as Vectorize sees them: numbers as f64, key
+/// order without meaning.
+pub fn same_json(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => {
+            number_as_f64(left) == number_as_f64(right)
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same_json(l, r))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|(key, l)| right.get(key).is_some_and(|r| same_json(l, r)))
+        }
+        (left, right) => left == right,
+    }
+}

@@ -1,1 +1,25 @@
-//! To be filled.
+//! What the verbs do, one file a step; [`run`] tells the whole story. Stages
+//! report to [`crate::progress`], remember in [`crate::ledger`], and know no
+//! terminal.
+
+mod check;
+pub mod context;
+mod export;
+mod gate;
+pub mod index;
+pub mod inventory;
+pub mod listing;
+mod mend;
+pub mod prepare;
+pub mod records;
+mod refusals;
+mod remarks;
+pub mod run;
+mod settle;
+mod timing;
+pub mod to_file;
+mod upsert;
+mod vector_count;
+
+pub use check::{Files, write_rejections};
+pub use export::export;

@@ -45,6 +45,14 @@ impl Template {
         &self.text
     }
 
+    /// What every text that it gives begins with.
+    pub fn literal_prefix(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Literal(text)) => text,
+            _ => "",
+        }
+    }
+
     /// The names of its fields as they were written, in order, repeats included.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

@@ -1,0 +1,327 @@
+//! Every verb's arguments. Flags are valid anywhere; each help shows an example
+//! that works.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::locator::Locator;
+use crate::sandbox::{FaultRate, Unsettled};
+use crate::settings::{MappingOptions, PaceOptions, Pause};
+
+/// Moves vector collections into Cloudflare Vectorize, rebuilds their Workers KV
+/// file index, and proves that nothing was lost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cf-migrate",
+    version,
+    max_term_width = 100,
+    after_help = "Places: qdrant:COLLECTION, an archive folder, a .ndjson file (also .gz, .zst), vectorize:INDEX, kv:NAMESPACE\n\
+        Example: cf-migrate run qdrant:docs vectorize:docs --file-index kv:files --id '{file_id}_{chunk_index}'\n\
+        Exit codes: 0 done and proven, 1 failed, 2 usage, 3 done with rejections, 4 differences, 5 run again to resume,\n  \
+        6 not allowed, 7 the plan refused, 130 interrupted"
+)]
+pub struct Cli {
+    /// What every verb takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The migration folder [default: ./INDEX.migration]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Do everything but write
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Use the embedded local Cloudflare instead of the real one [default DIR: sandbox/ in the migration folder]
+    #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "absent, bare, and with a folder are three things")]
+    pub sandbox: Option<Option<PathBuf>>,
+    /// Create the index and KV namespace where they are missing
+    #[arg(long, global = true)]
+    pub create: bool,
+    /// Print one result object on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Also write a log to this file, a JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// The settings file [default: cf-migrate.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Allow plain http to other machines: tokens travel readable
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceOptions,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Look at both ends and say what stands in the way; writes nothing
+    #[command(after_help = "Example: cf-migrate plan qdrant:docs vectorize:docs --create")]
+    Plan(PlanArgs),
+    /// Copy a source into an archive; resumable
+    #[command(after_help = "Example: cf-migrate export qdrant:docs docs.archive")]
+    Export(ExportArgs),
+    /// Turn an archive into NDJSON in Vectorize's own form
+    #[command(after_help = "Example: cf-migrate transform docs.archive docs.ndjson --id '{file_id}_{chunk_index}'")]
+    Transform(TransformArgs),
+    /// Write an archive's records to Vectorize; resumable
+    #[command(after_help = "Example: cf-migrate upsert points.ndjson vectorize:docs --create")]
+    Upsert(UpsertArgs),
+    /// Build the file index in Workers KV, from an archive or from Vectorize itself
+    #[command(after_help = "Examples: cf-migrate index docs.migration/archive kv:files\n          \
+        cf-migrate index vectorize:docs kv:files --id '{file_id}_{chunk_index}'")]
+    Index(IndexArgs),
+    /// Compare the index (and the file index) with the source
+    #[command(after_help = "Example: cf-migrate verify qdrant:docs vectorize:docs --file-index kv:files")]
+    Verify(VerifyArgs),
+    /// The whole migration; the same command again resumes
+    #[command(after_help = "Example: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
+        --id '{file_id}_{chunk_index}' --create --sandbox")]
+    Run(RunArgs),
+    /// Serve the local Cloudflare on loopback, for any client
+    #[command(after_help = "Example: cf-migrate sandbox --listen 127.0.0.1:8787 --dir sandbox --token T --account A")]
+    Sandbox(SandboxArgs),
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Where the points are
+    pub from: Locator,
+    /// Where they would go: vectorize:INDEX
+    pub to: Locator,
+    /// Read every point, not only the collection's description
+    #[arg(long)]
+    pub full: bool,
+    #[command(flatten)]
+    pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) file_index: FileIndexArgs,
+    #[command(flatten)]
+    pub(super) permissions: PermissionArgs,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Where the points are
+    pub from: Locator,
+    /// The archive folder
+    pub archive: PathBuf,
+    /// Which named vector is meant for Vectorize; all are archived
+    #[arg(long, value_name = "NAME")]
+    pub vector: Option<String>,
+}
+
+/// `transform`
+#[derive(Debug, Args)]
+pub struct TransformArgs {
+    /// The archive folder, or a file
+    pub archive: PathBuf,
+    /// The file to write; rejections go to rejected.ndjson beside it
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub(super) mapping: MappingOptions,
+}
+
+/// `upsert`
+#[derive(Debug, Args)]
+pub struct UpsertArgs {
+    /// The archive folder, or a file
+    pub archive: Locator,
+    /// Where the records go: vectorize:INDEX
+    pub to: Locator,
+    #[command(flatten)]
+    pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) permissions: PermissionArgs,
+}
+
+/// `index`
+#[derive(Debug, Args)]
+pub struct IndexArgs {
+    /// The archive folder, or vectorize:INDEX
+    pub from: Locator,
+    /// Where the entries go: kv:NAMESPACE
+    pub to: Locator,
+    #[command(flatten)]
+    pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) entries: EntryArgs,
+    /// Remove entries none of whose vectors exists
+    #[arg(long)]
+    pub prune: bool,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The source, an archive folder or a file
+    pub from: Locator,
+    /// What to compare it with: vectorize:INDEX
+    pub to: Locator,
+    #[command(flatten)]
+    pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) file_index: FileIndexArgs,
+    #[command(flatten)]
+    pub(super) depth: DepthArgs,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Where the points are
+    pub from: Locator,
+    /// Where they go: vectorize:INDEX
+    pub to: Locator,
+    #[command(flatten)]
+    pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) file_index: FileIndexArgs,
+    #[command(flatten)]
+    pub(super) permissions: PermissionArgs,
+    #[command(flatten)]
+    pub(super) depth: DepthArgs,
+}
+
+/// `sandbox`
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    pub listen: std::net::SocketAddr,
+    /// The only bearer token that is accepted [default: any]
+    #[arg(long)]
+    pub token: Option<String>,
+    /// The only account id that is accepted [default: any]
+    #[arg(long)]
+    pub account: Option<String>,
+    /// How long after its acceptance a write is applied
+    #[arg(long, value_name = "TIME", default_value = "200ms")]
+    pub apply_delay: Pause,
+    /// How old KV's answers may be, up to 60s
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub stale: Pause,
+    /// What to do where Cloudflare's documentation is silent: strict or lenient
+    #[arg(long, value_name = "HOW", default_value = "strict")]
+    pub unsettled: Unsettled,
+    /// Decides which calls meet a fault
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// A fault and how often it is met, as 429:0.01; repeatable
+    #[arg(long = "fault", value_name = "KIND:RATE")]
+    pub faults: Vec<FaultRate>,
+    /// Let the account call as often as it likes
+    #[arg(long)]
+    pub no_budget: bool,
+}
+
+/// Where the file index goes, where it is optional.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "File index")]
+pub(super) struct FileIndexArgs {
+    /// Also build (or compare) the file index in this KV namespace: kv:NAMESPACE
+    #[arg(long, value_name = "KV")]
+    pub file_index: Option<Locator>,
+    #[command(flatten)]
+    pub(super) entries: EntryArgs,
+}
+
+/// How entries are kept.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "File index")]
+pub(super) struct EntryArgs {
+    /// Key of the number of vectors, also kv:NAMESPACE/KEY [default: _vector_count]
+    #[arg(long, value_name = "KEY")]
+    pub count_key: Option<String>,
+    /// Let entries expire after this time [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub kv_ttl: Option<Pause>,
+}
+
+/// What may be done without asking again.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Permissions")]
+pub(super) struct PermissionArgs {
+    /// Replace vectors that are in the index already
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Go on when up to so many points cannot become records
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub allow_rejects: u64,
+    /// Remove file-index entries none of whose vectors exists
+    #[arg(long)]
+    pub prune: bool,
+}
+
+/// How deep to verify.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Verification")]
+pub(super) struct DepthArgs {
+    /// Records whose values are read back and compared
+    #[arg(long, value_name = "COUNT", default_value_t = crate::verify::DEFAULT_SAMPLE)]
+    pub sample: usize,
+    /// Which of them, when not all
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub sample_seed: u64,
+}
+
+impl EntryArgs {
+    /// The time to live, in whole seconds.
+    pub(super) fn ttl(&self) -> Option<Duration> {
+        self.kv_ttl.map(Pause::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_in_a_help_text_parses() {
+        let command = Cli::command();
+        let mut examples = 0;
+        for verb in std::iter::once(&command).chain(command.get_subcommands()) {
+            let help = verb.get_after_help().expect("each help shows an example").to_string();
+            let joined = help.replace("\\\n", " ");
+            for line in joined.lines().filter_map(|line| line.split_once("cf-migrate ")) {
+                let words = shlex::split(line.1).expect("an example is a shell line");
+                let parsed = Cli::try_parse_from(std::iter::once("cf-migrate".to_owned()).chain(words));
+                parsed.unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                examples += 1;
+            }
+        }
+        assert_eq!(examples, 10);
+    }
+
+    #[test]
+    fn flags_are_valid_anywhere() {
+        let before = "cf-migrate --json --sandbox=box run a.ndjson vectorize:i";
+        let after = "cf-migrate run a.ndjson --sandbox vectorize:i --json";
+        for line in [before, after] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(cli.global.json && cli.global.sandbox.is_some());
+        }
+    }
+}

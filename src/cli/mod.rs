@@ -1,0 +1,35 @@
+//! The command line: parses, opens the places that were named, runs the verb,
+//! shows what came of it. The only rooms that know clap and the terminal.
+
+mod args;
+mod interrupt;
+mod open;
+mod outcome;
+mod progress;
+mod verbs;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use args::Cli;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // Variables that are set win over `.env`; no file is no mistake.
+    let dotenv = dotenvy::dotenv();
+    let cli = Cli::parse();
+    if let Err(error) = dotenv
+        && !error.not_found()
+    {
+        return outcome::usage(&cli.global, &format!(".env cannot be read: {error}"));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return outcome::usage(&cli.global, &format!("the runtime cannot be started: {error}"));
+        }
+    };
+    runtime.block_on(verbs::run(cli))
+}

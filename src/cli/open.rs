@@ -1,0 +1,255 @@
+//! Opens the places that a command line names: sources, the account, the
+//! embedded sandbox.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::args::{EntryArgs, FileIndexArgs, Global};
+use super::workspace::is_own_archive;
+use crate::archive::Archive;
+use crate::clock::Clock;
+use crate::cloudflare::{Account, AccountId, IndexName};
+use crate::error::{Error, Kind};
+use crate::http::{Budget, Client, ConnectionLost, NetworkOptions, Transport};
+use crate::locator::Locator;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::settings::{CloudflareSettings, Pace, Settings};
+use crate::source::Source;
+use crate::source::file;
+use crate::source::qdrant::{QdrantSettings, QdrantSource};
+use crate::stages::prepare::{Accounts, FileIndexWish};
+use crate::stages::run::Origin;
+
+/// The embedded sandbox's account.
+const SANDBOX_ACCOUNT: &str = "00000000000000000000000000000000";
+/// The key that holds the number of vectors.
+const COUNT_KEY: &str = "_vector_count";
+/// The shortest time to live that KV takes (KV limits page).
+const SHORTEST_TTL: u64 = 60;
+
+/// The index that a locator names.
+pub(super) fn index_name(locator: &Locator, settings: &Settings) -> Result<IndexName, Error> {
+    let name = match locator {
+        Locator::Vectorize(Some(name)) => name.clone(),
+        Locator::Vectorize(None) => settings.default_index()?,
+        other => {
+            return Err(Error::usage(format!("{other} is not an index"))
+                .advise("write the target as vectorize:INDEX"));
+        }
+    };
+    Ok(IndexName::new(name)?)
+}
+
+/// The KV namespace that a locator names, by title or id.
+pub(super) fn namespace(locator: &Locator, settings: &Settings) -> Result<String, Error> {
+    match locator {
+        Locator::Kv(Some(name)) => Ok(name.clone()),
+        Locator::Kv(None) => settings.default_kv_namespace(),
+        other => Err(Error::usage(format!("{other} is not a KV namespace"))
+            .advise("write it as kv:NAMESPACE, with its title or its id")),
+    }
+}
+
+/// What was asked for concerning an optional file index.
+pub(super) fn file_index(
+    args: &FileIndexArgs,
+    settings: &Settings,
+) -> Result<Option<FileIndexWish>, Error> {
+    match &args.file_index {
+        Some(locator) => entries(locator, &args.entries, settings).map(Some),
+        None if args.entries.count_key.is_some() || args.entries.kv_ttl.is_some() => {
+            Err(Error::usage("--count-key and --kv-ttl need --file-index kv:NAMESPACE"))
+        }
+        None => Ok(None),
+    }
+}
+
+/// What was asked for concerning the file index in that namespace.
+pub(super) fn entries(
+    locator: &Locator,
+    args: &EntryArgs,
+    settings: &Settings,
+) -> Result<FileIndexWish, Error> {
+    let count = match &args.count_key {
+        None => (None, COUNT_KEY.to_owned()),
+        Some(text) => count_key(text)?,
+    };
+    let ttl = args.ttl().map(|ttl| ttl.as_secs());
+    if ttl.is_some_and(|ttl| ttl < SHORTEST_TTL) {
+        return Err(Error::usage("--kv-ttl must be at least 60s: KV takes no shorter one"));
+    }
+    Ok(FileIndexWish { namespace: namespace(locator, settings)?, count, ttl })
+}
+
+fn count_key(text: &str) -> Result<(Option<String>, String), Error> {
+    let (namespace, key) = match text.strip_prefix("kv:") {
+        None => (None, text),
+        Some(rest) => match rest.split_once('/') {
+            Some((namespace, key)) if !namespace.is_empty() => (Some(namespace.to_owned()), key),
+            _ => return Err(Error::usage(format!("--count-key {text} is not kv:NAMESPACE/KEY"))),
+        },
+    };
+    if key.is_empty() || key.len() > 512 || key == "." || key == ".." {
+        return Err(Error::usage(format!("--count-key {text} names no key that KV takes"))
+            .advise("a key has 1 to 512 bytes and is neither . nor .."));
+    }
+    Ok((namespace, key.to_owned()))
+}
+
+/// Where the points come from. A live source that cannot be reached is no reason
+/// to stop once its archive is complete.
+pub(super) async fn origin(
+    locator: &Locator,
+    vector: Option<&str>,
+    archive: &Archive,
+    settings: &Settings,
+    clock: Clock,
+) -> Result<(Origin, Option<String>), Error> {
+    match locator {
+        Locator::Path(path) if is_own_archive(path, archive) && Archive::is_archive(archive.root()) => {
+            Ok((Origin::OwnArchive, None))
+        }
+        Locator::Path(path) => match file::open(path) {
+            Ok(source) => Ok((Origin::Source(source), None)),
+            Err(error) => without_source(locator, archive, error),
+        },
+        Locator::Qdrant(collection) => {
+            let settings = qdrant_settings(settings)?;
+            match QdrantSource::open(collection, vector, settings, clock).await {
+                Ok(source) => Ok((Origin::Source(Box::new(source)), None)),
+                Err(error) => without_source(locator, archive, error),
+            }
+        }
+        other => Err(Error::usage(format!("{other} cannot be read from"))
+            .advise("name a source: qdrant:COLLECTION, an archive folder, or an NDJSON file")),
+    }
+}
+
+fn without_source(
+    locator: &Locator,
+    archive: &Archive,
+    error: Error,
+) -> Result<(Origin, Option<String>), Error> {
+    let passing = matches!(error.kind(), Kind::Failed | Kind::Stopped);
+    let complete = passing && archive.unfinished()?.is_none();
+    let archived = if complete { archive.current()? } else { None };
+    match archived {
+        Some(generation) if generation.manifest().source.name == locator.to_string() => {
+            let why = crate::report::facts::chain(&error);
+            let warning = format!(
+                "the source cannot be asked ({why}); going on with the archive, which is complete"
+            );
+            Ok((Origin::OwnArchive, Some(warning)))
+        }
+        _ => Err(error),
+    }
+}
+
+/// A source on its own, for `export`.
+pub(super) async fn source(
+    locator: &Locator,
+    vector: Option<&str>,
+    settings: &Settings,
+    clock: Clock,
+) -> Result<Box<dyn Source>, Error> {
+    match locator {
+        Locator::Qdrant(collection) => {
+            let settings = qdrant_settings(settings)?;
+            let source = QdrantSource::open(collection, vector, settings, clock).await?;
+            Ok(Box::new(source))
+        }
+        Locator::Path(path) => file::open(path),
+        other => Err(Error::usage(format!("{other} cannot be read from"))
+            .advise("name a source: qdrant:COLLECTION, an archive folder, or an NDJSON file")),
+    }
+}
+
+fn qdrant_settings(settings: &Settings) -> Result<QdrantSettings, Error> {
+    Ok(QdrantSettings {
+        url: settings.qdrant_url()?,
+        api_key: settings.qdrant_api_key()?,
+        grpc_port: settings.qdrant_grpc_port()?,
+        rest_port: settings.qdrant_rest_port()?,
+        ..QdrantSettings::default()
+    })
+}
+
+/// The account: the real one, or the embedded sandbox.
+pub(super) fn accounts(
+    global: &Global,
+    settings: &Settings,
+    pace: &Pace,
+    dir: &Path,
+    clock: Clock,
+) -> Result<Accounts, Error> {
+    match &global.sandbox {
+        Some(place) => {
+            let place = place.clone().unwrap_or_else(|| dir.join("sandbox"));
+            embedded(place, global.dry_run, pace, clock)
+        }
+        None => network(settings.cloudflare()?, global, pace, clock),
+    }
+}
+
+fn network(
+    settings: CloudflareSettings,
+    global: &Global,
+    pace: &Pace,
+    clock: Clock,
+) -> Result<Accounts, Error> {
+    let id = AccountId::new(settings.account_id.as_str())?;
+    let client = |token: &SecretString| -> Result<Client, Error> {
+        let options =
+            NetworkOptions { insecure_http: global.insecure_http, ..NetworkOptions::default() };
+        let transport = Transport::network(&settings.base_url, token.clone(), options)?;
+        let limit = pace.api_budget as usize;
+        let folder = Budget::state_folder().map_err(budget)?;
+        let budget = Budget::shared(&folder, id.as_str(), token, limit, clock).map_err(budget)?;
+        Ok(Client::new(transport, budget, clock))
+    };
+    let vectorize = client(&settings.token)?;
+    let own = settings.kv_token.filter(|kv| kv.expose_secret() != settings.token.expose_secret());
+    let kv = own.as_ref().map(client).transpose()?;
+    let mut clients = vec![vectorize.clone()];
+    clients.extend(kv.clone());
+    Ok(Accounts {
+        service: format!("{} account {}", settings.base_url.trim_end_matches('/'), id.as_str()),
+        kv: Account::new(kv.unwrap_or_else(|| vectorize.clone()), id.clone()),
+        vectorize: Account::new(vectorize, id),
+        clients,
+    })
+}
+
+fn budget(error: crate::http::BudgetError) -> Error {
+    Error::failed("the request budget cannot be kept")
+        .advise("make the state folder writable, or set CF_MIGRATE_STATE_DIR to one that is")
+        .because(error)
+}
+
+/// In a rehearsal of a sandbox that does not exist yet, one in memory will do.
+fn embedded(place: PathBuf, dry_run: bool, pace: &Pace, clock: Clock) -> Result<Accounts, Error> {
+    let disk = (!dry_run || place.exists()).then_some(place.as_path());
+    let sandbox = Sandbox::open(disk, SandboxOptions::default(), clock).map_err(|error| {
+        Error::failed(format!("the sandbox in {} cannot be opened", place.display()))
+            .advise("give another folder with --sandbox=DIR")
+            .because(error)
+    })?;
+    let call = Arc::new(move |request: axum::http::Request<Bytes>| {
+        let sandbox = sandbox.clone();
+        async move { sandbox.handle(request).await.map_err(|_| ConnectionLost) }.boxed()
+    });
+    let transport = Transport::in_process(SecretString::from("sandbox"), call)?;
+    let budget = Budget::in_memory(pace.api_budget as usize, clock);
+    let client = Client::new(transport, budget, clock);
+    let account = Account::new(client.clone(), AccountId::new(SANDBOX_ACCOUNT)?);
+    Ok(Accounts {
+        vectorize: account.clone(),
+        kv: account,
+        service: "sandbox".to_owned(),
+        clients: vec![client],
+    })
+}

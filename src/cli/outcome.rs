@@ -1,0 +1,238 @@
+//! How a verb ends at the terminal: the result object, the closing table, what
+//! is safe and how to go on, and the exit code.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::args::Global;
+use crate::error::{Error, Kind};
+use crate::folder::MigrationFolder;
+use crate::ledger::{BatchState, Ledger};
+use crate::report::{Outcome, Report, Verdict};
+
+/// What is known when a verb ends.
+pub(super) struct Ending<'a> {
+    pub(super) global: &'a Global,
+    pub(super) report: &'a mut Report,
+    pub(super) error: Option<Error>,
+    pub(super) folder: Option<&'a MigrationFolder>,
+    /// What is safe, a sentence each.
+    pub(super) safe: Vec<String>,
+    /// Whether the same command again goes on.
+    pub(super) resumable: bool,
+    /// What the application needs next.
+    pub(super) next: Vec<String>,
+}
+
+impl Ending<'_> {
+    /// Concludes the report, writes it, shows it, and gives the exit code.
+    pub(super) fn tell(mut self) -> ExitCode {
+        match &self.error {
+            Some(error) => self.report.conclude_with(error),
+            None => self.report.conclude(),
+        }
+        self.report.peak_rss_bytes = peak_rss_bytes();
+        self.keep_report();
+        self.show();
+        if self.global.json {
+            print_json(self.report);
+        }
+        ExitCode::from(self.report.exit_code)
+    }
+
+    fn keep_report(&mut self) {
+        let Some(folder) = self.folder else { return };
+        let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
+        if let Err(error) = folder.write("report.json", |file| file.write_all(&json)) {
+            self.report.warnings.push(crate::report::facts::chain(&error));
+        }
+    }
+
+    fn show(&self) {
+        let mut text = String::new();
+        for warning in &self.report.warnings {
+            text.push_str(&format!("warning: {warning}\n"));
+        }
+        for note in &self.report.notes {
+            text.push_str(&format!("{note}\n"));
+        }
+        if let Some(table) = table(self.report) {
+            text.push_str(&format!("\n{table}\n"));
+        }
+        text.push_str(&findings(self.report));
+        if let Some(error) = &self.error {
+            text.push_str(&format!("\nerror: {}\n", crate::report::facts::chain(error)));
+            if let Some(advice) = error.advice() {
+                text.push_str(&format!("  what to do: {advice}\n"));
+            }
+        }
+        for safe in &self.safe {
+            text.push_str(&format!("{safe}\n"));
+        }
+        if self.resumable {
+            text.push_str(&format!("to go on, run: {}\n", command_line()));
+        }
+        if self.error.is_none() {
+            self.next.iter().for_each(|next| text.push_str(&format!("\n{next}\n")));
+            text.push_str(&format!("\n{}\n", self.verdict()));
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn verdict(&self) -> String {
+        let points = self.report.points.as_ref();
+        let records = points.map_or(0, |points| points.settled + points.unchanged);
+        match self.report.outcome {
+            Outcome::Proven => format!("proven: {records} records, verified equal"),
+            Outcome::Rejections => format!(
+                "done with rejections: {} points are not in the index; rejected.ndjson says why",
+                points.map_or(0, |points| points.rejected)
+            ),
+            Outcome::Differences => "differences were found; see above and report.json".to_owned(),
+            Outcome::Stopped => "nothing that was compared differs, but not everything could be compared; run the same command again".to_owned(),
+            _ if self.report.dry_run => "dry run: nothing was written".to_owned(),
+            _ => "done".to_owned(),
+        }
+    }
+}
+
+/// The closing table of steps.
+fn table(report: &Report) -> Option<Table> {
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    let mut row = |step: &str, seconds: Option<f64>, what: String| {
+        let seconds = seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s"));
+        rows.push([step.to_owned(), seconds, what]);
+    };
+    let seconds = &report.seconds;
+    if let Some(points) = &report.points {
+        let source = points.source.map_or("?".to_owned(), |count| count.to_string());
+        let archived = format!("{} of {source} points archived, {} rejected", points.archived, points.rejected);
+        if seconds.export.is_some() {
+            row("export", seconds.export, archived);
+        }
+        if seconds.upsert.is_some() && !report.dry_run {
+            row("upsert", seconds.upsert, format!("{} records written, {} unchanged, {} foreign vectors left alone", points.settled, points.unchanged, points.foreign));
+        }
+    }
+    if seconds.settle.is_some() {
+        row("settle", seconds.settle, "applied by the index".to_owned());
+    }
+    if let Some(index) = &report.file_index {
+        let verb = if report.dry_run { "to be written" } else { "written" };
+        row("index", seconds.index, format!("{} entries with {} ids: {} {verb}, {} unchanged, {} stale", index.entries, index.ids, index.written, index.unchanged, index.stale));
+    }
+    if let Some(found) = &report.verification {
+        row("verify", seconds.verify, found.proves.clone());
+    }
+    if rows.is_empty() {
+        return None;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for [step, seconds, what] in rows {
+        table.add_row([step, seconds, what]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    Some(table)
+}
+
+fn findings(report: &Report) -> String {
+    let mut text = String::new();
+    let Some(found) = &report.verification else { return text };
+    for (kind, findings) in &found.findings {
+        text.push_str(&format!("\n{}: {}\n", kind.replace('_', " "), findings.count));
+        for example in findings.examples.iter().take(5) {
+            text.push_str(&format!("  {example}\n"));
+        }
+    }
+    for what in &found.not_compared {
+        text.push_str(&format!("\nnot compared: {what}\n"));
+    }
+    if found.verdict == Verdict::Different {
+        text.push_str("\nevery finding by name is in report.json\n");
+    }
+    text
+}
+
+/// What the ledger knows to be safe.
+pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
+    let count = |state| ledger.records_in(state).unwrap_or(0);
+    let (accepted, settled) = (count(BatchState::Accepted), count(BatchState::Settled));
+    let mut safe = Vec::new();
+    if archived > 0 {
+        safe.push(format!("safe: {archived} points are in the archive"));
+    }
+    if accepted + settled > 0 {
+        safe.push(format!(
+            "safe: {} records were accepted by Vectorize, {settled} of them are applied",
+            accepted + settled
+        ));
+    }
+    if safe.is_empty() {
+        safe.push("nothing was written to Cloudflare".to_owned());
+    }
+    safe
+}
+
+/// Whether running the same command again can help.
+pub(super) fn is_resumable(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Stopped | Kind::Interrupted | Kind::Failed | Kind::Forbidden)
+}
+
+/// This process's command line, as a shell takes it.
+fn command_line() -> String {
+    let words: Vec<String> = std::env::args().collect();
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
+fn print_json(report: &Report) {
+    let mut json = serde_json::to_string(report).expect("a report is plain JSON");
+    json.push('\n');
+    let _ = std::io::stdout().write_all(json.as_bytes());
+}
+
+/// Ends a command line that could not even begin.
+pub(super) fn usage(global: &Global, problem: &str) -> ExitCode {
+    let error = Error::usage(problem);
+    early(global, "none", &error)
+}
+
+/// Ends a verb that did not get as far as a migration.
+pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitCode {
+    let mut report = Report::of(verb, global.dry_run);
+    report.conclude_with(error);
+    let mut text = format!("error: {}\n", crate::report::facts::chain(error));
+    if let Some(advice) = error.advice() {
+        text.push_str(&format!("  what to do: {advice}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    if global.json {
+        print_json(&report);
+    }
+    ExitCode::from(report.exit_code)
+}
+
+/// Whether to draw bars: on a terminal that is not a dumb one.
+pub(super) fn draws_bars() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stderr().is_terminal() && !dumb
+}
+
+/// The most memory this process held.
+#[cfg(unix)]
+fn peak_rss_bytes() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0 };
+    let peak = u64::try_from(usage.max_rss()).unwrap_or(0);
+    // Linux counts in KiB, macOS in bytes.
+    if cfg!(target_os = "macos") { peak } else { peak * 1_024 }
+}
+
+#[cfg(not(unix))]
+fn peak_rss_bytes() -> u64 {
+    0
+}

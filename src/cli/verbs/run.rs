@@ -1,0 +1,25 @@
+//! `run`: the whole migration.
+
+use std::process::ExitCode;
+
+use super::session::{JobArgs, Session, Setup, file_index};
+use crate::cli::args::RunArgs;
+use crate::cli::open;
+use crate::error::Error;
+
+pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error> {
+    let index = open::index_name(&args.to, &setup.settings)?;
+    let job = JobArgs {
+        verb: "run",
+        from: &args.from,
+        dir: setup.dir(&index),
+        index,
+        mapping: &args.mapping,
+        file_index: file_index(setup, &args.file_index)?,
+        permissions: args.permissions,
+        depth: Some(args.depth),
+        rehearse: false,
+    };
+    let session = Session::open(setup, job).await?;
+    Ok(session.timed(async |job, report| job.run(report).await).await)
+}

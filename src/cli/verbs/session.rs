@@ -1,0 +1,254 @@
+//! What the verbs share: settings, clock, listener, and a job from its arguments
+//! to its ending.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
+use crate::cli::outcome::{self, Ending};
+use crate::cli::progress::{Bars, Plain};
+use crate::cli::workspace::Workspace;
+use crate::cli::{interrupt, open};
+use crate::clock::Clock;
+use crate::cloudflare::IndexName;
+use crate::error::Error;
+use crate::file_index::FileIndexPlan;
+use crate::locator::Locator;
+use crate::plan::load_file_index;
+use crate::progress::Progress;
+use crate::report::{Report, snippets};
+use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
+use crate::stages::context::{Migration, Mode, Stop};
+use crate::stages::index::StaleEntries;
+use crate::stages::inventory::Existing;
+use crate::stages::prepare::{FileIndexWish, Request};
+use crate::stages::run::{Job, Permissions};
+use crate::verify::{DEFAULT_SAMPLE, Depth};
+
+/// What every verb begins with.
+pub(super) struct Setup {
+    pub(super) global: Global,
+    pub(super) settings: Settings,
+    pub(super) pace: Pace,
+    pub(super) clock: Clock,
+    pub(super) progress: Arc<dyn Progress>,
+    pub(super) stop: Stop,
+}
+
+impl Setup {
+    pub(super) fn new(global: &Global) -> Result<Self, Error> {
+        start_log(global)?;
+        let environment = Environment::read(|name| std::env::var(name).ok());
+        let settings = Settings::new(environment, ConfigFile::load(global.config.as_deref())?);
+        let clock = Clock::real();
+        let progress: Arc<dyn Progress> = match outcome::draws_bars() {
+            true => Arc::new(Bars::new()),
+            false => Arc::new(Plain::new(clock)),
+        };
+        Ok(Self {
+            global: global.clone(),
+            pace: settings.pace(&global.pace)?,
+            settings,
+            clock,
+            progress,
+            stop: interrupt::listen(),
+        })
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        if self.global.dry_run { Mode::DryRun } else { Mode::Write }
+    }
+
+    /// The migration folder of an index.
+    pub(super) fn dir(&self, index: &IndexName) -> PathBuf {
+        let default = || PathBuf::from(format!("{index}.migration"));
+        self.global.dir.clone().unwrap_or_else(default)
+    }
+
+    /// A migration in that workspace.
+    pub(super) fn migration(&self, workspace: Workspace, mode: Mode) -> OpenMigration {
+        let (folder, ledger, archive, scratch) = workspace.into_parts();
+        let migration = Migration {
+            ledger,
+            archive,
+            clock: self.clock,
+            progress: Arc::clone(&self.progress),
+            stop: self.stop.clone(),
+            pace: self.pace.clone(),
+            mode,
+        };
+        OpenMigration { migration, folder, scratch }
+    }
+}
+
+/// A migration, and what keeps its folder.
+pub(super) struct OpenMigration {
+    pub(super) migration: Migration,
+    pub(super) folder: Option<crate::folder::MigrationFolder>,
+    pub(super) scratch: Option<TempDir>,
+}
+
+/// A log file that takes a JSON object a line, where one was asked for.
+fn start_log(global: &Global) -> Result<(), Error> {
+    let Some(path) = &global.log else { return Ok(()) };
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+        Error::usage(format!("the log {} cannot be written", path.display())).because(error)
+    })?;
+    let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
+        .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::sync::Mutex::new(file))
+        .try_init()
+        .map_err(|error| Error::failed("the log cannot be set up").because(error))
+}
+
+/// The arguments of a verb that works on one migration.
+pub(super) struct JobArgs<'a> {
+    pub(super) verb: &'static str,
+    pub(super) from: &'a Locator,
+    pub(super) index: IndexName,
+    pub(super) dir: PathBuf,
+    pub(super) mapping: &'a MappingOptions,
+    pub(super) file_index: Option<FileIndexWish>,
+    pub(super) permissions: PermissionArgs,
+    pub(super) depth: Option<DepthArgs>,
+    /// A rehearsal, whatever `--dry-run` says.
+    pub(super) rehearse: bool,
+}
+
+/// A job, ready to run.
+pub(super) struct Session<'a> {
+    setup: &'a Setup,
+    pub(super) job: Job,
+    pub(super) report: Report,
+    _scratch: Option<TempDir>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) async fn open(setup: &'a Setup, args: JobArgs<'_>) -> Result<Self, Error> {
+        let mode = if args.rehearse { Mode::DryRun } else { setup.mode() };
+        let mapping = setup.settings.mapping(args.mapping);
+        // The account's settings are looked at before any folder is made.
+        let accounts = match &setup.global.sandbox {
+            Some(_) => None,
+            None => Some(open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?),
+        };
+        let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
+        let accounts = match accounts {
+            Some(accounts) => accounts,
+            None => open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?,
+        };
+        let archive = &open.migration.archive;
+        let (origin, warning) = open::origin(
+            args.from,
+            mapping.vector.as_deref(),
+            archive,
+            &setup.settings,
+            setup.clock,
+        )
+        .await?;
+        let mut report = Report::of(args.verb, mode == Mode::DryRun);
+        report.warnings.extend(warning);
+        let request = Request {
+            index: args.index,
+            mapping,
+            create: setup.global.create,
+            file_index: args.file_index,
+        };
+        let job = Job {
+            folder: open.folder.take(),
+            migration: open.migration,
+            origin,
+            accounts,
+            request,
+            permissions: permissions(&args.permissions),
+            depth: depth(args.depth.as_ref()),
+        };
+        Ok(Self { setup, job, report, _scratch: open.scratch.take() })
+    }
+
+    /// Concludes with what the job came to.
+    pub(super) fn end(mut self, outcome: Result<(), Error>) -> ExitCode {
+        self.report.requests = Some(self.job.requests());
+        let error = outcome.err();
+        let archived = self.report.points.as_ref().map_or(0, |points| points.archived);
+        let (safe, resumable) = match &error {
+            Some(error) if !self.report.dry_run => (
+                outcome::safe(&self.job.migration.ledger, archived),
+                outcome::is_resumable(error),
+            ),
+            _ => (Vec::new(), false),
+        };
+        let next = self.next();
+        let ending = Ending {
+            global: &self.setup.global,
+            report: &mut self.report,
+            error,
+            folder: self.job.folder.as_ref(),
+            safe,
+            resumable,
+            next,
+        };
+        ending.tell()
+    }
+
+    /// The bindings of what was filled, and what the application must mind.
+    fn next(&self) -> Vec<String> {
+        let fills = matches!(self.report.verb, "run" | "upsert");
+        if !fills || self.report.dry_run {
+            return Vec::new();
+        }
+        let ledger = &self.job.migration.ledger;
+        let plan: Option<FileIndexPlan> = load_file_index(ledger).ok().flatten();
+        let namespace = plan.as_ref().map(|plan| plan.namespace.as_str());
+        let mut next = vec![snippets::bindings(self.job.request.index.as_str(), namespace)];
+        if plan.is_some() {
+            let over = |ids| ledger.files_longer_than(ids).unwrap_or(0);
+            next.extend(snippets::long_files(
+                over(snippets::GET_BY_IDS),
+                over(snippets::DELETE_BY_IDS),
+            ));
+        }
+        next
+    }
+
+    /// Measures the whole verb.
+    pub(super) async fn timed(
+        mut self,
+        work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
+    ) -> ExitCode {
+        let begun = self.setup.clock.now();
+        let outcome = work(&mut self.job, &mut self.report).await;
+        self.report.seconds.total = (self.setup.clock.now() - begun).as_secs_f64();
+        self.end(outcome)
+    }
+}
+
+fn permissions(args: &PermissionArgs) -> Permissions {
+    Permissions {
+        existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        allowed_rejects: args.allow_rejects,
+        stale: if args.prune { StaleEntries::Prune } else { StaleEntries::Report },
+    }
+}
+
+fn depth(args: Option<&DepthArgs>) -> Depth {
+    match args {
+        Some(args) => Depth { sample: args.sample, seed: args.sample_seed },
+        None => Depth { sample: DEFAULT_SAMPLE, seed: 1 },
+    }
+}
+
+/// The file index that was asked for, where that is optional.
+pub(super) fn file_index(
+    setup: &Setup,
+    args: &FileIndexArgs,
+) -> Result<Option<FileIndexWish>, Error> {
+    open::file_index(args, &setup.settings)
+}

@@ -1,0 +1,160 @@
+//! The migration folder: where one migration lives, and the lock that keeps a
+//! second process off it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// A migration folder that this process alone may write.
+#[derive(Debug)]
+pub struct MigrationFolder {
+    path: PathBuf,
+    // The operating system releases the lock when the process ends, however it
+    // ends.
+    _lock: File,
+}
+
+impl MigrationFolder {
+    /// Makes the folder where it is missing, private to the user, and locks it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        create_private(path).map_err(|error| explain(path, error))?;
+        let lock = lock(&path.join(".lock")).map_err(|error| match error {
+            TryLockError::WouldBlock => Error::stopped(format!(
+                "another process is working on {}",
+                path.display()
+            ))
+            .advise("wait until it has ended, or stop it, then run the same command again"),
+            TryLockError::Error(error) => explain(path, error),
+        })?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the archive lies.
+    pub fn archive(&self) -> PathBuf {
+        self.path.join("archive")
+    }
+
+    /// Where the ledger lies.
+    pub fn ledger(&self) -> PathBuf {
+        self.path.join("ledger.db")
+    }
+
+    /// Writes a file of the folder as a whole: it is there complete, or as it
+    /// was before.
+    pub fn write(&self, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
+        write_whole(&self.path, name, write)
+    }
+}
+
+/// Writes a file of `folder` as a whole: it is there complete, or as it was
+/// before, also after a power cut.
+pub fn write_whole(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), Error> {
+    replace(folder, name, write).map_err(|error| explain(&folder.join(name), error))
+}
+
+fn replace(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    write(file.as_file_mut())?;
+    file.as_file().sync_all()?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Removes a file of `folder`, if it is there.
+pub fn remove(folder: &Path, name: &str) -> Result<(), Error> {
+    match fs::remove_file(folder.join(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(explain(&folder.join(name), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn lock(path: &Path) -> Result<File, TryLockError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(TryLockError::Error)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+fn explain(path: &Path, error: io::Error) -> Error {
+    let message = format!("{} cannot be written", path.display());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::stopped(message).advise("free some space and run the same command again")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::failed(message)
+            .advise("make the folder writable for this user, or choose another with --dir"),
+        _ => Error::failed(message).advise("choose another folder with --dir"),
+    }
+    .because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_second_holder_is_turned_away_until_the_first_lets_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = MigrationFolder::open(dir.path()).unwrap();
+        let refused = MigrationFolder::open(dir.path()).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Stopped);
+        assert!(refused.to_string().contains("another process is working on"));
+        drop(first);
+        MigrationFolder::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_file_whose_writing_fails_stays_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = MigrationFolder::open(dir.path()).unwrap();
+        folder.write("report.json", |file| file.write_all(b"old")).unwrap();
+        let failed = folder.write("report.json", |file| {
+            file.write_all(b"half")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert_eq!(failed.unwrap_err().kind(), Kind::Stopped);
+        assert_eq!(fs::read(dir.path().join("report.json")).unwrap(), b"old");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_is_private_to_the_user() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docs.migration");
+        let _folder = MigrationFolder::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,152 @@
+//! Batches: ranges of archived points that went out in one upsert. A record's
+//! state is its batch's, so ten million records need no update each.
+
+use rusqlite::{OptionalExtension as _, Row};
+
+use super::Ledger;
+use super::records::{as_sql, from_sql};
+use crate::error::Error;
+
+/// How far a batch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchState {
+    /// It may have reached the service: it is sent again with the same range.
+    Sent,
+    /// The service answered with a mutation id.
+    Accepted,
+    /// The index has applied it.
+    Settled,
+}
+
+/// One batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// The ordinal of its first point.
+    pub first: u64,
+    /// The ordinal of its last point.
+    pub last: u64,
+    /// How far it has come.
+    pub state: BatchState,
+}
+
+impl Ledger {
+    /// The first ordinal that no batch covers yet.
+    pub fn first_unbatched(&self) -> Result<u64, Error> {
+        self.with(|connection| {
+            connection
+                .query_row("SELECT last FROM batch ORDER BY first DESC LIMIT 1", [], |row| {
+                    Ok(from_sql(row.get(0)?) + 1)
+                })
+                .optional()
+        })
+        .map(|next| next.unwrap_or(0))
+    }
+
+    /// The batches in that state, by range.
+    pub fn batches(&self, state: BatchState) -> Result<Vec<Batch>, Error> {
+        self.with(|connection| {
+            let mut statement = connection
+                .prepare("SELECT first, last, state FROM batch WHERE state = ? ORDER BY first")?;
+            let rows = statement.query_map([state.name()], read_batch)?;
+            rows.collect()
+        })
+    }
+
+    /// Remembers, before it is sent, that the points `first..=last` go out as
+    /// one batch.
+    pub fn batch_sent(&self, first: u64, last: u64) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute(
+                    "INSERT OR IGNORE INTO batch VALUES (?, ?, 'sent', NULL)",
+                    [as_sql(first), as_sql(last)],
+                )
+                .map(drop)
+        })
+    }
+
+    /// The batch beginning at `first` was accepted, under these mutation ids
+    /// (several where it had to be split).
+    pub fn batch_accepted(&self, first: u64, mutation: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute(
+                    "UPDATE batch SET state = 'accepted', mutation = ?2 WHERE first = ?1",
+                    (as_sql(first), mutation),
+                )
+                .map(drop)
+        })
+    }
+
+    /// The batch beginning at `first` is applied, or has to be sent again.
+    pub fn set_batch_state(&self, first: u64, state: BatchState) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute(
+                    "UPDATE batch SET state = ?2 WHERE first = ?1",
+                    (as_sql(first), state.name()),
+                )
+                .map(drop)
+        })
+    }
+
+    /// The mutation ids of the batches that are accepted and not settled.
+    pub fn accepted_mutations(&self) -> Result<Vec<String>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT mutation FROM batch WHERE state = 'accepted' AND mutation IS NOT NULL",
+            )?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Everything accepted is applied.
+    pub fn settle_accepted(&self) -> Result<u64, Error> {
+        self.with(|connection| {
+            let settled = connection
+                .execute("UPDATE batch SET state = 'settled' WHERE state = 'accepted'", [])?;
+            Ok(settled as u64)
+        })
+    }
+
+    /// How many records lie in batches of that state.
+    pub fn records_in(&self, state: BatchState) -> Result<u64, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT coalesce(sum((SELECT count(*) FROM record
+                     WHERE ordinal BETWEEN batch.first AND batch.last)), 0)
+                 FROM batch WHERE state = ?",
+                [state.name()],
+                |row| Ok(from_sql(row.get(0)?)),
+            )
+        })
+    }
+}
+
+impl BatchState {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Settled => "settled",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        match name {
+            "settled" => Self::Settled,
+            "accepted" => Self::Accepted,
+            // The table's check allows nothing else.
+            _ => Self::Sent,
+        }
+    }
+}
+
+fn read_batch(row: &Row<'_>) -> Result<Batch, rusqlite::Error> {
+    Ok(Batch {
+        first: from_sql(row.get(0)?),
+        last: from_sql(row.get(1)?),
+        state: BatchState::from_name(&row.get::<_, String>(2)?),
+    })
+}

@@ -1,0 +1,182 @@
+//! The file index as the ledger sees it: which records belong to which file, in
+//! which order.
+
+use rusqlite::OptionalExtension as _;
+
+use super::Ledger;
+use super::records::from_sql;
+use crate::error::Error;
+
+/// One file's entry: its key and the ids of its vectors, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The KV key.
+    pub key: String,
+    /// The vector ids, in chunk order; ties and missing orders by id.
+    pub ids: Vec<String>,
+}
+
+impl Ledger {
+    /// How many files there are.
+    pub fn files(&self) -> Result<u64, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            connection.query_row("SELECT count(DISTINCT file) FROM record", [], |row| {
+                Ok(from_sql(row.get(0)?))
+            })
+        })
+    }
+
+    /// How many records belong to a file.
+    pub fn records_with_file(&self) -> Result<u64, Error> {
+        self.with(|connection| {
+            connection.query_row("SELECT count(file) FROM record", [], |row| {
+                Ok(from_sql(row.get(0)?))
+            })
+        })
+    }
+
+    /// The next whole files after `after` by key, until they have `ids` ids or
+    /// more; empty at the end.
+    pub fn files_after(&self, after: Option<&str>, ids: usize) -> Result<Vec<FileEntry>, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            let mut statement = connection.prepare_cached(
+                "SELECT file, id FROM record WHERE file > ?1 ORDER BY file, file_order, id",
+            )?;
+            let mut rows = statement.query([after.unwrap_or("")])?;
+            let mut files: Vec<FileEntry> = Vec::new();
+            let mut taken = 0;
+            while let Some(row) = rows.next()? {
+                let (key, id): (String, String) = (row.get(0)?, row.get(1)?);
+                match files.last_mut() {
+                    Some(file) if file.key == key => file.ids.push(id),
+                    _ if taken >= ids => break,
+                    _ => files.push(FileEntry { key, ids: vec![id] }),
+                }
+                taken += 1;
+            }
+            Ok(files)
+        })
+    }
+
+    /// The file of that key.
+    pub fn file(&self, key: &str) -> Result<Option<FileEntry>, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            let mut statement = connection
+                .prepare_cached("SELECT id FROM record WHERE file = ? ORDER BY file_order, id")?;
+            let ids: Vec<String> =
+                statement.query_map([key], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok((!ids.is_empty()).then(|| FileEntry { key: key.to_owned(), ids }))
+        })
+    }
+
+    /// A file whose entry would have more than `bytes` bytes, with its size.
+    pub fn file_larger_than(&self, bytes: u64) -> Result<Option<(String, u64)>, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            connection
+                .query_row(
+                    "SELECT file, sum(length(CAST(id AS BLOB)) + 3) + 1 AS bytes FROM record
+                     WHERE file IS NOT NULL GROUP BY file HAVING bytes > ? LIMIT 1",
+                    [super::records::as_sql(bytes)],
+                    |row| Ok((row.get(0)?, from_sql(row.get(1)?))),
+                )
+                .optional()
+        })
+    }
+
+    /// How many files have more than `ids` ids.
+    pub fn files_longer_than(&self, ids: u64) -> Result<u64, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            connection.query_row(
+                "SELECT count(*) FROM (SELECT 1 FROM record WHERE file IS NOT NULL
+                 GROUP BY file HAVING count(*) > ?)",
+                [super::records::as_sql(ids)],
+                |row| Ok(from_sql(row.get(0)?)),
+            )
+        })
+    }
+}
+
+/// Only migrations with a file index pay for this.
+fn index_files(connection: &rusqlite::Connection) -> Result<(), rusqlite::Error> {
+    connection.execute_batch(
+        "CREATE INDEX IF NOT EXISTS record_file ON record (file, file_order, id) WHERE file IS NOT NULL",
+    )
+}
+
+/// A key that KV lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// When it expires, in Unix seconds.
+    pub expiration: Option<u64>,
+}
+
+/// The latest listing lives beside the ledger, in SQLite's temporary storage:
+/// after a restart it would be too old anyway.
+impl Ledger {
+    /// Forgets the latest listing.
+    pub fn clear_listing(&self) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS listing (key TEXT PRIMARY KEY, expiration INTEGER) WITHOUT ROWID;
+                 DELETE FROM listing;",
+            )
+        })
+    }
+
+    /// Adds keys to the latest listing.
+    pub fn add_listed(&self, listed: &[Listed]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO listing VALUES (?, ?)")?;
+                for key in listed {
+                    insert.execute((&key.key, key.expiration.map(super::records::as_sql)))?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The key in the latest listing.
+    pub fn listed(&self, key: &str) -> Result<Option<Listed>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT key, expiration FROM listing WHERE key = ?")?
+                .query_row([key], read_listed)
+                .optional()
+        })
+    }
+
+    /// The next listed keys after `after` under which we have no records.
+    pub fn listed_without_file(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            let mut statement = connection.prepare_cached(
+                "SELECT key, expiration FROM listing WHERE key > ?
+                 AND NOT EXISTS (SELECT 1 FROM record WHERE record.file = listing.key)
+                 ORDER BY key LIMIT ?",
+            )?;
+            let rows = statement.query_map(
+                (after.unwrap_or(""), super::records::as_sql(limit as u64)),
+                read_listed,
+            )?;
+            rows.collect()
+        })
+    }
+}
+
+fn read_listed(row: &rusqlite::Row<'_>) -> Result<Listed, rusqlite::Error> {
+    Ok(Listed { key: row.get(0)?, expiration: row.get::<_, Option<i64>>(1)?.map(from_sql) })
+}

@@ -1,0 +1,133 @@
+//! The inventory: what the index and KV held before our first write, and which
+//! entries we wrote since.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::Ledger;
+use super::records::{as_sql, from_sql};
+use crate::error::Error;
+
+/// A KV entry as it was before our first write to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InventoryEntry {
+    /// The KV namespace's id.
+    pub namespace: String,
+    /// The key.
+    pub key: String,
+    /// The value; none when the key was listed but held nothing.
+    pub value: Option<String>,
+    /// The metadata, as JSON text.
+    pub metadata: Option<String>,
+    /// When it expires, in Unix seconds.
+    pub expiration: Option<u64>,
+}
+
+impl Ledger {
+    /// Forgets a walk that was not finished.
+    pub fn clear_vector_inventory(&self) -> Result<(), Error> {
+        self.with(|connection| connection.execute("DELETE FROM inventory_vector", []).map(drop))
+    }
+
+    /// Adds ids that the index holds.
+    pub fn add_vector_inventory(&self, ids: &[String]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert =
+                    transaction.prepare_cached("INSERT OR IGNORE INTO inventory_vector VALUES (?)")?;
+                for id in ids {
+                    insert.execute([id])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Whether the index held this id before our first write.
+    pub fn in_vector_inventory(&self, id: &str) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM inventory_vector WHERE id = ?")?
+                .query_row([id], |_| Ok(()))
+                .optional()
+        })
+        .map(|row| row.is_some())
+    }
+
+    /// How many ids the index held that are not ours to write.
+    pub fn foreign_vectors(&self) -> Result<u64, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT count(*) FROM inventory_vector
+                 WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)",
+                [],
+                |row| Ok(from_sql(row.get(0)?)),
+            )
+        })
+    }
+
+    /// How many ids we would write were there already, and the first few.
+    pub fn conflicts(&self, show: usize) -> Result<(u64, Vec<String>), Error> {
+        self.with(|connection| {
+            let count = connection.query_row(
+                "SELECT count(*) FROM inventory_vector
+                 WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)",
+                [],
+                |row| Ok(from_sql(row.get(0)?)),
+            )?;
+            let mut statement = connection.prepare(
+                "SELECT id FROM inventory_vector
+                 WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id) LIMIT ?",
+            )?;
+            let rows = statement.query_map([as_sql(show as u64)], |row| row.get(0))?;
+            Ok((count, rows.collect::<Result<_, _>>()?))
+        })
+    }
+
+    /// Keeps entries as they were; one that is known already stays as it is.
+    pub fn add_entry_inventory(&self, entries: &[InventoryEntry]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT OR IGNORE INTO inventory_entry VALUES (?, ?, ?, ?, ?)",
+                )?;
+                for entry in entries {
+                    insert.execute(params![
+                        entry.namespace,
+                        entry.key,
+                        entry.value,
+                        entry.metadata,
+                        entry.expiration.map(as_sql),
+                    ])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Remembers, before they are sent, the entries that we are about to write.
+    pub fn add_entries(&self, namespace: &str, entries: &[(String, String)]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")?;
+                for (key, value) in entries {
+                    insert.execute(params![namespace, key, value])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The value we last wrote under this key.
+    pub fn entry_value(&self, namespace: &str, key: &str) -> Result<Option<String>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM entry WHERE namespace = ? AND key = ?")?
+                .query_row([namespace, key], |row| row.get(0))
+                .optional()
+        })
+    }
+}

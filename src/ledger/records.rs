@@ -1,0 +1,335 @@
+//! Records and rejections: what became of each archived point.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+
+use super::Ledger;
+use crate::error::Error;
+use crate::record::Digest;
+use crate::transform::Order;
+
+/// One record as the ledger remembers it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordRow {
+    /// Its point's place in the archive, from 0.
+    pub ordinal: u64,
+    /// The vector id.
+    pub id: String,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// The file-index key it belongs under.
+    pub file: Option<String>,
+    /// Its place within that file.
+    pub order: Order,
+    /// What the record consists of.
+    pub digest: Digest,
+}
+
+/// A rejection, as a line of `rejected.ndjson`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedAt {
+    /// The point's place in the archive.
+    pub ordinal: u64,
+    /// The line, without its line feed.
+    pub json: String,
+}
+
+/// What the transform made of one point.
+#[derive(Debug)]
+pub enum CheckedPoint {
+    /// A record.
+    Record(RecordRow),
+    /// A rejection.
+    Rejection(RejectedAt),
+}
+
+/// The outcome of checking consecutive points.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What each point became, by ordinal.
+    pub points: Vec<CheckedPoint>,
+    /// How often each remark (by its stable name) was made on them.
+    pub notes: Vec<(String, u64)>,
+}
+
+/// Points that would become one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collision {
+    /// The record id they share.
+    pub id: String,
+    /// The points' places in the archive, ascending; two at least.
+    pub ordinals: Vec<u64>,
+}
+
+/// How many points ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Points that went through the transform.
+    pub checked: u64,
+    /// Those that became records.
+    pub records: u64,
+    /// Those that did not.
+    pub rejected: u64,
+}
+
+impl Ledger {
+    /// Up to where points were checked: ordinals below this are known.
+    pub fn checked_points(&self) -> Result<u64, Error> {
+        self.with(|connection| checked_points(connection))
+    }
+
+    /// Adds the outcome of checking the points from `first` on, at once or not
+    /// at all. Points already known are left out, so that repeating is safe.
+    pub fn add_checked(&self, first: u64, checked: &Checked) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            let known = checked_points(&transaction)?;
+            if known == first {
+                insert_points(&transaction, &checked.points)?;
+                insert_notes(&transaction, &checked.notes)?;
+                transaction.execute(
+                    "UPDATE checked SET points = ?",
+                    [as_sql(first + checked.points.len() as u64)],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Forgets what was checked from `ordinal` on, because the archive lost it.
+    pub fn forget_checked_from(&self, ordinal: u64) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            if checked_points(&transaction)? > ordinal {
+                transaction.execute_batch(
+                    "DELETE FROM record; DELETE FROM rejection; DELETE FROM note;
+                     UPDATE checked SET points = 0; DELETE FROM milestone WHERE name = 'checked';",
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Builds the index over ids and finds the ids that more than one point
+    /// gives; at most `limit` of them. Built once, after the last point: sorting
+    /// ten million ids beats inserting them one by one.
+    pub fn collisions(&self, limit: usize) -> Result<Vec<Collision>, Error> {
+        self.with(|connection| {
+            connection.execute_batch("CREATE INDEX IF NOT EXISTS record_id ON record (id)")?;
+            let mut statement = connection.prepare(
+                "SELECT id, group_concat(ordinal) FROM record GROUP BY id HAVING count(*) > 1 LIMIT ?",
+            )?;
+            let rows = statement.query_map([as_sql(limit as u64)], |row| {
+                Ok(Collision { id: row.get(0)?, ordinals: ordinals(&row.get::<_, String>(1)?) })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Turns records into rejections, at once or not at all. `stage` says where:
+    /// `transform`, `collision` or `vectorize`.
+    pub fn reject(&self, stage: &str, rejections: &[RejectedAt]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for rejection in rejections {
+                transaction
+                    .execute("DELETE FROM record WHERE ordinal = ?", [as_sql(rejection.ordinal)])?;
+                insert_rejection(&transaction, stage, rejection)?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// How many points ended how.
+    pub fn totals(&self) -> Result<Totals, Error> {
+        self.with(|connection| {
+            let count = |sql| connection.query_row(sql, [], |row| Ok(from_sql(row.get(0)?)));
+            Ok(Totals {
+                checked: checked_points(connection)?,
+                records: count("SELECT count(*) FROM record")?,
+                rejected: count("SELECT count(*) FROM rejection")?,
+            })
+        })
+    }
+
+    /// How many rejections were made at a stage.
+    pub fn rejected_at(&self, stage: &str) -> Result<u64, Error> {
+        self.with(|connection| {
+            connection.query_row("SELECT count(*) FROM rejection WHERE stage = ?", [stage], |row| {
+                Ok(from_sql(row.get(0)?))
+            })
+        })
+    }
+
+    /// How often each remark was made, by its stable name.
+    pub fn notes(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT name, count FROM note ORDER BY name")?;
+            let rows =
+                statement.query_map([], |row| Ok((row.get(0)?, from_sql(row.get(1)?))))?;
+            rows.collect()
+        })
+    }
+
+    /// Calls `each` with every rejection's line, by ordinal.
+    pub fn for_each_rejection(&self, mut each: impl FnMut(&str)) -> Result<(), Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT json FROM rejection ORDER BY ordinal")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                each(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// The records with ordinals `first..=last`, by ordinal.
+    pub fn records_between(&self, first: u64, last: u64) -> Result<Vec<RecordRow>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                 WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal",
+            )?;
+            let rows = statement.query_map([as_sql(first), as_sql(last)], read_record)?;
+            rows.collect()
+        })
+    }
+
+    /// The last record with an ordinal in `first..=last`.
+    pub fn last_record_between(&self, first: u64, last: u64) -> Result<Option<RecordRow>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                     WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal DESC LIMIT 1",
+                )?
+                .query_row([as_sql(first), as_sql(last)], read_record)
+                .optional()
+        })
+    }
+
+    /// The first record with an ordinal in `first..=last`.
+    pub fn first_record_between(&self, first: u64, last: u64) -> Result<Option<RecordRow>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                     WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal LIMIT 1",
+                )?
+                .query_row([as_sql(first), as_sql(last)], read_record)
+                .optional()
+        })
+    }
+
+    /// The record of that id.
+    pub fn record_of(&self, id: &str) -> Result<Option<RecordRow>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                     WHERE id = ? LIMIT 1",
+                )?
+                .query_row([id], read_record)
+                .optional()
+        })
+    }
+}
+
+fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {
+    connection.query_row("SELECT points FROM checked", [], |row| Ok(from_sql(row.get(0)?)))
+}
+
+fn insert_points(
+    transaction: &Transaction<'_>,
+    points: &[CheckedPoint],
+) -> Result<(), rusqlite::Error> {
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?;
+    for point in points {
+        match point {
+            CheckedPoint::Record(row) => {
+                insert.execute(params![
+                    as_sql(row.ordinal),
+                    row.id,
+                    row.namespace,
+                    row.file,
+                    order_to_sql(&row.order),
+                    &row.digest.0[..],
+                ])?;
+            }
+            CheckedPoint::Rejection(rejection) => {
+                insert_rejection(transaction, "transform", rejection)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn insert_rejection(
+    transaction: &Transaction<'_>,
+    stage: &str,
+    rejection: &RejectedAt,
+) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO rejection VALUES (?, ?, ?)")?
+        .execute(params![as_sql(rejection.ordinal), stage, rejection.json])
+        .map(drop)
+}
+
+fn insert_notes(
+    transaction: &Transaction<'_>,
+    notes: &[(String, u64)],
+) -> Result<(), rusqlite::Error> {
+    for (name, count) in notes {
+        transaction.execute(
+            "INSERT INTO note VALUES (?1, ?2) ON CONFLICT DO UPDATE SET count = count + ?2",
+            params![name, as_sql(*count)],
+        )?;
+    }
+    Ok(())
+}
+
+fn read_record(row: &Row<'_>) -> Result<RecordRow, rusqlite::Error> {
+    Ok(RecordRow {
+        ordinal: from_sql(row.get(0)?),
+        id: row.get(1)?,
+        namespace: row.get(2)?,
+        file: row.get(3)?,
+        order: order_from_sql(row.get(4)?),
+        digest: Digest(row.get(5)?),
+    })
+}
+
+/// SQLite sorts numbers before text before blobs, as [`Order`] does its kinds:
+/// an empty blob stands for a missing order.
+fn order_to_sql(order: &Order) -> rusqlite::types::Value {
+    use rusqlite::types::Value;
+    match order {
+        Order::Number(number) => Value::Real(*number),
+        Order::Text(text) => Value::Text(text.clone()),
+        Order::Missing => Value::Blob(Vec::new()),
+    }
+}
+
+fn order_from_sql(value: rusqlite::types::Value) -> Order {
+    use rusqlite::types::Value;
+    match value {
+        Value::Real(number) => Order::Number(number),
+        Value::Text(text) => Order::Text(text),
+        _ => Order::Missing,
+    }
+}
+
+fn ordinals(list: &str) -> Vec<u64> {
+    let mut ordinals: Vec<u64> = list.split(',').filter_map(|text| text.parse().ok()).collect();
+    ordinals.sort_unstable();
+    ordinals
+}
+
+/// Ordinals and counts stay far below 2^63, which SQLite's integers hold.
+pub(super) fn as_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn from_sql(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,153 @@
+//! The tables, and opening a file as a ledger of ours. docs/ledger.md describes
+//! them for people with a SQLite shell.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::LedgerError;
+
+/// The format this version writes. An older one would be brought up to date
+/// here; a newer one is refused.
+pub(super) const FORMAT: i64 = 1;
+
+/// Marks the file as ours in SQLite's header (`PRAGMA application_id`): "cfmg".
+const APPLICATION_ID: i64 = 0x6366_6d67;
+
+const TABLES: &str = "
+CREATE TABLE plan (
+    section TEXT PRIMARY KEY,
+    json    TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE milestone (
+    name TEXT PRIMARY KEY,
+    at   TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE record (
+    ordinal    INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL,
+    namespace  TEXT,
+    file       TEXT,
+    file_order,
+    digest     BLOB NOT NULL
+);
+
+CREATE TABLE rejection (
+    ordinal INTEGER PRIMARY KEY,
+    stage   TEXT NOT NULL,
+    json    TEXT NOT NULL
+);
+
+CREATE TABLE checked (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    points INTEGER NOT NULL
+);
+INSERT INTO checked VALUES (1, 0);
+
+CREATE TABLE note (
+    name  TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE batch (
+    first    INTEGER PRIMARY KEY,
+    last     INTEGER NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('sent', 'accepted', 'settled')),
+    mutation TEXT
+);
+
+CREATE VIEW record_state AS
+SELECT record.*, batch.first AS batch, coalesce(batch.state, 'unsent') AS state
+FROM record LEFT JOIN batch
+ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last;
+
+CREATE TABLE inventory_vector (
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TABLE inventory_entry (
+    namespace  TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    value      TEXT,
+    metadata   TEXT,
+    expiration INTEGER,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+
+CREATE TABLE entry (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+";
+
+/// Opens or creates the ledger at `path`.
+pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    // FULL: a committed transaction survives a power cut too, so that a batch
+    // known as sent is never forgotten.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> Result<(), LedgerError> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
+    let (application, format): (i64, i64) = (number("application_id")?, number("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, format, tables) {
+        (0, 0, 0) => create(connection),
+        (APPLICATION_ID, FORMAT, _) => check(connection),
+        (APPLICATION_ID, newer, _) if newer > FORMAT => Err(LedgerError::NewerFormat { newer }),
+        _ => Err(LedgerError::NotALedger),
+    }
+}
+
+fn create(connection: &Connection) -> Result<(), LedgerError> {
+    connection.execute_batch(&format!(
+        "BEGIN;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FORMAT};COMMIT;"
+    ))?;
+    Ok(())
+}
+
+/// Looks through small ledgers whole, so that damage is told before work
+/// begins; a large one would take minutes, and SQLite finds damage as it reads.
+fn check(connection: &Connection) -> Result<(), LedgerError> {
+    const SMALL_PAGES: i64 = 16_384;
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if pages > SMALL_PAGES {
+        return Ok(());
+    }
+    let verdict: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        _ => Err(LedgerError::Damaged(verdict)),
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(error.to_string())
+            }
+            Some(ErrorCode::DiskFull) => Self::DiskFull(error),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::NotWritable(error)
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}

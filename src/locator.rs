@@ -1,0 +1,121 @@
+//! Places, as the operator writes them: `qdrant:docs`, `vectorize:docs`, a path.
+//! A locator only names a place; opening it is somebody else's work.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Any place that a command line can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Locator {
+    /// `qdrant:COLLECTION`
+    Qdrant(String),
+    /// `vectorize:INDEX`; none for the bare `vectorize:`
+    Vectorize(Option<String>),
+    /// `kv:NAMESPACE`, a title or an id; none for the bare `kv:`
+    Kv(Option<String>),
+    /// An archive folder or a file.
+    Path(PathBuf),
+}
+
+/// Why a text is not a locator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocatorError {
+    /// Nothing was given.
+    #[error("a place is missing: expected qdrant:COLLECTION, vectorize:INDEX, kv:NAMESPACE or a path")]
+    Empty,
+    /// A scheme that needs a name came without one.
+    #[error("`{scheme}:` needs a name, as in `{scheme}:docs`")]
+    Unnamed {
+        /// The scheme.
+        scheme: &'static str,
+    },
+    /// A scheme of ours that this version cannot open.
+    #[error("`{scheme}:` is not supported by this version; it reads qdrant:COLLECTION, archive folders and NDJSON files")]
+    Unsupported {
+        /// The scheme.
+        scheme: String,
+    },
+    /// A scheme nobody knows. A path of that form can be given as `./a:b`.
+    #[error("`{scheme}:` is not a kind of place; for a file of that name write ./{text}")]
+    UnknownScheme {
+        /// The scheme.
+        scheme: String,
+        /// The whole text.
+        text: String,
+    },
+}
+
+impl FromStr for Locator {
+    type Err = LocatorError;
+
+    fn from_str(text: &str) -> Result<Self, LocatorError> {
+        if text.is_empty() {
+            return Err(LocatorError::Empty);
+        }
+        let Some((scheme, name)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme))
+        else {
+            return Ok(Self::Path(PathBuf::from(text)));
+        };
+        let named = (!name.is_empty()).then(|| name.to_owned());
+        match scheme {
+            "qdrant" => named.map(Self::Qdrant).ok_or(LocatorError::Unnamed { scheme: "qdrant" }),
+            "vectorize" => Ok(Self::Vectorize(named)),
+            "kv" => Ok(Self::Kv(named)),
+            "upstash" | "redis" => Err(LocatorError::Unsupported { scheme: scheme.to_owned() }),
+            _ => Err(LocatorError::UnknownScheme {
+                scheme: scheme.to_owned(),
+                text: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Two letters at least, so that a drive letter stays a path.
+fn is_scheme(text: &str) -> bool {
+    text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+impl fmt::Display for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Qdrant(collection) => write!(f, "qdrant:{collection}"),
+            Self::Vectorize(index) => write!(f, "vectorize:{}", index.as_deref().unwrap_or("")),
+            Self::Kv(namespace) => write!(f, "kv:{}", namespace.as_deref().unwrap_or("")),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_reads_back_as_it_was_written() {
+        for text in [
+            "qdrant:docs",
+            "qdrant:a:b",
+            "vectorize:docs",
+            "vectorize:",
+            "kv:0123456789abcdef0123456789abcdef",
+            "kv:",
+            "points.ndjson.gz",
+            "./a:b",
+            "/tmp/archive",
+            "C:/points.ndjson",
+        ] {
+            let locator: Locator = text.parse().expect(text);
+            assert_eq!(locator.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_place_is_refused_with_what_would_be() {
+        let text = |given: &str| given.parse::<Locator>().unwrap_err().to_string();
+        assert!(text("").contains("a place is missing"));
+        assert!(text("qdrant:").contains("`qdrant:docs`"));
+        assert!(text("redis:").contains("not supported by this version"));
+        assert!(text("pinecone:docs").contains("write ./pinecone:docs"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What a migration says while it goes on. Stages report steps, amounts and
+//! remarks to this trait; the terminal, plain lines, JSON lines and the tests'
+//! recorder are peers behind it, and no stage knows which one listens.
+
+use std::sync::Mutex;
+
+/// The steps of a migration, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// Looking at both ends.
+    Plan,
+    /// Source to archive.
+    Export,
+    /// Every archived point through the transform.
+    Check,
+    /// What the target holds before the first write.
+    Inventory,
+    /// Archive to NDJSON.
+    Transform,
+    /// Records to Vectorize.
+    Upsert,
+    /// Waiting until they are applied.
+    Settle,
+    /// Entries to KV.
+    Index,
+    /// Reading back and comparing.
+    Verify,
+}
+
+impl Step {
+    /// The step's name, as shown and logged.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Export => "export",
+            Self::Check => "check",
+            Self::Inventory => "inventory",
+            Self::Transform => "transform",
+            Self::Upsert => "upsert",
+            Self::Settle => "settle",
+            Self::Index => "index",
+            Self::Verify => "verify",
+        }
+    }
+
+    /// What the step counts.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Plan => "checks",
+            Self::Export | Self::Check | Self::Transform => "points",
+            Self::Inventory => "ids",
+            Self::Upsert => "records",
+            Self::Settle => "batches",
+            Self::Index => "entries",
+            Self::Verify => "checks",
+        }
+    }
+}
+
+/// Somebody who listens. Calls come from one migration at a time; a step begins,
+/// advances any number of times, and ends. Nothing here may fail or block long.
+pub trait Progress: Send + Sync {
+    /// A step begins; `total` is how much there is to do, where that is known.
+    fn begin(&self, step: Step, total: Option<u64>);
+    /// So much more of the step is done.
+    fn advance(&self, step: Step, amount: u64);
+    /// The step is done; `summary` says in a few words what came of it.
+    fn end(&self, step: Step, summary: &str);
+    /// Something the operator should know.
+    fn remark(&self, level: Level, text: &str);
+}
+
+/// How much a remark matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// To be looked at.
+    Warning,
+}
+
+/// Keeps what was said, for tests and for `--quiet`.
+#[derive(Debug, Default)]
+pub struct Recording {
+    lines: Mutex<Vec<String>>,
+}
+
+impl Recording {
+    /// Everything that was said, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, line: String) {
+        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+    }
+}
+
+impl Progress for Recording {
+    fn begin(&self, step: Step, total: Option<u64>) {
+        self.push(format!("begin {} {total:?}", step.name()));
+    }
+
+    fn advance(&self, _step: Step, _amount: u64) {}
+
+    fn end(&self, step: Step, summary: &str) {
+        self.push(format!("end {}: {summary}", step.name()));
+    }
+
+    fn remark(&self, level: Level, text: &str) {
+        self.push(format!("{level:?}: {text}"));
+    }
+}

@@ -1,0 +1,10 @@
+//! The facts of a migration: one value that the terminal's closing table, the
+//! `--json` object and `report.json` are made of. Fields are only ever added.
+
+pub mod facts;
+pub mod snippets;
+
+pub use facts::{
+    FileIndexFacts, Findings, Outcome, PointFacts, RequestFacts, Report, Seconds, Verdict,
+    VerificationFacts,
+};

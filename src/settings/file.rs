@@ -1,0 +1,100 @@
+//! `cf-migrate.toml`: settings that are no secrets. Keys we do not know are
+//! refused, because a misspelt one would otherwise be silently without effect.
+
+use std::io;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::options::{MappingOptions, PaceOptions};
+use crate::error::Error;
+
+/// The settings file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    /// `[cloudflare]`
+    pub cloudflare: CloudflareSection,
+    /// `[qdrant]`
+    pub qdrant: QdrantSection,
+    /// `[mapping]`: what is written.
+    pub mapping: MappingOptions,
+    /// `[pace]`: how fast.
+    pub pace: PaceOptions,
+}
+
+/// Where the account is; its tokens come from the environment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct CloudflareSection {
+    /// As `CLOUDFLARE_ACCOUNT_ID`.
+    pub account_id: Option<String>,
+    /// As `CLOUDFLARE_API_BASE_URL`.
+    pub api_base_url: Option<String>,
+    /// As `CLOUDFLARE_VECTORIZE_INDEX`.
+    pub vectorize_index: Option<String>,
+    /// As `CLOUDFLARE_KV_NAMESPACE_ID`.
+    pub kv_namespace_id: Option<String>,
+}
+
+/// Where Qdrant is; its key comes from the environment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct QdrantSection {
+    /// As `QDRANT_URL`.
+    pub url: Option<String>,
+    /// As `QDRANT_GRPC_PORT`.
+    pub grpc_port: Option<u16>,
+    /// As `QDRANT_REST_PORT`.
+    pub rest_port: Option<u16>,
+}
+
+impl ConfigFile {
+    /// Reads the file; one that is absent is an empty one unless it was asked
+    /// for by name.
+    pub fn load(named: Option<&Path>) -> Result<Self, Error> {
+        let path = named.unwrap_or(Path::new("cf-migrate.toml"));
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
+                Ok(Self::default())
+            }
+            Err(error) => {
+                Err(Error::usage(format!("{} cannot be read", path.display())).because(error))
+            }
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| {
+            Error::usage(format!("{} is not a settings file of cf-migrate", path.display()))
+                .advise("see the README's section on configuration; tokens belong in the environment or in .env")
+                .because(error)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_nobody_knows_is_refused_by_name() {
+        let error = ConfigFile::parse(Path::new("t.toml"), "[pace]\nconcurency = 3\n").unwrap_err();
+        let text = crate::report::facts::chain(&error);
+        assert!(text.contains("concurency"), "{text}");
+    }
+
+    #[test]
+    fn every_section_is_read() {
+        let file = ConfigFile::parse(
+            Path::new("t.toml"),
+            "[cloudflare]\naccount-id = 'a'\n[qdrant]\nurl = 'http://localhost:6333'\n\
+             [mapping]\nid = '{file_id}_{chunk_index}'\n[pace]\nbatch-bytes = '8MiB'\nsettle-timeout = '2m'\n",
+        )
+        .unwrap();
+        assert_eq!(file.cloudflare.account_id.as_deref(), Some("a"));
+        assert_eq!(file.mapping.id.unwrap().to_string(), "{file_id}_{chunk_index}");
+        assert_eq!(file.pace.batch_bytes.unwrap().get(), 8 << 20);
+    }
+}

@@ -1,0 +1,166 @@
+//! Everything that can be set, resolved once: flags over environment over
+//! `cf-migrate.toml` over defaults. Secrets are wrapped so that they cannot be
+//! printed; nothing below this room reads a variable.
+
+mod environment;
+mod file;
+mod options;
+mod sizes;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::error::Error;
+
+pub use environment::{Environment, Variable};
+pub use file::ConfigFile;
+pub use options::{MappingOptions, PaceOptions};
+pub use sizes::{Pause, Size};
+
+/// Calls in five minutes that we take by default; the account has 1,200
+/// (Cloudflare API limits page), and production shares them.
+pub const DEFAULT_API_BUDGET: u32 = 1_000;
+/// The account's own limit in five minutes.
+pub const MAX_API_BUDGET: u32 = 1_200;
+
+/// How fast, never what: may change at every start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pace {
+    /// Calls in any five minutes.
+    pub api_budget: u32,
+    /// Bytes of an upsert; none lets it grow when requests are what binds.
+    pub batch_bytes: Option<usize>,
+    /// Records of an upsert, at most.
+    pub batch_count: usize,
+    /// Upserts on the wire at once, at most.
+    pub concurrency: usize,
+    /// Bytes that bodies, encoded or in flight, may take together.
+    pub memory: usize,
+    /// How long the index may make no progress before we stop.
+    pub settle_timeout: Duration,
+}
+
+impl Pace {
+    /// Resolves what was given, and checks it against what the service takes.
+    pub fn resolve(options: &PaceOptions) -> Result<Self, Error> {
+        let pace = Self {
+            api_budget: options.api_budget.unwrap_or(DEFAULT_API_BUDGET),
+            batch_bytes: options.batch_bytes.map(Size::get),
+            batch_count: options.batch_count.unwrap_or(5_000),
+            concurrency: options.concurrency.unwrap_or(4),
+            memory: options.memory.map_or(256 << 20, Size::get),
+            settle_timeout: options.settle_timeout.map_or(Duration::from_secs(900), Pause::get),
+        };
+        pace.check()?;
+        Ok(pace)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let budget = (1..=MAX_API_BUDGET).contains(&self.api_budget);
+        let count = (1..=5_000).contains(&self.batch_count);
+        let bytes = self.batch_bytes.is_none_or(|bytes| (65_536..=95_000_000).contains(&bytes));
+        let concurrency = (1..=64).contains(&self.concurrency);
+        let problem = match (budget, count, bytes, concurrency) {
+            (false, ..) => "--api-budget must be 1 to 1200: the account takes 1,200 calls in five minutes",
+            (_, false, ..) => "--batch-count must be 1 to 5000: Vectorize takes 5,000 vectors a call",
+            (_, _, false, _) => "--batch-bytes must be 64KiB to 95MB: Vectorize takes 100 MB a call",
+            (.., false) => "--concurrency must be 1 to 64",
+            _ if self.memory < 64 << 20 => "--memory must be at least 64MiB",
+            _ => return Ok(()),
+        };
+        Err(Error::usage(problem))
+    }
+}
+
+/// How to reach the Cloudflare account.
+#[derive(Debug, Clone)]
+pub struct CloudflareSettings {
+    /// The account's id.
+    pub account_id: String,
+    /// The token for Vectorize.
+    pub token: SecretString,
+    /// The token for KV, where it has one of its own.
+    pub kv_token: Option<SecretString>,
+    /// Where the API is, `/client/v4` included.
+    pub base_url: String,
+}
+
+/// Where Cloudflare's API is unless `CLOUDFLARE_API_BASE_URL` says otherwise
+/// (Cloudflare, how to make API calls).
+pub const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
+
+/// The environment with the settings file below it.
+#[derive(Debug)]
+pub struct Settings {
+    environment: Environment,
+    file: ConfigFile,
+}
+
+impl Settings {
+    /// The settings that these two give.
+    pub fn new(environment: Environment, file: ConfigFile) -> Self {
+        Self { environment, file }
+    }
+
+    /// How fast, with `flags` above the file.
+    pub fn pace(&self, flags: &PaceOptions) -> Result<Pace, Error> {
+        Pace::resolve(&flags.clone().or(self.file.pace.clone()))
+    }
+
+    /// The mapping options, with `flags` above the file.
+    pub fn mapping(&self, flags: &MappingOptions) -> MappingOptions {
+        flags.clone().or(self.file.mapping.clone())
+    }
+
+    /// How to reach the account.
+    pub fn cloudflare(&self) -> Result<CloudflareSettings, Error> {
+        let token = self.environment.secret(Variable::CloudflareApiToken)?;
+        Ok(CloudflareSettings {
+            account_id: self.required(Variable::CloudflareAccountId, &self.file.cloudflare.account_id)?,
+            token: token.ok_or_else(|| Variable::CloudflareApiToken.missing())?,
+            kv_token: self.environment.secret(Variable::CloudflareKvApiToken)?,
+            base_url: self
+                .optional(Variable::CloudflareApiBaseUrl, &self.file.cloudflare.api_base_url)?
+                .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
+        })
+    }
+
+    /// The index that a bare `vectorize:` means.
+    pub fn default_index(&self) -> Result<String, Error> {
+        self.required(Variable::CloudflareVectorizeIndex, &self.file.cloudflare.vectorize_index)
+    }
+
+    /// The namespace that a bare `kv:` means.
+    pub fn default_kv_namespace(&self) -> Result<String, Error> {
+        self.required(Variable::CloudflareKvNamespaceId, &self.file.cloudflare.kv_namespace_id)
+    }
+
+    /// Qdrant's address, as the operator gave it.
+    pub fn qdrant_url(&self) -> Result<Option<String>, Error> {
+        self.optional(Variable::QdrantUrl, &self.file.qdrant.url)
+    }
+
+    /// Qdrant's key.
+    pub fn qdrant_api_key(&self) -> Result<Option<SecretString>, Error> {
+        self.environment.secret(Variable::QdrantApiKey)
+    }
+
+    /// Qdrant's gRPC port, where the rule for ports does not fit.
+    pub fn qdrant_grpc_port(&self) -> Result<Option<u16>, Error> {
+        Ok(self.environment.port(Variable::QdrantGrpcPort)?.or(self.file.qdrant.grpc_port))
+    }
+
+    /// Qdrant's REST port, where the rule for ports does not fit.
+    pub fn qdrant_rest_port(&self) -> Result<Option<u16>, Error> {
+        Ok(self.environment.port(Variable::QdrantRestPort)?.or(self.file.qdrant.rest_port))
+    }
+
+    fn optional(&self, variable: Variable, file: &Option<String>) -> Result<Option<String>, Error> {
+        Ok(self.environment.text(variable)?.or_else(|| file.clone()))
+    }
+
+    fn required(&self, variable: Variable, file: &Option<String>) -> Result<String, Error> {
+        self.optional(variable, file)?.ok_or_else(|| variable.missing())
+    }
+}

@@ -1,0 +1,142 @@
+//! Source → archive. Every point that passes is dry-transformed where a
+//! transform is known already, so that the check that follows need not read the
+//! archive again.
+
+use crate::archive::{Generation, GenerationWriter, Resume, SealedPart};
+use crate::error::Error;
+use crate::progress::Step;
+use crate::source::{Cursor, Page, Source};
+use crate::stages::check::{Checker, Files};
+use crate::stages::context::Migration;
+use crate::transform::Transform;
+
+/// Copies what the archive does not hold yet, from the last sealed part on, and
+/// returns the complete generation. A generation that is complete already is
+/// returned as it is, without reading the source.
+///
+/// Errors: the source's, the archive's, and interruption; what was sealed stays.
+pub async fn export(
+    migration: &Migration,
+    source: &mut dyn Source,
+    transform: Option<(&Transform, Files)>,
+) -> Result<Generation, Error> {
+    if let Some(generation) = complete(migration, source)? {
+        return Ok(generation);
+    }
+    let mut writer = migration.archive.write(source.facts(), migration.clock)?;
+    let before = source.count().await?;
+    writer.set_count_before(before);
+    migration.begin(Step::Export, before);
+    migration.progress.advance(Step::Export, writer.sealed_points());
+
+    let mut copy = Copy { migration, checker: transform.map(|(transform, files)| Checker::new(transform, files)) };
+    copy.forget_unsealed(&writer)?;
+    let outcome = copy.all_pages(source, &mut writer).await;
+    if let Err(error) = outcome {
+        copy.seal(&mut writer)?;
+        return Err(error);
+    }
+
+    copy.seal(&mut writer)?;
+    let after = source.count().await?;
+    let generation = writer.finish(after)?;
+    report_counts(migration, before, after, generation.points());
+    Ok(generation)
+}
+
+/// The current generation, where it is this source's and nothing newer was begun.
+fn complete(migration: &Migration, source: &dyn Source) -> Result<Option<Generation>, Error> {
+    if migration.archive.unfinished()?.is_some() {
+        return Ok(None);
+    }
+    let Some(generation) = migration.archive.current()? else { return Ok(None) };
+    let (kept, asked) = (&generation.manifest().source, source.facts());
+    if (&kept.name, &kept.identity) == (&asked.name, &asked.identity) {
+        return Ok(Some(generation));
+    }
+    Err(Error::refused(format!(
+        "the folder's archive is of another source: {} ({}), not {} ({})",
+        kept.name, kept.identity, asked.name, asked.identity
+    ))
+    .advise("give this migration a folder of its own with --dir, or name the source that the folder is of"))
+}
+
+struct Copy<'a> {
+    migration: &'a Migration,
+    checker: Option<Checker<'a>>,
+}
+
+impl Copy<'_> {
+    /// What the ledger knows beyond the sealed parts is of points that will be
+    /// read anew.
+    fn forget_unsealed(&self, writer: &GenerationWriter) -> Result<(), Error> {
+        self.migration.ledger.forget_checked_from(writer.sealed_points())
+    }
+
+    async fn all_pages(
+        &mut self,
+        source: &mut dyn Source,
+        writer: &mut GenerationWriter,
+    ) -> Result<(), Error> {
+        let from = match writer.resume_from() {
+            Resume::End => return Ok(()),
+            Resume::Start => None,
+            Resume::At(cursor) => Some(cursor),
+        };
+        let mut page = source.page(from.as_ref()).await?;
+        loop {
+            self.migration.stop.check()?;
+            let next: Option<Cursor> = page.next.take();
+            let Some(next) = next else { return self.add(page, writer) };
+            // The next page is asked for before this one is written, so that
+            // the source works while we compress.
+            let (following, added) =
+                tokio::join!(source.page(Some(&next)), async { self.add(page, writer) });
+            added?;
+            page = following?;
+        }
+    }
+
+    fn add(&mut self, page: Page, writer: &mut GenerationWriter) -> Result<(), Error> {
+        let points = page.points.len() as u64;
+        for read in page.points {
+            let checked = self.checker.as_mut().map(|checker| checker.check(&read.point));
+            let sealed = writer.push(read)?;
+            self.record(sealed)?;
+            if let (Some(checker), Some(outcome)) = (self.checker.as_mut(), checked) {
+                checker.keep(outcome);
+            }
+        }
+        self.migration.progress.advance(Step::Export, points);
+        Ok(())
+    }
+
+    fn seal(&mut self, writer: &mut GenerationWriter) -> Result<(), Error> {
+        let sealed = writer.seal()?;
+        self.record(sealed)
+    }
+
+    /// The ledger follows the sealed parts, never runs ahead of them.
+    fn record(&mut self, sealed: Option<SealedPart>) -> Result<(), Error> {
+        let (Some(part), Some(checker)) = (sealed, self.checker.as_mut()) else { return Ok(()) };
+        let outcomes = checker.take(part.first_ordinal);
+        self.migration.ledger.add_checked(part.first_ordinal, &outcomes)
+    }
+}
+
+fn report_counts(migration: &Migration, before: Option<u64>, after: Option<u64>, archived: u64) {
+    let summary = format!("{archived} points archived");
+    migration.progress.end(Step::Export, &summary);
+    if let (Some(before), Some(after)) = (before, after)
+        && before != after
+    {
+        migration.warn(format!(
+            "the source counted {before} points before the export and {after} after it: it was written to meanwhile, and a scroll is not a point in time. Pause its writers for an exact copy"
+        ));
+    } else if after.is_some_and(|count| count != archived) {
+        migration.warn(format!(
+            "the source counts {} points, but {archived} could be read",
+            after.unwrap_or_default()
+        ));
+    }
+}

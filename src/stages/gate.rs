@@ -1,0 +1,73 @@
+//! The last look before the first write: what refuses a run whose every point
+//! is known.
+
+use std::path::Path;
+
+use crate::error::Error;
+use crate::ledger::Ledger;
+use crate::stages::context::Migration;
+
+/// The largest value that KV takes (KV limits page).
+const MAX_VALUE_BYTES: u64 = 25 << 20;
+/// Vectors of one index, at most (Vectorize limits page, since 2026-08-04).
+const MAX_VECTORS: u64 = 20_000_000;
+
+/// Refuses more rejections than were allowed, unless writing has begun: what
+/// Vectorize refuses later is quarantined and told by the exit code.
+pub(super) fn rejections(
+    migration: &Migration,
+    rejected: u64,
+    allowed: u64,
+    folder: Option<&Path>,
+) -> Result<(), Error> {
+    if rejected <= allowed || migration.ledger.first_unbatched()? > 0 {
+        return Ok(());
+    }
+    let mut examples = Vec::new();
+    migration.ledger.for_each_rejection(|json| {
+        if examples.len() < 5 {
+            examples.push(example(json));
+        }
+    })?;
+    let named = match folder {
+        Some(folder) => format!("all of them are in {}", folder.join("rejected.ndjson").display()),
+        None => "the real run lists all of them in rejected.ndjson".to_owned(),
+    };
+    let points = if rejected == 1 { "point" } else { "points" };
+    Err(Error::refused(format!(
+        "{rejected} {points} cannot become records:\n  {}",
+        examples.join("\n  ")
+    ))
+    .advise(format!(
+        "{named}; mend them in the source or choose other mapping options, or leave them out with --allow-rejects {rejected}. Nothing was written"
+    )))
+}
+
+fn example(json: &str) -> String {
+    let rejection: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    let text = |key: &str| rejection[key].as_str().unwrap_or_default().to_owned();
+    format!("{}: {}", text("source_id"), text("message"))
+}
+
+/// Refuses more records than an index holds.
+pub(super) fn records(points: u64, rejected: u64) -> Result<(), Error> {
+    let records = points - rejected.min(points);
+    if records <= MAX_VECTORS {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{records} records are more than one index holds ({MAX_VECTORS})"
+    ))
+    .advise("split the collection over several indexes"))
+}
+
+/// Refuses entries that KV cannot hold.
+pub(super) fn entries(ledger: &Ledger) -> Result<(), Error> {
+    match ledger.file_larger_than(MAX_VALUE_BYTES)? {
+        None => Ok(()),
+        Some((key, bytes)) => Err(Error::refused(format!(
+            "the entry {key} would have {bytes} bytes; KV takes {MAX_VALUE_BYTES}"
+        ))
+        .advise("choose a --file-key that splits this file's vectors over several entries. Nothing was written")),
+    }
+}

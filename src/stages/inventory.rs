@@ -1,0 +1,113 @@
+//! Looking before the first write: which ids the index holds already. One that
+//! we would write refuses the run unless overwriting was asked for; all others
+//! are foreign and stay. (KV's inventory is taken where its entries are read,
+//! in [`crate::stages::index`].)
+
+use crate::cloudflare::{ApiError, Vectorize};
+use crate::error::Error;
+use crate::ledger::Milestone;
+use crate::progress::Step;
+use crate::stages::context::Migration;
+
+/// Walks that may break before we give up: the list's cursor breaks while the
+/// index applies writes (code 40052), and a new walk is the only remedy.
+pub(crate) const WALKS: usize = 3;
+/// Between two walks: an index is rarely busy for longer.
+pub(crate) const BETWEEN_WALKS: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What to do about ids that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse.
+    Refuse,
+    /// Replace them.
+    Overwrite,
+}
+
+/// Takes the inventory unless batches are out already, and refuses where it
+/// holds ids of ours.
+///
+/// Errors: [`crate::error::Kind::Refused`] on such ids; stopped when the list
+/// cannot be walked while others write.
+pub async fn inventory(
+    migration: &Migration,
+    index: &Vectorize,
+    existing: Existing,
+) -> Result<(), Error> {
+    // Once a batch is out, what is in the index is partly ours; before that,
+    // an older look may no longer be true.
+    if migration.ledger.first_unbatched()? > 0 {
+        return Ok(());
+    }
+    take(migration, index).await?;
+    let (conflicts, examples) = migration.ledger.conflicts(5)?;
+    if conflicts == 0 {
+        return Ok(());
+    }
+    if existing == Existing::Overwrite {
+        migration.warn(format!("{conflicts} vectors that are in the index already will be replaced"));
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{conflicts} of the ids to be written are in the index already, for example {}",
+        examples.join(", ")
+    ))
+    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written"))
+}
+
+async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
+    migration.begin(Step::Inventory, None);
+    let mut walks = 0;
+    let ids = loop {
+        walks += 1;
+        match walk(migration, index).await {
+            Ok(ids) => break ids,
+            Err(Broken::Cursor) if walks < WALKS => {
+                migration.warn("the list of ids broke off because the index is being written to; walking it again");
+                migration.stop.pause(&migration.clock, BETWEEN_WALKS).await?;
+            }
+            Err(Broken::Cursor) => {
+                return Err(Error::stopped(format!(
+                    "the index's ids could not be listed: {WALKS} walks broke off because it is being written to"
+                ))
+                .advise("pause what writes to the index, then run the same command again; nothing was written"));
+            }
+            Err(Broken::Other(error)) => return Err(error),
+        }
+    };
+    migration.reach(Milestone::VectorsInventoried)?;
+    migration.progress.end(Step::Inventory, &format!("{ids} vectors in the index before the first write"));
+    Ok(())
+}
+
+enum Broken {
+    Cursor,
+    Other(Error),
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
+    migration.ledger.clear_vector_inventory()?;
+    let mut cursor = None;
+    let mut ids = 0;
+    loop {
+        migration.stop.check()?;
+        let page = match index.list(cursor.as_ref()).await {
+            Ok(page) => page,
+            Err(ApiError::CursorBroken(_)) => return Err(Broken::Cursor),
+            Err(error) => return Err(Broken::Other(error.into())),
+        };
+        migration.ledger.add_vector_inventory(&page.ids)?;
+        ids += page.ids.len() as u64;
+        migration.progress.advance(Step::Inventory, page.ids.len() as u64);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(ids),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Damaged or missing parts of the archive are found before anything is made of
+//! them, and exported again from where they began in the source; they take their
+//! place only when they come out byte for byte the same.
+
+use crate::archive::{Generation, PartDamage, Rewritten};
+use crate::error::Error;
+use crate::source::Source;
+use crate::stages::context::Migration;
+
+/// Checks every part, and exports damaged ones again.
+///
+/// Errors: when there is no source to ask, or it no longer gives the same points.
+pub(super) async fn mend(
+    migration: &Migration,
+    generation: &Generation,
+    source: Option<&mut (dyn Source + 'static)>,
+) -> Result<(), Error> {
+    let damages = generation.check()?;
+    if damages.is_empty() {
+        return Ok(());
+    }
+    let Some(source) = source else { return Err(unmendable(&damages)) };
+    for damage in &damages {
+        migration.warn(format!("{}; exporting that part again", damage.error));
+        again(migration, generation, damage, source).await?;
+    }
+    Ok(())
+}
+
+async fn again(
+    migration: &Migration,
+    generation: &Generation,
+    damage: &PartDamage,
+    source: &mut dyn Source,
+) -> Result<(), Error> {
+    let mut repair = generation.repair(damage.index)?;
+    let mut cursor = repair.part().cursor_before.clone();
+    let file = repair.part().file.clone();
+    while repair.missing_points() > 0 {
+        migration.stop.check()?;
+        let page = source.page(cursor.as_ref()).await?;
+        for read in page.points {
+            repair.push(read)?;
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    match repair.finish()? {
+        Rewritten::Same => Ok(()),
+        Rewritten::Different => Err(Error::failed(format!(
+            "the archive's part {file} is damaged, and the source no longer gives the points it held"
+        ))
+        .advise("put the file back from another copy, or start over in a new folder with --dir (ids that are in the index already then need --overwrite)")),
+    }
+}
+
+fn unmendable(damages: &[PartDamage]) -> Error {
+    let named: Vec<String> = damages.iter().map(|damage| damage.error.to_string()).collect();
+    Error::failed(named.join("; "))
+        .advise("put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again")
+}

@@ -1,0 +1,319 @@
+//! The whole story of a migration, and of the verbs that are parts of it. Each
+//! function reads as its own summary; how a step works is in the step's file.
+
+use crate::archive::Generation;
+use crate::cloudflare::Vectorize;
+use crate::error::Error;
+use crate::file_index::{FileIndex, FileIndexPlan, Holdings};
+use crate::folder::MigrationFolder;
+use crate::ledger::Milestone;
+use crate::plan::IndexState;
+use crate::report::{PointFacts, Report, RequestFacts};
+use crate::source::{Source, SourceFacts};
+use crate::stages::check::{Files, check, write_rejections};
+use crate::stages::context::Migration;
+use crate::stages::export::export;
+use crate::stages::index::{StaleEntries, index};
+use crate::stages::inventory::{Existing, inventory};
+use crate::stages::mend::mend;
+use crate::stages::prepare::{
+    Accounts, Prepared, Request, create_missing, file_index_plan, planned_namespace, prepare,
+};
+use crate::stages::settle::settle;
+use crate::stages::timing::Timing;
+use crate::stages::upsert::upsert;
+use crate::stages::{gate, remarks, vector_count};
+use crate::verify::{Depth, Subject, verify};
+
+/// Where the points come from.
+pub enum Origin {
+    /// A source that is read, and asked again when verifying.
+    Source(Box<dyn Source>),
+    /// The folder's own archive, complete already.
+    OwnArchive,
+}
+
+impl Origin {
+    fn source(&mut self) -> Option<&mut (dyn Source + 'static)> {
+        match self {
+            Self::Source(source) => Some(source.as_mut()),
+            Self::OwnArchive => None,
+        }
+    }
+
+    async fn facts(&mut self, migration: &Migration) -> Result<(SourceFacts, Option<u64>), Error> {
+        match self {
+            Self::Source(source) => Ok((source.facts().clone(), source.count().await?)),
+            Self::OwnArchive => {
+                let generation = own_archive(migration)?;
+                Ok((generation.manifest().source.clone(), Some(generation.points())))
+            }
+        }
+    }
+}
+
+/// What may be done without asking again.
+#[derive(Debug, Clone, Copy)]
+pub struct Permissions {
+    /// What to do about ids that are there already.
+    pub existing: Existing,
+    /// Rejections that do not keep the rest from going.
+    pub allowed_rejects: u64,
+    /// What to do about stale entries.
+    pub stale: StaleEntries,
+}
+
+/// One verb on one migration.
+pub struct Job {
+    /// The migration.
+    pub migration: Migration,
+    /// The folder that results are written to; none in a rehearsal.
+    pub folder: Option<MigrationFolder>,
+    /// Where the points come from.
+    pub origin: Origin,
+    /// Where they go.
+    pub accounts: Accounts,
+    /// What was asked for.
+    pub request: Request,
+    /// What may be done.
+    pub permissions: Permissions,
+    /// How deep to verify.
+    pub depth: Depth,
+}
+
+/// What is known once both ends were looked at and the archive is complete.
+struct Ready {
+    prepared: Prepared,
+    generation: Generation,
+}
+
+impl Job {
+    /// Plan, export, upsert, settle, index, verify.
+    pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
+        let ready = self.archive_and_check(report).await?;
+        self.gate(&ready, report)?;
+        let index = self.write_records(&ready, report).await?;
+        let file_index = self.write_file_index(&ready, &index, report).await?;
+        if self.migration.is_dry_run() {
+            return Ok(());
+        }
+        self.verify_all(&ready, &index, file_index.as_ref(), report).await
+    }
+
+    /// Plan, export (of a file), upsert, settle.
+    pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
+        let ready = self.archive_and_check(report).await?;
+        self.gate(&ready, report)?;
+        self.write_records(&ready, report).await.map(drop)
+    }
+
+    /// The file index alone, of a migration whose records are written.
+    pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
+        let ready = self.archive_and_check(report).await?;
+        self.gate(&ready, report)?;
+        let index = self.accounts.vectorize.vectorize(&self.request.index);
+        self.write_file_index(&ready, &index, report).await.map(drop)
+    }
+
+    /// Compares, and writes nothing to the account.
+    pub async fn verify(&mut self, report: &mut Report) -> Result<(), Error> {
+        let ready = self.archive_and_check(report).await?;
+        if ready.prepared.index_state == IndexState::Missing {
+            return Err(Error::refused(format!("the index {} does not exist", self.request.index))
+                .advise("name an existing index"));
+        }
+        let index = self.accounts.vectorize.vectorize(&self.request.index);
+        let file_index = self.file_index_plan(&ready).await?;
+        self.verify_all(&ready, &index, file_index.as_ref(), report).await
+    }
+
+    /// Both ends, and with `--full` every point: what stands in the way, and
+    /// what would happen.
+    pub async fn plan(&mut self, full: bool, report: &mut Report) -> Result<(), Error> {
+        if full {
+            return self.run(report).await;
+        }
+        let facts = self.origin.facts(&self.migration).await?;
+        let source = (&facts.0, facts.1);
+        let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
+        report.points = Some(PointFacts { source: facts.1, ..PointFacts::default() });
+        remarks::of_plan(&prepared, source, report);
+        Ok(())
+    }
+
+    async fn archive_and_check(&mut self, report: &mut Report) -> Result<Ready, Error> {
+        let facts = self.origin.facts(&self.migration).await?;
+        let source = (&facts.0, facts.1);
+        let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
+        remarks::of_plan(&prepared, source, report);
+        let files = self.files();
+        let timing = Timing::begin(&self.migration.clock);
+        let generation = match self.origin.source() {
+            Some(source) => export(&self.migration, source, Some((&prepared.transform, files))).await?,
+            None => own_archive(&self.migration)?,
+        };
+        mend(&self.migration, &generation, self.origin.source()).await?;
+        check(&self.migration, &generation, &prepared.transform, files)?;
+        if let Some(folder) = &self.folder {
+            write_rejections(&self.migration.ledger, folder.path())?;
+        }
+        timing.end(&mut report.seconds.export);
+        report.points = Some(self.points(&generation, facts.1)?);
+        remarks::of_check(&self.migration.ledger, self.files(), report)?;
+        Ok(Ready { prepared, generation })
+    }
+
+    fn files(&self) -> Files {
+        match self.request.file_index {
+            Some(_) => Files::Indexed,
+            None => Files::NotIndexed,
+        }
+    }
+
+    fn points(&self, generation: &Generation, source: Option<u64>) -> Result<PointFacts, Error> {
+        let totals = self.migration.ledger.totals()?;
+        Ok(PointFacts {
+            source: source.or(generation.manifest().count_after),
+            archived: generation.points(),
+            rejected: totals.rejected,
+            unchanged: totals.records,
+            ..PointFacts::default()
+        })
+    }
+
+    fn gate(&self, ready: &Ready, report: &Report) -> Result<(), Error> {
+        let rejected = report.points.as_ref().map_or(0, |points| points.rejected);
+        let folder = self.folder.as_ref().map(MigrationFolder::path);
+        gate::rejections(&self.migration, rejected, self.permissions.allowed_rejects, folder)?;
+        gate::records(ready.generation.points(), rejected)?;
+        match self.request.file_index {
+            Some(_) => gate::entries(&self.migration.ledger),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything that writes to Vectorize, until the index has applied it.
+    async fn write_records(
+        &mut self,
+        ready: &Ready,
+        report: &mut Report,
+    ) -> Result<Vectorize, Error> {
+        let Ready { prepared, generation } = ready;
+        let migration = &self.migration;
+        let index = create_missing(migration, &self.accounts, prepared).await?;
+        if prepared.index_state != IndexState::Missing || !migration.is_dry_run() {
+            inventory(migration, &index, self.permissions.existing).await?;
+        }
+        let timing = Timing::begin(&migration.clock);
+        let sent = upsert(migration, generation, &prepared.transform, &index).await;
+        timing.end(&mut report.seconds.upsert);
+        if let Some(folder) = &self.folder {
+            write_rejections(&migration.ledger, folder.path())?;
+        }
+        if migration.is_dry_run() {
+            remarks::of_upsert(&sent?, report);
+            return Ok(index);
+        }
+        sent?;
+        let timing = Timing::begin(&migration.clock);
+        let settled = settle(migration, generation, &prepared.transform, &index).await;
+        timing.end(&mut report.seconds.settle);
+        self.count_points(settled?, report)?;
+        Ok(index)
+    }
+
+    fn count_points(&self, settled: u64, report: &mut Report) -> Result<(), Error> {
+        let totals = self.migration.ledger.totals()?;
+        let foreign = self.migration.ledger.foreign_vectors()?;
+        if let Some(points) = &mut report.points {
+            points.rejected = totals.rejected;
+            points.settled = settled;
+            points.unchanged = totals.records.saturating_sub(settled);
+            points.foreign = foreign;
+        }
+        Ok(())
+    }
+
+    async fn file_index_plan(&self, ready: &Ready) -> Result<Option<FileIndexPlan>, Error> {
+        let (wish, kv) = (self.request.file_index.as_ref(), ready.prepared.kv.as_ref());
+        let file_key = &ready.prepared.plan.mapping.file_key;
+        file_index_plan(&self.migration, &self.accounts, wish, kv, file_key).await
+    }
+
+    async fn write_file_index(
+        &mut self,
+        ready: &Ready,
+        vectorize: &Vectorize,
+        report: &mut Report,
+    ) -> Result<Option<FileIndexPlan>, Error> {
+        let Some(plan) = self.file_index_plan(ready).await? else {
+            remarks::of_missing_file_index(&self.migration, self.request.file_index.is_some(), report)?;
+            return Ok(None);
+        };
+        let migration = &self.migration;
+        let timing = Timing::begin(&migration.clock);
+        let vectors = vector_count::in_index(migration, vectorize).await?;
+        let kv = self.accounts.kv.kv(&planned_namespace(&plan.namespace)?);
+        let count_kv = self.accounts.kv.kv(&planned_namespace(&plan.count.namespace)?);
+        let holdings = Holdings::Index { ledger: &migration.ledger, index: vectorize };
+        let file_index = FileIndex { ledger: &migration.ledger, kv: &kv, holdings, plan: &plan };
+        let written =
+            index(migration, &file_index, &count_kv, vectors, self.permissions.stale).await;
+        timing.end(&mut report.seconds.index);
+        report.file_index = Some(written?);
+        Ok(Some(plan))
+    }
+
+    async fn verify_all(
+        &mut self,
+        ready: &Ready,
+        vectorize: &Vectorize,
+        plan: Option<&FileIndexPlan>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let migration = &self.migration;
+        let timing = Timing::begin(&migration.clock);
+        migration.ledger.retract(Milestone::Proven)?;
+        let kv = match plan {
+            Some(plan) => Some((
+                self.accounts.kv.kv(&planned_namespace(&plan.namespace)?),
+                self.accounts.kv.kv(&planned_namespace(&plan.count.namespace)?),
+            )),
+            None => None,
+        };
+        let file_index = plan.zip(kv.as_ref()).map(|(plan, (kv, count_kv))| {
+            let holdings = Holdings::Index { ledger: &migration.ledger, index: vectorize };
+            (FileIndex { ledger: &migration.ledger, kv, holdings, plan }, count_kv)
+        });
+        let subject = Subject {
+            generation: &ready.generation,
+            transform: &ready.prepared.transform,
+            index: vectorize,
+            source: self.origin.source(),
+            file_index: file_index.as_ref().map(|(index, count_kv)| (index, *count_kv)),
+        };
+        let found = verify(migration, subject, self.depth).await;
+        timing.end(&mut report.seconds.verify);
+        report.verification = Some(found?);
+        Ok(())
+    }
+
+    /// What was sent to the account so far.
+    pub fn requests(&self) -> RequestFacts {
+        self.accounts.requests()
+    }
+}
+
+fn own_archive(migration: &Migration) -> Result<Generation, Error> {
+    if migration.archive.unfinished()?.is_some() {
+        return Err(Error::failed(format!(
+            "the export into {} is not complete",
+            migration.archive.root().display()
+        ))
+        .advise("run the export again with the source that it was begun from"));
+    }
+    migration.archive.current()?.ok_or_else(|| {
+        Error::usage(format!("{} holds no archive", migration.archive.root().display()))
+            .advise("export into it first, or name a source")
+    })
+}

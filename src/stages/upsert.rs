@@ -1,0 +1,257 @@
+//! Archive → Vectorize. Every batch is known to the ledger before it is sent;
+//! one whose answer was lost keeps its range and is sent again, which an upsert
+//! allows. Several are on the wire at once, as far as memory allows.
+
+use tokio::task::JoinSet;
+
+use crate::archive::Generation;
+use crate::batch::{Batch as CutBatch, BatchLimits, Cutter};
+use crate::cloudflare::{ApiError, Vectorize};
+use crate::error::Error;
+use crate::ledger::{Batch, BatchState};
+use crate::progress::Step;
+use crate::stages::context::Migration;
+use crate::stages::records::Records;
+use crate::stages::refusals::{self, Acceptance};
+use crate::transform::Transform;
+
+/// What a batch weighs unless `--batch-bytes` says otherwise.
+const USUAL_BATCH_BYTES: usize = 32 << 20;
+
+/// What an upsert did, or would do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Upserted {
+    /// Batches that were sent.
+    pub batches: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+}
+
+/// Sends every record that no accepted batch carries yet.
+///
+/// Errors: a refusal that is not about single records, interruption, and what
+/// the account answers; everything accepted so far is in the ledger.
+pub(super) async fn upsert(
+    migration: &Migration,
+    generation: &Generation,
+    transform: &Transform,
+    index: &Vectorize,
+) -> Result<Upserted, Error> {
+    let mut feed = Feed::new(migration, generation, transform)?;
+    let Some(left) = feed.points_left() else { return Ok(Upserted::default()) };
+    migration.begin(Step::Upsert, Some(left));
+    if migration.is_dry_run() {
+        return feed.only_count();
+    }
+    let mut flights = Flights { migration, index, flying: JoinSet::new(), done: Upserted::default() };
+    let outcome = flights.send_all(&mut feed).await;
+    // What is on the wire is finished whatever stopped us: each answer that is
+    // known is a batch that need not be sent again.
+    let drained = flights.drain().await;
+    outcome.and(drained)?;
+    let done = flights.done;
+    migration.progress.end(
+        Step::Upsert,
+        &format!("{} records in {} batches accepted", done.records, done.batches),
+    );
+    Ok(done)
+}
+
+/// The batches that are to be sent: first those whose answer was lost, in their
+/// old ranges, then new ones.
+struct Feed<'a> {
+    migration: &'a Migration,
+    generation: &'a Generation,
+    transform: &'a Transform,
+    unanswered: std::vec::IntoIter<Batch>,
+    fresh: Option<Fresh<'a>>,
+}
+
+struct Fresh<'a> {
+    records: Records<'a>,
+    cutter: Option<Cutter>,
+}
+
+impl<'a> Feed<'a> {
+    fn new(
+        migration: &'a Migration,
+        generation: &'a Generation,
+        transform: &'a Transform,
+    ) -> Result<Self, Error> {
+        let unanswered = migration.ledger.batches(BatchState::Sent)?.into_iter();
+        let first = migration.ledger.first_unbatched()?;
+        let fresh = match generation.points().checked_sub(1) {
+            Some(last) if first <= last => Some(Fresh {
+                records: Records::new(&migration.ledger, generation, transform, first..=last)?,
+                cutter: Some(Cutter::new(limits(migration)?)),
+            }),
+            _ => None,
+        };
+        Ok(Self { migration, generation, transform, unanswered, fresh })
+    }
+
+    /// How many points have no accepted batch; none when nothing is left.
+    fn points_left(&self) -> Option<u64> {
+        let again: u64 =
+            self.unanswered.as_slice().iter().map(|batch| batch.last - batch.first + 1).sum();
+        let fresh = match (&self.fresh, self.migration.ledger.first_unbatched()) {
+            (Some(_), Ok(first)) => self.generation.points() - first,
+            _ => 0,
+        };
+        Some(again + fresh).filter(|left| *left > 0)
+    }
+
+    fn next(&mut self) -> Result<Option<CutBatch>, Error> {
+        while let Some(batch) = self.unanswered.next() {
+            if let Some(cut) = self.recut(batch)? {
+                return Ok(Some(cut));
+            }
+            self.migration.ledger.set_batch_state(batch.first, BatchState::Settled)?;
+        }
+        let Some(fresh) = &mut self.fresh else { return Ok(None) };
+        fresh.next()
+    }
+
+    /// The batch with the range it had; none when each of its records was
+    /// rejected since.
+    fn recut(&self, batch: Batch) -> Result<Option<CutBatch>, Error> {
+        let mut cutter = Cutter::new(BatchLimits::LARGEST);
+        let ledger = &self.migration.ledger;
+        for record in
+            Records::new(ledger, self.generation, self.transform, batch.first..=batch.last)?
+        {
+            let (ordinal, record) = record?;
+            // The largest limits hold whatever was cut under any setting.
+            let overflow = cutter.push(ordinal, &record);
+            debug_assert!(overflow.is_none(), "a batch that was sent once fits one request");
+        }
+        Ok(cutter.finish().map(|cut| CutBatch { first: batch.first, last: batch.last, ..cut }))
+    }
+
+    fn only_count(mut self) -> Result<Upserted, Error> {
+        let mut would = Upserted::default();
+        while let Some(batch) = self.next()? {
+            self.migration.stop.check()?;
+            would.count(&batch);
+            self.migration.progress.advance(Step::Upsert, batch.count as u64);
+        }
+        let (records, batches) = (would.records, would.batches);
+        self.migration
+            .progress
+            .end(Step::Upsert, &format!("would send {records} records in {batches} batches"));
+        Ok(would)
+    }
+}
+
+impl Fresh<'_> {
+    fn next(&mut self) -> Result<Option<CutBatch>, Error> {
+        let Some(cutter) = &mut self.cutter else { return Ok(None) };
+        for record in &mut self.records {
+            let (ordinal, record) = record?;
+            if let Some(batch) = cutter.push(ordinal, &record) {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(self.cutter.take().and_then(|mut cutter| cutter.finish()))
+    }
+}
+
+impl Upserted {
+    fn count(&mut self, batch: &CutBatch) {
+        self.batches += 1;
+        self.records += batch.count as u64;
+        self.bytes += batch.body.len() as u64;
+    }
+}
+
+/// One batch is being encoded while the others fly, all within `--memory`; half
+/// of it is left for the archive's row groups and the ledger.
+fn width(migration: &Migration, batch_bytes: usize) -> usize {
+    let bodies = migration.pace.memory / 2 / batch_bytes;
+    bodies.saturating_sub(1).clamp(1, migration.pace.concurrency)
+}
+
+fn limits(migration: &Migration) -> Result<BatchLimits, Error> {
+    let pace = &migration.pace;
+    let bytes = pace.batch_bytes.unwrap_or(USUAL_BATCH_BYTES);
+    BatchLimits::new(bytes, pace.batch_count)
+        .map_err(|error| Error::usage("the batch limits cannot be used").because(error))
+}
+
+struct Flights<'a> {
+    migration: &'a Migration,
+    index: &'a Vectorize,
+    flying: JoinSet<Result<Landed, (CutBatch, ApiError)>>,
+    done: Upserted,
+}
+
+struct Landed {
+    batch: CutBatch,
+    acceptance: Acceptance,
+}
+
+impl Flights<'_> {
+    async fn send_all(&mut self, feed: &mut Feed<'_>) -> Result<(), Error> {
+        let batch_bytes = self.migration.pace.batch_bytes.unwrap_or(USUAL_BATCH_BYTES);
+        let width = width(self.migration, batch_bytes);
+        while let Some(batch) = feed.next()? {
+            while self.flying.len() >= width {
+                self.land_one().await?;
+            }
+            self.migration.stop.check()?;
+            self.migration.ledger.batch_sent(batch.first, batch.last)?;
+            let index = self.index.clone();
+            self.flying.spawn(async move {
+                match refusals::send(&index, &batch).await {
+                    Ok(acceptance) => Ok(Landed { batch, acceptance }),
+                    Err(error) => Err((batch, error)),
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits for every batch in flight; the first error wins, the others'
+    /// acceptances are kept all the same.
+    async fn drain(&mut self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        while !self.flying.is_empty() {
+            let landed = self.land_one().await;
+            outcome = outcome.and(landed);
+        }
+        outcome
+    }
+
+    async fn land_one(&mut self) -> Result<(), Error> {
+        let Some(joined) = self.flying.join_next().await else { return Ok(()) };
+        match joined {
+            Ok(Ok(landed)) => self.accept(landed),
+            Ok(Err((batch, error))) => Err(self.explain(&batch, error)),
+            Err(panic) => Err(Error::failed("sending a batch ended unexpectedly").because(panic)),
+        }
+    }
+
+    fn accept(&mut self, landed: Landed) -> Result<(), Error> {
+        let Landed { batch, acceptance } = landed;
+        refusals::quarantine(self.migration, &batch, &acceptance)?;
+        let ledger = &self.migration.ledger;
+        match &acceptance.mutation {
+            Some(mutation) => ledger.batch_accepted(batch.first, mutation.as_str())?,
+            // Nothing of it was taken, so there is nothing to wait for.
+            None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+        }
+        self.done.count(&batch);
+        self.migration.progress.advance(Step::Upsert, batch.last - batch.first + 1);
+        Ok(())
+    }
+
+    fn explain(&self, batch: &CutBatch, error: ApiError) -> Error {
+        self.migration.warn(format!(
+            "the batch of the points {} to {} was not accepted",
+            batch.first, batch.last
+        ));
+        error.into()
+    }
+}

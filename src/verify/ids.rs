@@ -1,0 +1,141 @@
+//! Every id: walks the index's list against the ledger.
+
+use super::seen::Seen;
+use super::{Finding, Notebook, Subject};
+use crate::cloudflare::{ApiError, Vectorize};
+use crate::error::Error;
+use crate::progress::Step;
+use crate::record::VectorId;
+use crate::stages::context::Migration;
+use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
+
+/// Rows asked from the ledger at a time.
+const WINDOW: u64 = 4_096;
+/// get_by_ids takes 20 ids a call.
+const READ_AT_ONCE: usize = 20;
+/// Unlisted ids that are asked for one by one before they are called missing;
+/// with more of them the list's word is enough.
+const DOUBLE_CHECKED: usize = 2_000;
+
+/// What the list held; none where it could not be walked to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ListedIds {
+    pub(super) ids: u64,
+}
+
+struct Walk {
+    seen: Seen,
+    listed: u64,
+    extra: Vec<String>,
+}
+
+pub(super) async fn compare(
+    migration: &Migration,
+    subject: &Subject<'_>,
+    notebook: &mut Notebook,
+) -> Result<Option<ListedIds>, Error> {
+    let mut walk =
+        Walk { seen: Seen::below(subject.generation.points()), listed: 0, extra: Vec::new() };
+    let finished = walk_list(migration, subject.index, &mut walk).await?;
+    let unlisted = unlisted(migration, subject, &walk.seen)?;
+    let missing = match finished && unlisted.len() > DOUBLE_CHECKED {
+        true => unlisted,
+        // A list is a snapshot of its first page: what was applied since is
+        // asked for before it is called missing.
+        false => absent(migration, subject.index, unlisted).await?,
+    };
+    missing.into_iter().for_each(|id| notebook.add(Finding::Missing, id));
+    if !finished {
+        notebook.leave_out(format!(
+            "extra vectors were not excluded: the index's list broke off {WALKS} times because it is being written to"
+        ));
+        return Ok(None);
+    }
+    for id in walk.extra {
+        notebook.add(Finding::Extra, id);
+    }
+    Ok(Some(ListedIds { ids: walk.listed }))
+}
+
+/// Whether a walk came to the list's end within the tries we give it. What
+/// broken walks saw is kept.
+async fn walk_list(
+    migration: &Migration,
+    index: &Vectorize,
+    walk: &mut Walk,
+) -> Result<bool, Error> {
+    for attempt in 1..=WALKS {
+        walk.listed = 0;
+        walk.extra.clear();
+        if walk_once(migration, index, walk).await? {
+            return Ok(true);
+        }
+        migration.warn("the list of ids broke off because the index is being written to");
+        if attempt < WALKS {
+            migration.stop.pause(&migration.clock, BETWEEN_WALKS).await?;
+        }
+    }
+    Ok(false)
+}
+
+async fn walk_once(
+    migration: &Migration,
+    index: &Vectorize,
+    walk: &mut Walk,
+) -> Result<bool, Error> {
+    let mut cursor = None;
+    loop {
+        migration.stop.check()?;
+        let page = match index.list(cursor.as_ref()).await {
+            Ok(page) => page,
+            Err(ApiError::CursorBroken(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        walk.listed += page.ids.len() as u64;
+        migration.progress.advance(Step::Verify, page.ids.len() as u64);
+        for id in page.ids {
+            match migration.ledger.record_of(&id)? {
+                Some(record) => walk.seen.insert(record.ordinal),
+                None if migration.ledger.in_vector_inventory(&id)? => {}
+                None => walk.extra.push(id),
+            }
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(true),
+        }
+    }
+}
+
+fn unlisted(
+    migration: &Migration,
+    subject: &Subject<'_>,
+    seen: &Seen,
+) -> Result<Vec<String>, Error> {
+    let mut unlisted = Vec::new();
+    let mut first = 0;
+    while first < subject.generation.points() {
+        let rows = migration.ledger.records_between(first, first + WINDOW - 1)?;
+        unlisted
+            .extend(rows.into_iter().filter(|row| !seen.contains(row.ordinal)).map(|row| row.id));
+        first += WINDOW;
+    }
+    Ok(unlisted)
+}
+
+async fn absent(
+    migration: &Migration,
+    index: &Vectorize,
+    ids: Vec<String>,
+) -> Result<Vec<String>, Error> {
+    let mut absent = Vec::new();
+    for asked in ids.chunks(READ_AT_ONCE) {
+        migration.stop.check()?;
+        let ids: Vec<VectorId> =
+            asked.iter().filter_map(|id| VectorId::new(id.as_str()).ok()).collect();
+        let stored = index.get_by_ids(&ids).await?;
+        let found = |id: &String| stored.iter().any(|vector| &vector.id == id);
+        absent.extend(asked.iter().filter(|id| !found(id)).cloned());
+    }
+    Ok(absent)
+}

@@ -1,0 +1,206 @@
+//! Proving: everything compared here was read back from the services, not
+//! remembered from writing. Each check is its own file and adds findings; the
+//! findings make the verdict.
+
+mod counts;
+mod file_index;
+mod ids;
+mod seen;
+mod source;
+mod values;
+
+use std::collections::BTreeMap;
+
+use crate::archive::Generation;
+use crate::cloudflare::{Kv, Vectorize};
+use crate::error::Error;
+use crate::file_index::FileIndex;
+use crate::ledger::Milestone;
+use crate::progress::Step;
+use crate::report::{Findings, Verdict, VerificationFacts};
+use crate::source::Source;
+use crate::stages::context::Migration;
+use crate::transform::Transform;
+
+/// Records whose values are compared by default.
+pub const DEFAULT_SAMPLE: usize = 3_000;
+
+/// What kind of thing was found; the name stands in the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    /// Numbers that do not agree.
+    Count,
+    /// A record that the index lacks.
+    Missing,
+    /// A vector that is neither ours nor in the inventory.
+    Extra,
+    /// A record with another vector.
+    Values,
+    /// A record with other metadata.
+    Metadata,
+    /// A record in another namespace.
+    Namespace,
+    /// A point that the source holds otherwise than the archive.
+    Source,
+    /// A file without an entry.
+    FileIndexMissing,
+    /// An entry that says something else.
+    FileIndexDifferent,
+    /// An entry none of whose vectors exists.
+    FileIndexStale,
+}
+
+impl Finding {
+    /// Its name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Values => "values",
+            Self::Metadata => "metadata",
+            Self::Namespace => "namespace",
+            Self::Source => "source",
+            Self::FileIndexMissing => "file_index_missing",
+            Self::FileIndexDifferent => "file_index_different",
+            Self::FileIndexStale => "file_index_stale",
+        }
+    }
+}
+
+/// What is compared with what.
+pub struct Subject<'a> {
+    /// The archive that the index should equal.
+    pub generation: &'a Generation,
+    /// What makes records of its points.
+    pub transform: &'a Transform,
+    /// The index.
+    pub index: &'a Vectorize,
+    /// The source, while it can be reached.
+    pub source: Option<&'a mut (dyn Source + 'static)>,
+    /// The file index, where there is one, and the namespace of its count.
+    pub file_index: Option<(&'a FileIndex<'a>, &'a Kv)>,
+}
+
+/// How much is compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Depth {
+    /// Records whose values are read back.
+    pub sample: usize,
+    /// Which of them, when not all.
+    pub seed: u64,
+}
+
+/// Everything that the checks found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Notebook {
+    findings: BTreeMap<Finding, Findings>,
+    not_compared: Vec<String>,
+    values_sampled: u64,
+    values_different: u64,
+    source_sampled: u64,
+    file_index_compared: bool,
+}
+
+impl Notebook {
+    fn add(&mut self, finding: Finding, what: impl Into<String>) {
+        self.findings.entry(finding).or_default().add(what);
+    }
+
+    fn count(&self, finding: Finding) -> u64 {
+        self.findings.get(&finding).map_or(0, |findings| findings.count)
+    }
+
+    /// Something that could not be compared, though it should have been.
+    fn leave_out(&mut self, what: impl Into<String>) {
+        self.not_compared.push(what.into());
+    }
+}
+
+/// Compares the target with the archive, and the archive with the source.
+///
+/// Errors: only what keeps it from comparing; differences are findings.
+pub async fn verify(
+    migration: &Migration,
+    mut subject: Subject<'_>,
+    depth: Depth,
+) -> Result<VerificationFacts, Error> {
+    migration.begin(Step::Verify, None);
+    let mut notebook = Notebook::default();
+    let listed = ids::compare(migration, &subject, &mut notebook).await?;
+    counts::compare(migration, &mut subject, listed, &mut notebook).await?;
+    let sample = values::compare(migration, &subject, depth, &mut notebook).await?;
+    source::compare(migration, &mut subject, &sample, &mut notebook).await?;
+    if let Some((file_index, count_kv)) = subject.file_index {
+        file_index::compare(migration, &subject, file_index, count_kv, &mut notebook).await?;
+        notebook.file_index_compared = true;
+    }
+    let facts = conclude(migration, notebook)?;
+    if facts.verdict == Verdict::Equal && !migration.is_dry_run() {
+        migration.reach(Milestone::Proven)?;
+    }
+    migration.progress.end(Step::Verify, &facts.proves);
+    Ok(facts)
+}
+
+fn conclude(migration: &Migration, notebook: Notebook) -> Result<VerificationFacts, Error> {
+    let records = migration.ledger.totals()?.records;
+    let verdict = match (notebook.findings.is_empty(), notebook.not_compared.is_empty()) {
+        (false, _) => Verdict::Different,
+        (true, false) => Verdict::Incomplete,
+        (true, true) => Verdict::Equal,
+    };
+    let counts = notebook.findings.get(&Finding::Count);
+    Ok(VerificationFacts {
+        verdict,
+        missing: notebook.count(Finding::Missing),
+        extra: notebook.count(Finding::Extra),
+        values_sampled: notebook.values_sampled,
+        values_different: notebook.values_different,
+        file_index_missing: notebook.count(Finding::FileIndexMissing),
+        file_index_different: notebook.count(Finding::FileIndexDifferent),
+        file_index_stale: notebook.count(Finding::FileIndexStale),
+        search: None,
+        source_sampled: notebook.source_sampled,
+        source_different: notebook.count(Finding::Source),
+        counts: counts.map(|counts| counts.examples.clone()).unwrap_or_default(),
+        proves: proves(notebook.values_sampled, notebook.values_different, records),
+        not_compared: notebook.not_compared,
+        findings: notebook
+            .findings
+            .into_iter()
+            .map(|(finding, found)| (finding.name(), found))
+            .collect(),
+    })
+}
+
+/// What a sample of that size says about all records, in words.
+fn proves(sampled: u64, different: u64, records: u64) -> String {
+    if sampled >= records {
+        return format!("all {records} records compared, {different} differ");
+    }
+    if different > 0 {
+        return format!("{different} of {sampled} sampled records differ, of {records}");
+    }
+    // No bad one among n: the share p of bad ones satisfies (1 - p)^n >= 5 %.
+    let share = 1.0 - 0.05_f64.powf(1.0 / sampled as f64);
+    format!(
+        "0 of {sampled} sampled records differ: with 95 % confidence at most {:.2} % of all {records} do",
+        share * 100.0
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_without_findings_says_what_it_proves() {
+        assert_eq!(
+            proves(3_000, 0, 200_000),
+            "0 of 3000 sampled records differ: with 95 % confidence at most 0.10 % of all 200000 do"
+        );
+        assert_eq!(proves(269, 0, 269), "all 269 records compared, 0 differ");
+        assert_eq!(proves(10, 2, 90), "2 of 10 sampled records differ, of 90");
+    }
+}

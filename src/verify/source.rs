@@ -1,0 +1,63 @@
+//! The archive against the source: a part of the sample is asked from the source
+//! again by id, by another decoder where there is one, so that a mistake of the
+//! export cannot hide in the archive.
+
+use std::collections::HashMap;
+
+use super::values::{Sample, metadata_difference, vector_difference};
+use super::{Finding, Notebook, Subject};
+use crate::error::Error;
+use crate::point::{Point, PointId, Shape};
+use crate::stages::context::Migration;
+
+/// Points that are asked again, of the sample.
+const ASKED: usize = 300;
+/// Points that are asked at a time.
+const AT_ONCE: usize = 50;
+
+pub(super) async fn compare(
+    migration: &Migration,
+    subject: &mut Subject<'_>,
+    sample: &Sample,
+    notebook: &mut Notebook,
+) -> Result<(), Error> {
+    let Some(source) = subject.source.as_deref_mut() else { return Ok(()) };
+    let step = sample.len().div_ceil(ASKED).max(1);
+    let ordinals: Vec<u64> = sample.iter().copied().step_by(step).collect();
+    for ordinals in ordinals.chunks(AT_ONCE) {
+        migration.stop.check()?;
+        let archived = subject.generation.points_at(ordinals)?;
+        let ids: Vec<PointId> = archived.iter().map(|(_, point)| point.id.clone()).collect();
+        let Some(found) = source.fetch(&ids).await? else {
+            migration.tell("the source cannot be asked by id: the archive was not compared with it again");
+            return Ok(());
+        };
+        let found: HashMap<&PointId, &Point> = found.iter().map(|point| (&point.id, point)).collect();
+        for (_, point) in &archived {
+            notebook.source_sampled += 1;
+            if let Some(what) =
+                difference(subject.generation.shape(), point, found.get(&point.id).copied())
+            {
+                notebook.add(Finding::Source, format!("{}: {what}", point.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn difference(shape: &Shape, archived: &Point, found: Option<&Point>) -> Option<String> {
+    let Some(found) = found else { return Some("the source no longer has it".to_owned()) };
+    for (field, (left, right)) in shape.dense.iter().zip(archived.dense.iter().zip(&found.dense)) {
+        let what = match (left, right) {
+            (None, None) => None,
+            (Some(left), Some(right)) => vector_difference(left, right),
+            (Some(_), None) => Some("the source lacks it".to_owned()),
+            (None, Some(_)) => Some("the archive lacks it".to_owned()),
+        };
+        if let Some(what) = what {
+            return Some(format!("vector {:?}: {what} in the archive", field.name));
+        }
+    }
+    let key = metadata_difference(&archived.payload, &found.payload)?;
+    Some(format!("payload `{key}` differs between source and archive"))
+}
