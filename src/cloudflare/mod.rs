@@ -1,1 +1,25 @@
-//! To be filled.
+//! The client of one Cloudflare account: Vectorize V2 ([`vectorize`]) and
+//! Workers KV ([`kv`]). Envelopes are read in `envelope`, error codes in
+//! `codes`; how calls are repeated is [`crate::http`]'s business. The wire
+//! types are this client's own: the sandbox has others.
+
+mod account;
+mod call;
+mod codes;
+mod envelope;
+pub mod error;
+mod guidance;
+pub mod ids;
+pub mod kv;
+pub mod vectorize;
+mod wire;
+
+pub use account::{Account, KvNamespace};
+pub use call::Operation;
+pub use error::{ApiError, Note, Refusal};
+pub use ids::{AccountId, IdError, IndexName, KeyCursor, KvNamespaceId, ListCursor, MutationId};
+pub use kv::{KeyEntry, KeyPage, Kv, KvPair, KvValue, Unsuccessful};
+pub use vectorize::{IndexDescription, IndexInfo, ListPage, StoredVector, Vectorize};
+
+#[cfg(test)]
+mod tests;

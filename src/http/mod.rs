@@ -4,6 +4,7 @@
 //! an answer or its absence means ([`retry`]). [`client`] holds the one loop that
 //! sleeps. Nothing here knows a service's paths or error codes.
 
+pub mod base_url;
 pub mod budget;
 pub mod client;
 pub mod error;

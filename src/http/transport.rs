@@ -4,17 +4,16 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::Error;
+use crate::http::base_url::{BaseUrl, BaseUrlError};
 use crate::http::request::{Answer, Request};
 
 /// The path below which a service inside this process answers, as Cloudflare's
@@ -58,14 +57,8 @@ impl Default for NetworkOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The base address is not one.
-    #[error("the base URL {shown:?} {problem}")]
-    BaseUrl {
-        /// The address without credentials and query; empty where it cannot
-        /// be read.
-        shown: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    #[error(transparent)]
+    BaseUrl(#[from] BaseUrlError),
     /// The token cannot be a header's value.
     #[error("the API token holds characters that no token has")]
     Token,
@@ -78,7 +71,7 @@ impl From<TransportError> for Error {
     fn from(error: TransportError) -> Self {
         let message = error.to_string();
         match error {
-            TransportError::BaseUrl { .. } => Self::usage(message)
+            TransportError::BaseUrl(_) => Self::usage(message)
                 .advise("give the full prefix, such as https://api.cloudflare.com/client/v4"),
             TransportError::Token => {
                 Self::usage(message).advise("copy the token again, without spaces or line breaks")
@@ -117,14 +110,11 @@ impl Transport {
         token: SecretString,
         options: NetworkOptions,
     ) -> Result<Self, TransportError> {
-        let base = checked_base(base_url, &options)?;
-        let client = network_client(&base, &options)?;
-        let base = base.as_str().trim_end_matches('/').to_owned();
-        let bearer = bearer(&token)?;
+        let base = BaseUrl::parse(base_url, options.insecure_http)?;
         Ok(Self::Network(Network {
-            client,
+            client: network_client(&base, &options)?,
             base,
-            bearer,
+            bearer: bearer(&token)?,
         }))
     }
 
@@ -153,7 +143,10 @@ impl Transport {
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Network(network) => f.debug_tuple("Network").field(&network.base).finish(),
+            Self::Network(network) => f
+                .debug_tuple("Network")
+                .field(&network.base.prefix())
+                .finish(),
             Self::InProcess(_) => f.write_str("InProcess"),
         }
     }
@@ -172,38 +165,10 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, TransportError> {
     Ok(value)
 }
 
-fn checked_base(text: &str, options: &NetworkOptions) -> Result<Url, TransportError> {
-    let refuse = |shown: String, problem| Err(TransportError::BaseUrl { shown, problem });
-    // Text that is no URL may be anything, a secret in the wrong variable too.
-    let Ok(url) = Url::parse(text.trim()) else {
-        return refuse(String::new(), "is not a URL");
-    };
-    let shown = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
-    if !matches!(url.scheme(), "http" | "https") {
-        return refuse(shown, "is not an https:// address");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse(shown, "holds a user name or a password");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return refuse(shown, "holds a query or a fragment");
-    }
-    if url.scheme() == "http" && !is_loopback(&url) && !options.insecure_http {
-        return refuse(
-            shown,
-            "is plain http, which would send the token readable over the network",
-        );
-    }
-    Ok(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-fn network_client(base: &Url, options: &NetworkOptions) -> Result<reqwest::Client, TransportError> {
+fn network_client(
+    base: &BaseUrl,
+    options: &NetworkOptions,
+) -> Result<reqwest::Client, TransportError> {
     // reqwest is built without a TLS provider; a second call finds one in place.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -215,7 +180,7 @@ fn network_client(base: &Url, options: &NetworkOptions) -> Result<reqwest::Clien
         .redirect(reqwest::redirect::Policy::none())
         // Every attempt takes a turn from the budget, so none is made below us.
         .retry(reqwest::retry::never());
-    if is_loopback(base) {
+    if base.is_loopback() {
         builder = builder.no_proxy();
     }
     builder.build().map_err(TransportError::Client)
@@ -225,13 +190,13 @@ fn network_client(base: &Url, options: &NetworkOptions) -> Result<reqwest::Clien
 #[derive(Clone)]
 pub struct Network {
     client: reqwest::Client,
-    base: String,
+    base: BaseUrl,
     bearer: HeaderValue,
 }
 
 impl Network {
     async fn send(&self, request: &Request) -> Result<Answer, SendError> {
-        let url = format!("{}{}", self.base, request.path);
+        let url = format!("{}{}", self.base.prefix(), request.path);
         let mut sending = self
             .client
             .request(request.method.clone(), url)
@@ -309,65 +274,20 @@ impl InProcess {
 mod tests {
     use super::*;
 
-    fn network(base_url: &str) -> Result<Transport, TransportError> {
-        let token = SecretString::from("t0ken");
-        Transport::network(base_url, token, NetworkOptions::default())
-    }
-
-    fn refusal(base_url: &str) -> String {
-        network(base_url).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn tls_and_plain_loopback_are_taken_with_or_without_a_slash_at_the_end() {
-        for base_url in [
-            "https://api.cloudflare.com/client/v4",
-            "https://api.cloudflare.com/client/v4/",
-            "http://127.0.0.1:8787/client/v4",
-            "http://localhost:8787/client/v4",
-            "http://[::1]:8787/client/v4",
-        ] {
-            let transport = network(base_url).unwrap();
-            assert!(format!("{transport:?}").ends_with("/client/v4\")"));
-        }
-    }
-
-    #[test]
-    fn plain_http_to_another_machine_needs_to_be_allowed() {
-        assert_eq!(
-            refusal("http://10.0.0.1/client/v4"),
-            "the base URL \"http://10.0.0.1\" is plain http, which would send the token \
-             readable over the network"
-        );
-        let options = NetworkOptions {
-            insecure_http: true,
-            ..NetworkOptions::default()
-        };
-        let token = SecretString::from("t");
-        assert!(Transport::network("http://10.0.0.1/client/v4", token, options).is_ok());
-    }
-
-    #[test]
-    fn a_wrong_base_url_is_a_usage_error_that_shows_no_secret() {
-        for base_url in [
-            "s3cret",
-            "https://user:s3cret@host/client/v4",
-            "https://host/client/v4?key=s3cret",
-            "https://host/client/v4#s3cret",
-            "ftp://host/s3cret",
-            "",
-        ] {
-            let error = Error::from(network(base_url).unwrap_err());
-            assert_eq!(error.kind(), crate::error::Kind::Usage);
-            assert!(!error.to_string().contains("s3cret"), "{error}");
-        }
-    }
-
     #[test]
     fn a_token_with_a_line_break_is_refused_without_showing_it() {
         let token = SecretString::from("s3cret\n");
         let error =
             Transport::network("https://host", token, NetworkOptions::default()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_printed_of_a_transport_has_no_token() {
+        let token = SecretString::from("s3cret");
+        let transport =
+            Transport::network("https://host/client/v4/", token, NetworkOptions::default());
+        let shown = format!("{:?}", transport.unwrap());
+        assert_eq!(shown, "Network(\"https://host/client/v4\")");
     }
 }

@@ -1,0 +1,98 @@
+//! One call to the account: the request goes through [`crate::http`], and comes
+//! back as a result or as an [`ApiError`] that says what was attempted.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::cloudflare::envelope::{self, Envelope, Form};
+use crate::cloudflare::error::ApiError;
+use crate::http::{Answer, Client, Request};
+
+/// What a call is for, in words that fit after "could not".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Such as `upsert into the Vectorize index "docs"`.
+    pub what: String,
+    /// The permission a token needs for it.
+    pub permission: &'static str,
+}
+
+impl Operation {
+    pub(crate) fn new(permission: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            permission,
+        }
+    }
+
+    pub(crate) fn bad_answer(self, expected: &'static str, answer: &Answer) -> ApiError {
+        ApiError::BadAnswer {
+            operation: self,
+            expected,
+            excerpt: answer.excerpt(),
+        }
+    }
+}
+
+/// Calls for an answer of this form, whatever it says.
+pub(crate) async fn answer(
+    http: &Client,
+    operation: &Operation,
+    request: Request,
+    form: Form,
+) -> Result<Answer, ApiError> {
+    http.call(request, |answer| envelope::verdict(answer, form))
+        .await
+        .map_err(|error| ApiError::from_http(operation.clone(), error))
+}
+
+/// The envelope of a successful answer.
+pub(crate) async fn envelope<T: DeserializeOwned>(
+    http: &Client,
+    operation: Operation,
+    expected: &'static str,
+    request: Request,
+) -> Result<Envelope<T>, ApiError> {
+    let answer = answer(http, &operation, request, Form::Envelope).await?;
+    if !envelope::is_success(&answer, Form::Envelope) {
+        return Err(failure(operation, &answer));
+    }
+    serde_json::from_slice(&answer.body).map_err(|_| operation.bad_answer(expected, &answer))
+}
+
+/// An answer that is no success: a refusal, or something that no API sends.
+fn failure(operation: Operation, answer: &Answer) -> ApiError {
+    if answer.is_success() && envelope::notes(answer).is_empty() {
+        return operation.bad_answer("an envelope that says whether it is a success", answer);
+    }
+    ApiError::refused(operation, answer)
+}
+
+/// The result of a successful answer, which has to be there.
+pub(crate) async fn result<T: DeserializeOwned>(
+    http: &Client,
+    operation: Operation,
+    expected: &'static str,
+    request: Request,
+) -> Result<T, ApiError> {
+    let envelope: Envelope<T> = envelope(http, operation.clone(), expected, request).await?;
+    envelope.result.ok_or_else(|| ApiError::BadAnswer {
+        operation,
+        expected,
+        excerpt: "an envelope without a result".to_owned(),
+    })
+}
+
+/// A request with a JSON body.
+pub(crate) fn json(method: Method, path: String, body: &impl Serialize) -> Request {
+    let body = serde_json::to_vec(body).expect("these bodies are strings, numbers and JSON values");
+    Request::new(method, path).body("application/json", Bytes::from(body))
+}
+
+/// A request without a body.
+pub(crate) fn get(path: String) -> Request {
+    Request::new(Method::GET, path)
+}

@@ -1,0 +1,204 @@
+//! Results as they are on the wire, and what they become. Fields that the API
+//! describes as optional are so here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value};
+
+use crate::cloudflare::ids::{ListCursor, MutationId};
+use crate::cloudflare::kv::KvValue;
+use crate::cloudflare::vectorize::{IndexDescription, IndexInfo, ListPage, StoredVector};
+use crate::point::Payload;
+use crate::record::Metric;
+
+#[derive(Deserialize)]
+pub(crate) struct DescriptionWire {
+    name: String,
+    config: ConfigWire,
+    created_on: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ConfigWire {
+    dimensions: usize,
+    metric: Metric,
+}
+
+impl DescriptionWire {
+    pub(crate) fn into_description(self) -> IndexDescription {
+        IndexDescription {
+            name: self.name,
+            dimensions: self.config.dimensions,
+            metric: self.config.metric,
+            created_on: self.created_on,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InfoWire {
+    dimensions: Option<usize>,
+    vector_count: Option<u64>,
+    /// A UUID's text; published types call it a number, so both are taken.
+    #[serde(default)]
+    processed_up_to_mutation: Value,
+}
+
+impl InfoWire {
+    pub(crate) fn into_info(self) -> IndexInfo {
+        let processed_up_to = match self.processed_up_to_mutation {
+            Value::String(text) => MutationId::new(text),
+            Value::Number(number) => MutationId::new(number.to_string()),
+            _ => None,
+        };
+        IndexInfo {
+            dimensions: self.dimensions,
+            vector_count: self.vector_count.unwrap_or(0),
+            processed_up_to,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MutationWire {
+    #[serde(rename = "mutationId")]
+    pub(crate) mutation_id: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct StoredWire {
+    id: String,
+    values: Vec<Single>,
+    namespace: Option<String>,
+    metadata: Option<Payload>,
+}
+
+impl StoredWire {
+    pub(crate) fn into_stored(self) -> StoredVector {
+        StoredVector {
+            id: self.id,
+            values: self.values.into_iter().map(|single| single.0).collect(),
+            namespace: self.namespace.filter(|name| !name.is_empty()),
+            metadata: self.metadata,
+        }
+    }
+}
+
+/// A number of a vector. Its text is read as f32 at once: through f64 it would
+/// be rounded twice.
+pub(crate) struct Single(f32);
+
+impl<'de> Deserialize<'de> for Single {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = Number::deserialize(deserializer)?;
+        let value = number.as_str().parse().map_err(serde::de::Error::custom)?;
+        Ok(Self(value))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListWire {
+    vectors: Vec<IdWire>,
+    next_cursor: Option<String>,
+    is_truncated: Option<bool>,
+    total_count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct IdWire {
+    id: String,
+}
+
+impl ListWire {
+    /// None where the page says that there are more ids, but not where: taking
+    /// that for the end would lose them.
+    pub(crate) fn into_page(self) -> Option<ListPage> {
+        let cursor = self.next_cursor.and_then(ListCursor::new);
+        let next = match self.is_truncated {
+            Some(false) => None,
+            Some(true) => Some(cursor?),
+            None => cursor,
+        };
+        Some(ListPage {
+            ids: self.vectors.into_iter().map(|vector| vector.id).collect(),
+            next,
+            total: self.total_count,
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct BulkWire {
+    pub(crate) unsuccessful_keys: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ValuesWire {
+    pub(crate) values: BTreeMap<String, Value>,
+}
+
+/// None where the answer holds something else than a value or null. Services
+/// that ignore `withMetadata` answer the bare text.
+pub(crate) fn kv_value(value: Value) -> Option<Option<KvValue>> {
+    match value {
+        Value::Null => Some(None),
+        Value::String(value) => Some(Some(KvValue {
+            value,
+            metadata: None,
+            expiration: None,
+        })),
+        Value::Object(mut fields) => match fields.remove("value") {
+            Some(Value::String(value)) => Some(Some(KvValue {
+                value,
+                metadata: fields.remove("metadata").filter(|value| !value.is_null()),
+                expiration: fields.get("expiration").and_then(Value::as_u64),
+            })),
+            Some(Value::Null) => Some(None),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn single(text: &str) -> f32 {
+        serde_json::from_str::<Single>(text).unwrap().0
+    }
+
+    #[test]
+    fn a_number_is_rounded_once() {
+        // Halfway between two f32 but for a digit that f64 cannot hold.
+        let text = "1.00000005960464477540";
+        assert_eq!(single(text), f32::from_bits(0x3f80_0001));
+        assert_eq!(text.parse::<f64>().unwrap() as f32, 1.0);
+        assert_eq!(single("58.79999923706055"), 58.8);
+        assert_eq!(single("-0.0").to_bits(), (-0.0_f32).to_bits());
+        assert_eq!(single("1e-45").to_bits(), 1);
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["null", "\"1\"", "[1]", "true", "NaN"] {
+            assert!(serde_json::from_str::<Single>(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_float_widened_or_shortest_reads_back_bit_for_bit(bits in any::<u32>()) {
+            let value = f32::from_bits(bits);
+            prop_assume!(value.is_finite());
+            for text in [format!("{:?}", f64::from(value)), format!("{value:?}"), format!("{value:e}")] {
+                prop_assert_eq!(single(&text).to_bits(), bits, "{}", text);
+            }
+        }
+    }
+}
