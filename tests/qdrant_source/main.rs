@@ -1,6 +1,8 @@
 //! The Qdrant source against a server double that serves a real server's recorded
 //! answers, generated collections, and faults.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

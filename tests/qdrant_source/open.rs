@@ -185,6 +185,31 @@ async fn the_rest_port_taken_for_grpc_is_recognised() {
 }
 
 #[tokio::test]
+async fn tls_asked_of_a_server_without_it_is_told_as_such() {
+    let server = QdrantDouble::recorded("tiny8").start();
+    let address = server.grpc_url().replace("http://", "https://");
+    let settings = QdrantSettings {
+        url: Some(address.clone()),
+        ..settings(&server)
+    };
+    let error = QdrantSource::open("tiny8", None, settings, Clock::real())
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.kind(), Kind::Failed);
+    assert_eq!(
+        error.to_string(),
+        format!("cannot reach Qdrant's gRPC side at {address}")
+    );
+    let advice = error.advice().unwrap();
+    assert!(
+        advice.contains("See also that the server uses TLS there"),
+        "{advice}"
+    );
+    assert_eq!(server.calls("health"), 0);
+}
+
+#[tokio::test]
 async fn the_rest_address_with_an_explicit_grpc_port_serves_both() {
     let server = QdrantDouble::recorded("tiny8").start();
     let settings = QdrantSettings {
@@ -212,7 +237,7 @@ async fn without_a_rest_side_points_cannot_be_fetched_and_that_is_said() {
         .unwrap();
     let id = source.page(None).await.unwrap().points[0].point.id.clone();
     assert!(source.facts().warnings[0].contains("set QDRANT_REST_PORT"));
-    assert_eq!(source.fetch(&[id.clone()]).await.unwrap(), None);
+    assert_eq!(source.fetch(std::slice::from_ref(&id)).await.unwrap(), None);
 
     let stopped = QdrantDouble::recorded("tiny8").start();
     let dead = QdrantSettings {

@@ -172,10 +172,10 @@ async fn all_kinds_of_ids_come_in_qdrants_order() {
     let server = QdrantDouble::recorded("kinds").start();
     let points = read_all(&server, "kinds").await.unwrap();
     assert!(points.windows(2).all(|pair| pair[0].id < pair[1].id));
-    let integers = points
+    let mut integers = points
         .iter()
         .filter(|point| matches!(point.id, PointId::Integer(_)));
-    assert_eq!(integers.last().unwrap().id, PointId::Integer(u64::MAX));
+    assert_eq!(integers.next_back().unwrap().id, PointId::Integer(u64::MAX));
     assert!(matches!(points.last().unwrap().id, PointId::Uuid(_)));
 }
 

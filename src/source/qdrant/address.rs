@@ -92,6 +92,7 @@ fn origin(url: &Url, port: u16) -> String {
 mod tests {
     use super::*;
 
+    /// Given URL, gRPC and REST port; resulting gRPC and REST address.
     type Row = (
         &'static str,
         Option<u16>,
@@ -100,109 +101,27 @@ mod tests {
         Option<&'static str>,
     );
 
+    #[rustfmt::skip] // A table, a row a line.
+    const ROWS: [Row; 14] = [
+        ("http://h:6333", None, None, "http://h:6334", Some("http://h:6333")),
+        ("http://h:6334", None, None, "http://h:6334", Some("http://h:6333")),
+        ("http://h", None, None, "http://h:6334", Some("http://h:6333")),
+        (" http://h:6333/ ", None, None, "http://h:6334", Some("http://h:6333")),
+        ("http://h:6333/dashboard#/c", None, None, "http://h:6334", Some("http://h:6333")),
+        ("https://x.cloud.qdrant.io", None, None, "https://x.cloud.qdrant.io:6334", Some("https://x.cloud.qdrant.io:6333")),
+        ("https://h:443", None, None, "https://h:443", None),
+        ("http://h:80/", None, None, "http://h:80", None),
+        ("http://127.0.0.1:7000", None, None, "http://127.0.0.1:7000", None),
+        ("http://h:7000", None, Some(7001), "http://h:7000", Some("http://h:7001")),
+        ("http://h:7000", Some(7002), None, "http://h:7002", Some("http://h:7000")),
+        ("http://h:7000", Some(7000), None, "http://h:7000", None),
+        ("http://h:6333", Some(7002), Some(7001), "http://h:7002", Some("http://h:7001")),
+        ("http://[::1]:6333", None, None, "http://[::1]:6334", Some("http://[::1]:6333")),
+    ];
+
     #[test]
     fn both_addresses_follow_from_what_operators_paste() {
-        let rows: [Row; 14] = [
-            (
-                "http://localhost:6333",
-                None,
-                None,
-                "http://localhost:6334",
-                Some("http://localhost:6333"),
-            ),
-            (
-                "http://localhost:6334",
-                None,
-                None,
-                "http://localhost:6334",
-                Some("http://localhost:6333"),
-            ),
-            (
-                "http://localhost",
-                None,
-                None,
-                "http://localhost:6334",
-                Some("http://localhost:6333"),
-            ),
-            (
-                " http://localhost:6333/ ",
-                None,
-                None,
-                "http://localhost:6334",
-                Some("http://localhost:6333"),
-            ),
-            (
-                "http://localhost:6333/dashboard#/c",
-                None,
-                None,
-                "http://localhost:6334",
-                Some("http://localhost:6333"),
-            ),
-            (
-                "https://x.eu.aws.cloud.qdrant.io",
-                None,
-                None,
-                "https://x.eu.aws.cloud.qdrant.io:6334",
-                Some("https://x.eu.aws.cloud.qdrant.io:6333"),
-            ),
-            (
-                "https://q.example:443",
-                None,
-                None,
-                "https://q.example:443",
-                None,
-            ),
-            (
-                "http://q.example:80/",
-                None,
-                None,
-                "http://q.example:80",
-                None,
-            ),
-            (
-                "http://127.0.0.1:7000",
-                None,
-                None,
-                "http://127.0.0.1:7000",
-                None,
-            ),
-            (
-                "http://127.0.0.1:7000",
-                None,
-                Some(7001),
-                "http://127.0.0.1:7000",
-                Some("http://127.0.0.1:7001"),
-            ),
-            (
-                "http://127.0.0.1:7000",
-                Some(7002),
-                None,
-                "http://127.0.0.1:7002",
-                Some("http://127.0.0.1:7000"),
-            ),
-            (
-                "http://127.0.0.1:7000",
-                Some(7000),
-                None,
-                "http://127.0.0.1:7000",
-                None,
-            ),
-            (
-                "http://localhost:6333",
-                Some(7002),
-                Some(7001),
-                "http://localhost:7002",
-                Some("http://localhost:7001"),
-            ),
-            (
-                "http://[::1]:6333",
-                None,
-                None,
-                "http://[::1]:6334",
-                Some("http://[::1]:6333"),
-            ),
-        ];
-        for (url, grpc_port, rest_port, grpc, rest) in rows {
+        for (url, grpc_port, rest_port, grpc, rest) in ROWS {
             let address = Address::resolve(Some(url), grpc_port, rest_port).unwrap();
             assert_eq!(address.grpc, grpc, "gRPC of {url}");
             assert_eq!(address.rest.as_deref(), rest, "REST of {url}");

@@ -244,15 +244,22 @@ impl Server {
 }
 
 fn unreachable(address: &str) -> Error {
-    Error::failed(format!("cannot reach Qdrant's gRPC side at {address}")).advise(
-        "See that the server runs and that its gRPC port is open. A QDRANT_URL without a port or with \
-         the REST port 6333 means gRPC on 6334; set QDRANT_GRPC_PORT where it is another",
-    )
+    let tls = match address.starts_with("https://") {
+        true => {
+            " See also that the server uses TLS there, with a certificate that is trusted here \
+             (SSL_CERT_FILE can name further roots)"
+        }
+        false => "",
+    };
+    Error::failed(format!("cannot reach Qdrant's gRPC side at {address}")).advise(format!(
+        "See that the server runs and that its gRPC port is open. A QDRANT_URL without a port or \
+         with the REST port 6333 means gRPC on 6334; set QDRANT_GRPC_PORT where it is another.{tls}"
+    ))
 }
 
 fn not_grpc(address: &str) -> Error {
     Error::failed(format!("what answers at {address} does not speak gRPC")).advise(
-        "Is it the REST port, or a proxy that passes HTTP/1.1 only? Set QDRANT_GRPC_PORT to \
-         the gRPC port (6334 unless configured otherwise)",
+        "Is it the REST port, a proxy that passes HTTP/1.1 only, or a server with TLS (https://)? \
+         Set QDRANT_GRPC_PORT to the gRPC port (6334 unless configured otherwise)",
     )
 }

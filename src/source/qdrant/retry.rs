@@ -69,7 +69,7 @@ fn classify_status(status: &Status) -> Decision {
         Code::NotFound => Decision::Missing,
         Code::DeadlineExceeded | Code::Cancelled => Decision::Smaller,
         Code::Unavailable | Code::Aborted => Decision::Retry,
-        Code::Unknown if status.message().contains("413") => Decision::Smaller,
+        Code::Unknown if status.message().contains("status code 413") => Decision::Smaller,
         Code::Unknown => Decision::Retry,
         Code::OutOfRange if is_message_size(status) => Decision::Smaller,
         Code::ResourceExhausted => classify_exhausted(status),
@@ -102,7 +102,8 @@ fn is_message_size(status: &Status) -> bool {
 
 /// The client's words for a connection that could not be made.
 fn is_connect(status: &Status) -> bool {
-    status.message().starts_with("Failed to connect to")
+    let text = status.message();
+    text.starts_with("Failed to connect to") || text.starts_with("Failed to create TLS config")
 }
 
 /// Whether no server was reached at all: nothing listens, no such host, no TLS.
@@ -248,7 +249,7 @@ impl Patience {
             }
             _ => return None,
         };
-        let in_time = self.elapsed() + pause <= MOST_TIME;
+        let in_time = self.elapsed().saturating_add(pause) <= MOST_TIME;
         (in_time && self.tries < self.most_tries).then_some(pause)
     }
 
@@ -257,47 +258,53 @@ impl Patience {
     }
 
     fn final_error(&self, doing: &str, decision: Decision) -> Error {
+        let tried = self.tried();
         match decision {
-            Decision::Unauthenticated => {
-                Error::forbidden(format!("Qdrant refused the API key while {doing}"))
-                    .advise("Set QDRANT_API_KEY to a key of this server; a read-only key is enough")
-            }
-            Decision::Denied => Error::forbidden(format!(
-                "the API key has no right to what was asked while {doing}"
-            ))
-            .advise("Use a key that may read this collection; a read-only key is enough"),
-            Decision::Missing => Error::failed(format!(
-                "Qdrant no longer knows the collection while {doing}"
-            ))
-            .advise("See whether the collection was deleted or renamed"),
-            Decision::StorageFull => Error::stopped(format!(
-                "Qdrant's disk or memory is full, so it failed while {doing}"
-            ))
-            .advise("Make room on the Qdrant server, then run again"),
-            Decision::Refused => Error::failed(format!("Qdrant refused the call while {doing}")),
             Decision::Wait(pause) => Error::stopped(format!(
-                "Qdrant's rate limit held off {doing} ({})",
-                self.tried()
+                "Qdrant's rate limit held off {doing} ({tried})"
             ))
             .advise(format!(
                 "Run again in {} seconds, or raise the collection's read_rate_limit",
                 pause.as_secs().max(1)
             )),
-            Decision::Smaller => Error::stopped(format!(
-                "Qdrant was too slow while {doing} ({})",
-                self.tried()
-            ))
-            .advise("Run again when the server has less to do, or raise the Qdrant timeout"),
+            Decision::Smaller => {
+                Error::stopped(format!("Qdrant was too slow while {doing} ({tried})"))
+                    .advise("Run again when the server has less to do, or raise the Qdrant timeout")
+            }
             Decision::Retry | Decision::RetryBriefly => {
-                Error::stopped(format!("Qdrant failed while {doing} ({})", self.tried()))
+                Error::stopped(format!("Qdrant failed while {doing} ({tried})"))
                     .advise("See whether the Qdrant server is well, then run again")
             }
+            lasting => lasting_error(doing, lasting),
         }
     }
 
     fn tried(&self) -> String {
         let times = if self.tries == 1 { "try" } else { "tries" };
         format!("{} {times} in {} s", self.tries, self.elapsed().as_secs())
+    }
+}
+
+/// The error of a call that was not tried again.
+fn lasting_error(doing: &str, decision: Decision) -> Error {
+    match decision {
+        Decision::Unauthenticated => {
+            Error::forbidden(format!("Qdrant refused the API key while {doing}"))
+                .advise("Set QDRANT_API_KEY to a key of this server; a read-only key is enough")
+        }
+        Decision::Denied => Error::forbidden(format!(
+            "the API key has no right to what was asked while {doing}"
+        ))
+        .advise("Use a key that may read this collection; a read-only key is enough"),
+        Decision::Missing => Error::failed(format!(
+            "Qdrant no longer knows the collection while {doing}"
+        ))
+        .advise("See whether the collection was deleted or renamed"),
+        Decision::StorageFull => Error::stopped(format!(
+            "Qdrant's disk or memory is full, so it failed while {doing}"
+        ))
+        .advise("Make room on the Qdrant server, then run again"),
+        _ => Error::failed(format!("Qdrant refused the call while {doing}")),
     }
 }
 

@@ -179,6 +179,14 @@ async fn a_wait_beyond_the_time_for_one_call_stops_and_says_when_to_come_back() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absurd_wait_is_no_reason_to_panic() {
+    let (mut patience, _) = patience();
+    let forever = Decision::Wait(Duration::from_secs(u64::MAX));
+    fail(&mut patience, Decision::Retry).await.unwrap();
+    fail(&mut patience, forever).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_tries_end_by_time_rather_than_by_number() {
     let (mut patience, clock) = patience();
     let mut tries = 0;
