@@ -94,7 +94,7 @@ fn sampled_bits() -> impl Iterator<Item = u32> {
 }
 
 #[test]
-fn every_float_comes_back_bit_for_bit_also_by_way_of_f64() {
+fn every_sampled_float_comes_back_bit_for_bit_also_by_way_of_f64() {
     for bits in sampled_bits() {
         let value = f32::from_bits(bits);
         let text = numbers(&[value]);
@@ -106,7 +106,14 @@ fn every_float_comes_back_bit_for_bit_also_by_way_of_f64() {
 }
 
 #[test]
-fn every_float_is_a_json_number_of_at_most_16_bytes() {
+fn the_one_float_that_f64_would_round_twice_is_exact_as_f32() {
+    let value = f32::from_bits(0x15ae_43fd);
+    assert_eq!(numbers(&[value, -value]), "7.038531e-26,-7.038531e-26");
+    assert_eq!("7.038531e-26".parse(), Ok(value));
+}
+
+#[test]
+fn every_sampled_float_is_a_json_number_of_at_most_16_bytes() {
     let values: Vec<f32> = sampled_bits().map(f32::from_bits).collect();
     let text = numbers(&values);
     let read: Vec<Number> = serde_json::from_str(&format!("[{text}]")).unwrap();
