@@ -2,20 +2,21 @@
 //! After a kill at any instant, opening it again goes on behind the last sealed
 //! part, and the parts come out as if nothing had happened.
 
-use std::path::{Path, PathBuf};
+mod opening;
+
+use std::path::PathBuf;
 
 use arrow_schema::SchemaRef;
 
 use crate::clock::Clock;
-use crate::source::{Cursor, ReadPoint, SourceFacts};
+use crate::source::{Cursor, ReadPoint};
 
 use super::encode::Row;
 use super::error::ArchiveError;
 use super::files;
-use super::generation::{Generation, PartDamage, examine};
-use super::manifest::{GenerationNumber, Manifest, Part, State, folder_of, is_leftover_name};
+use super::generation::{Generation, PartDamage};
+use super::manifest::{GenerationNumber, Manifest, Part, State, part_name};
 use super::part_writer::PartWriter;
-use super::schema::arrow_schema;
 
 /// Where the source is to be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,89 +87,6 @@ impl std::fmt::Debug for GenerationWriter {
 }
 
 impl GenerationWriter {
-    pub(super) fn begin(
-        root: &Path,
-        number: GenerationNumber,
-        facts: &SourceFacts,
-        clock: Clock,
-    ) -> Result<Self, ArchiveError> {
-        let folder = folder_of(root, number);
-        let manifest = Manifest::begin(number, facts);
-        let writer = Self::new(folder, manifest, clock)?;
-        files::create_folder(root)?;
-        files::create_folder(&writer.folder)?;
-        writer.manifest.store(&writer.folder)?;
-        Ok(writer)
-    }
-
-    pub(super) fn go_on(
-        root: &Path,
-        number: GenerationNumber,
-        facts: &SourceFacts,
-        clock: Clock,
-    ) -> Result<Self, ArchiveError> {
-        let folder = folder_of(root, number);
-        let Some(manifest) = Manifest::load(&folder, number)? else {
-            return Err(ArchiveError::NotAnArchive { path: folder });
-        };
-        refuse_other_source(&manifest, facts)?;
-        let mut writer = Self::new(folder, manifest, clock)?;
-        writer.give_up_damaged()?;
-        writer.remove_leftovers()?;
-        Ok(writer)
-    }
-
-    fn new(folder: PathBuf, manifest: Manifest, clock: Clock) -> Result<Self, ArchiveError> {
-        let schema = arrow_schema(&manifest.source.shape)?;
-        Ok(Self {
-            folder,
-            manifest,
-            schema,
-            clock,
-            given_up: Vec::new(),
-            open: None,
-            condition: Condition::Sound,
-        })
-    }
-
-    /// Gives up the first damaged part and those behind it.
-    fn give_up_damaged(&mut self) -> Result<(), ArchiveError> {
-        let mut start = 0;
-        for (index, part) in self.manifest.parts.iter().enumerate() {
-            let ordinals = start..start + part.points;
-            start = ordinals.end;
-            if let Some(error) = examine(&self.folder, part)? {
-                let damage = PartDamage {
-                    index,
-                    ordinals,
-                    error,
-                };
-                self.given_up.push(damage);
-            }
-        }
-        match self.given_up.first() {
-            None => Ok(()),
-            Some(first) => self.keep_parts(first.index),
-        }
-    }
-
-    fn keep_parts(&mut self, count: usize) -> Result<(), ArchiveError> {
-        // The manifest first: a part that it does not know is removed at the next start.
-        self.manifest.parts.truncate(count);
-        self.manifest.store(&self.folder)?;
-        self.remove_leftovers()
-    }
-
-    fn remove_leftovers(&self) -> Result<(), ArchiveError> {
-        for name in files::names(&self.folder)? {
-            let known = self.manifest.parts.iter().any(|part| part.file == name);
-            if is_leftover_name(&name) && !known {
-                files::remove(&self.folder.join(name))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Where the source is to be read from to go on behind what is sealed.
     pub fn resume_from(&self) -> Resume {
         match self.manifest.parts.last() {
@@ -306,7 +224,7 @@ impl GenerationWriter {
         };
         let before = self.manifest.parts.last();
         let part = Part {
-            file: super::manifest::part_name(sealed.index),
+            file: part_name(sealed.index),
             points: written.points,
             first_id: written.first_id,
             last_id: written.last_id,
@@ -329,27 +247,4 @@ impl OpenPart {
     fn must_end_before(&self, row: &Row) -> bool {
         self.resume.is_some() && self.writer.is_full_for(row)
     }
-}
-
-fn refuse_other_source(manifest: &Manifest, facts: &SourceFacts) -> Result<(), ArchiveError> {
-    let archived = &manifest.source;
-    let other = |archived: String, asked: String| {
-        Err(ArchiveError::OtherSource {
-            generation: manifest.generation,
-            archived,
-            asked,
-        })
-    };
-    if archived.identity != facts.identity {
-        let told = |facts: &SourceFacts| format!("{} ({})", facts.name, facts.identity);
-        return other(told(archived), told(facts));
-    }
-    if archived.shape != facts.shape {
-        let told = |facts: &SourceFacts| {
-            let shape = serde_json::to_string(&facts.shape).expect("a shape has string keys");
-            format!("{} with {shape}", facts.name)
-        };
-        return other(told(archived), told(facts));
-    }
-    Ok(())
 }

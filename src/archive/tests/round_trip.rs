@@ -81,8 +81,9 @@ fn the_writer_does_not_depend_on_how_often_it_was_opened() {
         let mut writer = Archive::at(often.path())
             .write(&facts(&unnamed(3)), clock())
             .unwrap();
-        for ordinal in writer.sealed_points() as usize..sealed {
-            writer.push(read_point(&points[ordinal], ordinal)).unwrap();
+        let first = writer.sealed_points() as usize;
+        for (ordinal, point) in points.iter().enumerate().take(sealed).skip(first) {
+            writer.push(read_point(point, ordinal)).unwrap();
         }
         writer.seal().unwrap().unwrap();
     }

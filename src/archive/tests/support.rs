@@ -66,8 +66,9 @@ pub(super) fn export(
 ) -> Result<Generation, ArchiveError> {
     let mut writer = Archive::at(root).write(&facts(shape), clock())?;
     writer.set_count_before(Some(points.len() as u64));
-    for ordinal in next_ordinal(&writer, points)..points.len() {
-        writer.push(read_point(&points[ordinal], ordinal))?;
+    let first = next_ordinal(&writer, points);
+    for (ordinal, point) in points.iter().enumerate().skip(first) {
+        writer.push(read_point(point, ordinal))?;
         if (ordinal + 1) % part_points == 0 {
             writer.seal()?;
         }
