@@ -128,6 +128,10 @@ pub async fn prepare(
         return Err(refuse(&blockers));
     }
     let plan = plan(accounts, request, source.0, &mapping, target);
+    if plan.may_replace(&migration.ledger)? {
+        migration.ledger.begin_again()?;
+        migration.tell("the settings are not those of the last start; nothing was written then, so every point is checked anew");
+    }
     plan.freeze(&migration.ledger)?;
     let transform = resolve(mapping, source.0, target)?;
     Ok(Prepared { plan, transform, index_state, kv, warnings })
@@ -287,6 +291,8 @@ pub fn planned_namespace(id: &str) -> Result<KvNamespaceId, Error> {
 
 impl From<crate::cloudflare::IdError> for Error {
     fn from(error: crate::cloudflare::IdError) -> Self {
-        Self::usage(error.to_string())
+        Self::usage(error.to_string()).advise(
+            "names of indexes have 1 to 64 bytes, ids of accounts and KV namespaces 32 hexadecimal digits: see the dashboard",
+        )
     }
 }
