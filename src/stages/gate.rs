@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use crate::error::Error;
+use crate::file_index::{FileIndex, Standing};
 use crate::ledger::Ledger;
 use crate::stages::context::Migration;
+use crate::stages::index::unreadable;
 
 /// The largest value that KV takes (KV limits page).
 const MAX_VALUE_BYTES: u64 = 25 << 20;
@@ -49,9 +51,14 @@ fn example(json: &str) -> String {
     format!("{}: {}", text("source_id"), text("message"))
 }
 
-/// Refuses more records than an index holds.
+/// Refuses more records than an index holds, and none at all: what is left of a
+/// collection whose every point is rejected is a mistake in the settings.
 pub(super) fn records(points: u64, rejected: u64) -> Result<(), Error> {
     let records = points - rejected.min(points);
+    if records == 0 && points > 0 {
+        return Err(Error::refused(format!("none of the {points} points can become a record"))
+            .advise("see rejected.ndjson for the reasons, and choose other mapping options; nothing was written"));
+    }
     if records <= MAX_VECTORS {
         return Ok(());
     }
@@ -69,5 +76,23 @@ pub(super) fn entries(ledger: &Ledger) -> Result<(), Error> {
             "the entry {key} would have {bytes} bytes; KV takes {MAX_VALUE_BYTES}"
         ))
         .advise("choose a --file-key that splits this file's vectors over several entries. Nothing was written")),
+    }
+}
+
+/// Refuses where KV holds something else than ids under a key of ours: found out
+/// after the records were written, it would leave the migration halfway.
+pub(super) async fn readable(file_index: &FileIndex<'_>) -> Result<(), Error> {
+    file_index.list().await?;
+    let mut after: Option<String> = None;
+    loop {
+        let page = file_index.compare(after.as_deref()).await?;
+        let other = page.compared.iter().find(|entry| entry.standing == Standing::Unreadable);
+        if let Some(entry) = other {
+            return Err(unreadable(&entry.key));
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
     }
 }

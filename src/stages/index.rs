@@ -117,11 +117,7 @@ impl Writer<'_> {
             ));
         }
         match entry.standing {
-            Standing::Unreadable => Err(Error::refused(format!(
-                "the KV entry {} holds something else than a list of vector ids",
-                entry.key
-            ))
-            .advise("use another --file-key, another KV namespace, or delete that entry; it was left as it is")),
+            Standing::Unreadable => Err(unreadable(&entry.key)),
             _ => Ok(()),
         }
     }
@@ -226,6 +222,12 @@ impl Writer<'_> {
         self.migration.ledger.add_entries(&key.namespace, &[(key.key.clone(), value)])?;
         put_all(self.migration, kv, vec![pair]).await
     }
+}
+
+/// Somebody else's value under a key of ours is not to be overwritten.
+pub(super) fn unreadable(key: &str) -> Error {
+    Error::refused(format!("the KV entry {key} holds something else than a list of vector ids"))
+        .advise("use another --file-key, another KV namespace, or delete that entry; it was left as it is")
 }
 
 /// Reads one key the way a stale store wants it: only when it is listed.

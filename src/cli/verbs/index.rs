@@ -106,7 +106,7 @@ async fn rebuild(
     let vectorize = accounts.vectorize.vectorize(name);
     if vectorize.describe().await?.is_none() {
         return Err(Error::refused(format!("the index {name} does not exist"))
-            .advise("name an existing index"));
+            .advise("there is nothing to list: name an existing index"));
     }
     let entries = find_namespace(&accounts.kv, &wish.namespace).await?;
     let count = match &wish.count.0 {

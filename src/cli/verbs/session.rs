@@ -2,12 +2,13 @@
 //! to its ending.
 
 use std::fs::OpenOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
 use crate::cli::outcome::{self, Ending};
 use crate::cli::progress::{Bars, Plain};
@@ -25,7 +26,7 @@ use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
 use crate::stages::context::{Migration, Mode, Stop};
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
-use crate::stages::prepare::{FileIndexWish, Request};
+use crate::stages::prepare::{Accounts, FileIndexWish, Request};
 use crate::stages::run::{Job, Permissions};
 use crate::verify::{DEFAULT_SAMPLE, Depth};
 
@@ -69,6 +70,11 @@ impl Setup {
         self.global.dir.clone().unwrap_or_else(default)
     }
 
+    /// The account, real or embedded, of a migration in that folder.
+    fn accounts(&self, dir: &Path) -> Result<Accounts, Error> {
+        open::accounts(&self.global, &self.settings, &self.pace, dir, self.clock)
+    }
+
     /// A migration in that workspace.
     pub(super) fn migration(&self, workspace: Workspace, mode: Mode) -> OpenMigration {
         let (folder, ledger, archive, scratch) = workspace.into_parts();
@@ -96,7 +102,9 @@ pub(super) struct OpenMigration {
 fn start_log(global: &Global) -> Result<(), Error> {
     let Some(path) = &global.log else { return Ok(()) };
     let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Error::usage(format!("the log {} cannot be written", path.display())).because(error)
+        Error::usage(format!("the log {} cannot be written", path.display()))
+            .advise("give a file in a folder that exists and that this user can write to")
+            .because(error)
     })?;
     let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
         .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
@@ -134,25 +142,25 @@ impl<'a> Session<'a> {
     pub(super) async fn open(setup: &'a Setup, args: JobArgs<'_>) -> Result<Self, Error> {
         let mode = if args.rehearse { Mode::DryRun } else { setup.mode() };
         let mapping = setup.settings.mapping(args.mapping);
-        // The account's settings are looked at before any folder is made.
+        // The account's settings and the source are looked at before any folder
+        // is made: a mistake in either leaves nothing behind.
         let accounts = match &setup.global.sandbox {
             Some(_) => None,
-            None => Some(open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?),
+            None => Some(setup.accounts(&args.dir)?),
         };
-        let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
-        let accounts = match accounts {
-            Some(accounts) => accounts,
-            None => open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?,
-        };
-        let archive = &open.migration.archive;
         let (origin, warning) = open::origin(
             args.from,
             mapping.vector.as_deref(),
-            archive,
+            &Archive::at(args.dir.join("archive")),
             &setup.settings,
             setup.clock,
         )
         .await?;
+        let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
+        let accounts = match accounts {
+            Some(accounts) => accounts,
+            None => setup.accounts(&args.dir)?,
+        };
         let mut report = Report::of(args.verb, mode == Mode::DryRun);
         report.warnings.extend(warning);
         let request = Request {
