@@ -97,7 +97,8 @@ pub fn choose_target(
 ) -> Result<Target, Blocker> {
     let field = chosen_field(shape, vector)?;
     let dimensions = Dimensions::new(field.dimensions).map_err(|_| impossible(field))?;
-    let metric = wanted_metric(field, wishes, warnings)?;
+    let creating = wishes.create && *index.1 == IndexState::Missing;
+    let metric = wanted_metric(field, wishes.metric, creating, warnings)?;
     match index.1 {
         IndexState::Missing if wishes.create => {
             Ok(Target { dimensions, metric: metric.unwrap_or(Metric::Cosine) })
@@ -152,7 +153,8 @@ fn impossible(field: &DenseField) -> Blocker {
 
 fn wanted_metric(
     field: &DenseField,
-    wishes: Wishes,
+    asked: Option<Metric>,
+    creating: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Metric>, Blocker> {
     let own = match field.distance {
@@ -165,13 +167,13 @@ fn wanted_metric(
         Some(distance) => Metric::from_distance(distance),
         None => None,
     };
-    match (own, wishes.metric) {
+    match (own, asked) {
         (Some(own), Some(asked)) if own != asked => Err(Blocker::new(
             format!("the source compares by {own}, not by {asked}"),
             "leave out --metric",
         )),
         (None, None) => {
-            if wishes.create {
+            if creating {
                 warnings.push("the source does not say how it compares vectors: a new index gets cosine unless --metric says otherwise".to_owned());
             }
             Ok(None)

@@ -23,8 +23,9 @@ pub fn long_files(over_get: u64, over_delete: u64) -> Option<String> {
     if over_get == 0 {
         return None;
     }
+    let files = if over_get == 1 { "file has" } else { "files have" };
     Some(format!(
-        "{over_get} files have more than {GET_BY_IDS} vectors and {over_delete} more than {DELETE_BY_IDS}: \
+        "{over_get} {files} more than {GET_BY_IDS} vectors and {over_delete} more than {DELETE_BY_IDS}: \
          getByIds takes {GET_BY_IDS} ids a call and deleteByIds {DELETE_BY_IDS}, so call them in groups:\n\
          for (let i = 0; i < ids.length; i += {DELETE_BY_IDS}) await env.VECTORIZE.deleteByIds(ids.slice(i, i + {DELETE_BY_IDS}));"
     ))

@@ -14,9 +14,10 @@ use crate::transform::Note;
 
 /// What was found at both ends.
 pub(super) fn of_plan(prepared: &Prepared, source: (&SourceFacts, Option<u64>), report: &mut Report) {
-    let points = source.1.map_or("an unknown number of".to_owned(), |count| count.to_string());
     let target = &prepared.plan.target;
-    report.notes.push(format!("{} holds {points} points", source.0.name));
+    if let Some(points) = source.1 {
+        report.notes.push(format!("{} holds {points} points", source.0.name));
+    }
     report.notes.push(match &prepared.index_state {
         IndexState::Present { vectors, .. } => format!(
             "the index {} is there ({} dimensions, {}) and counts {vectors} vectors",

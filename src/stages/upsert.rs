@@ -10,13 +10,11 @@ use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
+use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
 use crate::stages::refusals::{self, Acceptance};
 use crate::transform::Transform;
-
-/// What a batch weighs unless `--batch-bytes` says otherwise.
-const USUAL_BATCH_BYTES: usize = 32 << 20;
 
 /// What an upsert did, or would do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,7 +83,7 @@ impl<'a> Feed<'a> {
         let fresh = match generation.points().checked_sub(1) {
             Some(last) if first <= last => Some(Fresh {
                 records: Records::new(&migration.ledger, generation, transform, first..=last)?,
-                cutter: Some(Cutter::new(limits(migration)?)),
+                cutter: Some(Cutter::new(BatchSize::new(&migration.pace).limits()?)),
             }),
             _ => None,
         };
@@ -101,6 +99,12 @@ impl<'a> Feed<'a> {
             _ => 0,
         };
         Some(again + fresh).filter(|left| *left > 0)
+    }
+
+    fn set_limits(&mut self, limits: BatchLimits) {
+        if let Some(cutter) = self.fresh.as_mut().and_then(|fresh| fresh.cutter.as_mut()) {
+            cutter.set_limits(limits);
+        }
     }
 
     fn next(&mut self) -> Result<Option<CutBatch>, Error> {
@@ -166,20 +170,6 @@ impl Upserted {
     }
 }
 
-/// One batch is being encoded while the others fly, all within `--memory`; half
-/// of it is left for the archive's row groups and the ledger.
-fn width(migration: &Migration, batch_bytes: usize) -> usize {
-    let bodies = migration.pace.memory / 2 / batch_bytes;
-    bodies.saturating_sub(1).clamp(1, migration.pace.concurrency)
-}
-
-fn limits(migration: &Migration) -> Result<BatchLimits, Error> {
-    let pace = &migration.pace;
-    let bytes = pace.batch_bytes.unwrap_or(USUAL_BATCH_BYTES);
-    BatchLimits::new(bytes, pace.batch_count)
-        .map_err(|error| Error::usage("the batch limits cannot be used").because(error))
-}
-
 struct Flights<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
@@ -194,11 +184,16 @@ struct Landed {
 
 impl Flights<'_> {
     async fn send_all(&mut self, feed: &mut Feed<'_>) -> Result<(), Error> {
-        let batch_bytes = self.migration.pace.batch_bytes.unwrap_or(USUAL_BATCH_BYTES);
-        let width = width(self.migration, batch_bytes);
+        let mut size = BatchSize::new(&self.migration.pace);
+        let mut waits = self.index.counters().waited;
         while let Some(batch) = feed.next()? {
-            while self.flying.len() >= width {
+            while self.flying.len() >= size.in_flight() {
                 self.land_one().await?;
+            }
+            // A wait for a turn since the last batch: requests are what binds.
+            if self.index.counters().waited > waits && size.grow() {
+                waits = self.index.counters().waited;
+                feed.set_limits(size.limits()?);
             }
             self.migration.stop.check()?;
             self.migration.ledger.batch_sent(batch.first, batch.last)?;
