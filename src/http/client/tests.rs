@@ -98,7 +98,6 @@ async fn the_time_is_bounded_as_well_as_the_attempts() {
         ..Policy::default()
     };
     let client = script.client_with(policy);
-    client.shared.contact.store(true, Ordering::Relaxed);
     let began = client.shared.clock.now();
     let error = client.call(get(), judge_status).await.unwrap_err();
     // Two attempts of 76 s: the second began before the limit, no third did.
@@ -106,17 +105,6 @@ async fn the_time_is_bounded_as_well_as_the_attempts() {
     let source = error.source().unwrap().to_string();
     assert_eq!(source, "no answer within 76 s");
     assert!(client.shared.clock.now() - began < Duration::from_secs(160));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_address_that_never_answers_is_given_up_soon() {
-    let script = Script::new(vec![Reply::Lost; 4]);
-    let client = script.client();
-    let began = client.shared.clock.now();
-    let error = client.call(get(), judge_status).await.unwrap_err();
-    assert_eq!(error.attempts, 4);
-    assert!(client.shared.clock.now() - began < Duration::from_secs(8));
-    script.asked();
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +210,7 @@ async fn a_budget_that_cannot_be_kept_ends_the_call_before_anything_is_sent() {
             .source()
             .unwrap()
             .to_string()
-            .starts_with("the request budget")
+            .ends_with("cannot be used")
     );
     assert!(script.asked().is_empty());
 }
