@@ -108,6 +108,19 @@ async fn the_time_is_bounded_as_well_as_the_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn our_own_pauses_count_as_time_spent() {
+    let script = Script::new(vec![json(500, ""); 50]);
+    let client = script.client_with(Policy {
+        attempts: 50,
+        elapsed: Duration::from_secs(10),
+        ..Policy::default()
+    });
+    let error = client.call(get(), judge_status).await.unwrap_err();
+    // Pauses of at least 0.5, 1, 2, 4 and 8 s, and at most twice that.
+    assert!((3..=5).contains(&error.attempts), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_429_pauses_every_call_until_its_time_is_over() {
     let refused = json(429, "").header("retry-after", "120");
     let script = Script::new([refused, json(200, ""), json(200, "")]);
