@@ -30,7 +30,7 @@ struct Shared {
     budget: Budget,
     policy: Policy,
     clock: Clock,
-    /// Whether the service has ever answered.
+    /// Whether the service has ever been reached.
     contact: AtomicBool,
     total: AtomicU64,
     retried: AtomicU64,
@@ -178,13 +178,15 @@ impl Client {
         answer: &Result<Answer, SendError>,
         judge: impl Fn(&Answer) -> Verdict,
     ) -> Outcome {
+        if !matches!(answer, Err(SendError::NotSent(_))) {
+            self.shared.contact.store(true, Ordering::Relaxed);
+        }
         let answer = match answer {
             Ok(answer) => answer,
             Err(SendError::NotSent(_)) => return Outcome::NotSent,
             Err(SendError::Lost(_)) => return Outcome::Lost,
             Err(SendError::TooLarge) => return Outcome::TooLarge,
         };
-        self.shared.contact.store(true, Ordering::Relaxed);
         let verdict = judge(answer);
         if matches!(verdict, Verdict::RateLimited(_)) {
             self.shared.rate_limited.fetch_add(1, Ordering::Relaxed);
