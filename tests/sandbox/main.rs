@@ -13,6 +13,7 @@ mod indexes;
 mod inspect;
 mod keys;
 mod load;
+mod model;
 mod protocol;
 mod query;
 mod support;
