@@ -22,12 +22,20 @@ const DIMENSIONS: usize = 1_536;
 const BINARY: &str = env!("CARGO_BIN_EXE_cf-migrate");
 
 fn main() {
-    let given: Vec<u64> = std::env::args().filter_map(|word| word.parse().ok()).collect();
-    let sizes = if given.is_empty() { vec![20_000, 200_000] } else { given };
+    let given: Vec<u64> = std::env::args()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let sizes = if given.is_empty() {
+        vec![20_000, 200_000]
+    } else {
+        given
+    };
     let mut first = None;
     for points in sizes {
         let report = migrate(points);
-        let peak = report["peak_rss_bytes"].as_u64().expect("the report has the peak");
+        let peak = report["peak_rss_bytes"]
+            .as_u64()
+            .expect("the report has the peak");
         let first = *first.get_or_insert(peak);
         println!(
             "{points} points x {DIMENSIONS}: peak {:.0} MiB ({:.2} x the first), outcome {}, {}",
@@ -46,8 +54,19 @@ fn migrate(points: u64) -> serde_json::Value {
     let (mut server, base_url) = serve(&dir.path().join("sandbox"));
     let output = Command::new(BINARY)
         .current_dir(dir.path())
-        .args(["run", "points.ndjson", "vectorize:bench", "--create", "--json"])
-        .args(["--file-index", "kv:files", "--id", "{file_id}_{chunk_index}"])
+        .args([
+            "run",
+            "points.ndjson",
+            "vectorize:bench",
+            "--create",
+            "--json",
+        ])
+        .args([
+            "--file-index",
+            "kv:files",
+            "--id",
+            "{file_id}_{chunk_index}",
+        ])
         .env("CLOUDFLARE_API_BASE_URL", base_url)
         .env("CLOUDFLARE_API_TOKEN", "token")
         .env("CLOUDFLARE_ACCOUNT_ID", "0".repeat(32))

@@ -46,7 +46,9 @@ impl Ending<'_> {
         let Some(folder) = self.folder else { return };
         let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
         if let Err(error) = folder.write("report.json", |file| file.write_all(&json)) {
-            self.report.warnings.push(crate::report::facts::chain(&error));
+            self.report
+                .warnings
+                .push(crate::report::facts::chain(&error));
         }
     }
 
@@ -63,7 +65,10 @@ impl Ending<'_> {
         }
         text.push_str(&findings(self.report));
         if let Some(error) = &self.error {
-            text.push_str(&format!("\nerror: {}\n", crate::report::facts::chain(error)));
+            text.push_str(&format!(
+                "\nerror: {}\n",
+                crate::report::facts::chain(error)
+            ));
             if let Some(advice) = error.advice() {
                 text.push_str(&format!("  what to do: {advice}\n"));
             }
@@ -75,7 +80,9 @@ impl Ending<'_> {
             text.push_str(&format!("to go on, run: {}\n", command_line()));
         }
         if self.error.is_none() {
-            self.next.iter().for_each(|next| text.push_str(&format!("\n{next}\n")));
+            self.next
+                .iter()
+                .for_each(|next| text.push_str(&format!("\n{next}\n")));
             text.push_str(&format!("\n{}\n", self.verdict()));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -107,21 +114,44 @@ fn table(report: &Report) -> Option<Table> {
     };
     let seconds = &report.seconds;
     if let Some(points) = &report.points {
-        let source = points.source.map_or("?".to_owned(), |count| count.to_string());
-        let archived = format!("{} of {source} points archived, {} rejected", points.archived, points.rejected);
+        let source = points
+            .source
+            .map_or("?".to_owned(), |count| count.to_string());
+        let archived = format!(
+            "{} of {source} points archived, {} rejected",
+            points.archived, points.rejected
+        );
         if seconds.export.is_some() {
             row("export", seconds.export, archived);
         }
         if seconds.upsert.is_some() && !report.dry_run {
-            row("upsert", seconds.upsert, format!("{} records written, {} unchanged, {} foreign vectors left alone", points.settled, points.unchanged, points.foreign));
+            row(
+                "upsert",
+                seconds.upsert,
+                format!(
+                    "{} records written, {} unchanged, {} foreign vectors left alone",
+                    points.settled, points.unchanged, points.foreign
+                ),
+            );
         }
     }
     if seconds.settle.is_some() {
         row("settle", seconds.settle, "applied by the index".to_owned());
     }
     if let Some(index) = &report.file_index {
-        let verb = if report.dry_run { "to be written" } else { "written" };
-        row("index", seconds.index, format!("{} entries with {} ids: {} {verb}, {} unchanged, {} stale", index.entries, index.ids, index.written, index.unchanged, index.stale));
+        let verb = if report.dry_run {
+            "to be written"
+        } else {
+            "written"
+        };
+        row(
+            "index",
+            seconds.index,
+            format!(
+                "{} entries with {} ids: {} {verb}, {} unchanged, {} stale",
+                index.entries, index.ids, index.written, index.unchanged, index.stale
+            ),
+        );
     }
     if let Some(found) = &report.verification {
         row("verify", seconds.verify, found.proves.clone());
@@ -142,9 +172,15 @@ fn table(report: &Report) -> Option<Table> {
 
 fn findings(report: &Report) -> String {
     let mut text = String::new();
-    let Some(found) = &report.verification else { return text };
+    let Some(found) = &report.verification else {
+        return text;
+    };
     for (kind, findings) in &found.findings {
-        text.push_str(&format!("\n{}: {}\n", kind.replace('_', " "), findings.count));
+        text.push_str(&format!(
+            "\n{}: {}\n",
+            kind.replace('_', " "),
+            findings.count
+        ));
         for example in findings.examples.iter().take(5) {
             text.push_str(&format!("  {example}\n"));
         }
@@ -180,7 +216,10 @@ pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
 
 /// Whether running the same command again can help.
 pub(super) fn is_resumable(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Stopped | Kind::Interrupted | Kind::Failed | Kind::Forbidden)
+    matches!(
+        error.kind(),
+        Kind::Stopped | Kind::Interrupted | Kind::Failed | Kind::Forbidden
+    )
 }
 
 /// This process's command line, as a shell takes it.
@@ -226,10 +265,16 @@ pub(super) fn draws_bars() -> bool {
 #[cfg(unix)]
 fn peak_rss_bytes() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0 };
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return 0;
+    };
     let peak = u64::try_from(usage.max_rss()).unwrap_or(0);
     // Linux counts in KiB, macOS in bytes.
-    if cfg!(target_os = "macos") { peak } else { peak * 1_024 }
+    if cfg!(target_os = "macos") {
+        peak
+    } else {
+        peak * 1_024
+    }
 }
 
 #[cfg(not(unix))]

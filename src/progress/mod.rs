@@ -88,11 +88,17 @@ pub struct Recording {
 impl Recording {
     /// Everything that was said, a line each.
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.lines
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     fn push(&self, line: String) {
-        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+        self.lines
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(line);
     }
 }
 

@@ -30,7 +30,13 @@ impl BatchSize {
             Some(bytes) => (bytes, bytes),
             None => (USUAL_BYTES.min(fitting), fitting),
         };
-        Self { bytes, most, count: pace.batch_count, concurrency: pace.concurrency, memory }
+        Self {
+            bytes,
+            most,
+            count: pace.batch_count,
+            concurrency: pace.concurrency,
+            memory,
+        }
     }
 
     /// The limits of the next batch.
@@ -41,7 +47,9 @@ impl BatchSize {
 
     /// How many batches may fly while one is being encoded.
     pub(super) fn in_flight(&self) -> usize {
-        (self.memory / self.bytes).saturating_sub(1).clamp(1, self.concurrency)
+        (self.memory / self.bytes)
+            .saturating_sub(1)
+            .clamp(1, self.concurrency)
     }
 
     /// Requests had to wait for their turn: larger batches need fewer of them.
@@ -77,7 +85,10 @@ mod tests {
         while size.grow() {}
         assert_eq!(size.bytes, MAX_BATCH_BYTES);
         let mut small = BatchSize::new(&pace(None, 64 << 20));
-        assert_eq!((small.bytes, small.grow(), small.in_flight()), (16 << 20, false, 1));
+        assert_eq!(
+            (small.bytes, small.grow(), small.in_flight()),
+            (16 << 20, false, 1)
+        );
     }
 
     #[test]
@@ -92,7 +103,10 @@ mod tests {
         for memory in [64, 100, 256, 400, 4_096].map(|mib| mib << 20) {
             let mut size = BatchSize::new(&pace(None, memory));
             loop {
-                assert!((size.in_flight() + 1) * size.bytes <= memory / 2, "{size:?}");
+                assert!(
+                    (size.in_flight() + 1) * size.bytes <= memory / 2,
+                    "{size:?}"
+                );
                 if !size.grow() {
                     break;
                 }

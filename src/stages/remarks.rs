@@ -5,18 +5,24 @@ use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::plan::{IndexState, KvState};
 use crate::report::Report;
+use crate::source::SourceFacts;
 use crate::stages::check::Files;
 use crate::stages::context::Migration;
 use crate::stages::prepare::Prepared;
 use crate::stages::upsert::Upserted;
-use crate::source::SourceFacts;
 use crate::transform::Note;
 
 /// What was found at both ends.
-pub(super) fn of_plan(prepared: &Prepared, source: (&SourceFacts, Option<u64>), report: &mut Report) {
+pub(super) fn of_plan(
+    prepared: &Prepared,
+    source: (&SourceFacts, Option<u64>),
+    report: &mut Report,
+) {
     let target = &prepared.plan.target;
     if let Some(points) = source.1 {
-        report.notes.push(format!("{} holds {points} points", source.0.name));
+        report
+            .notes
+            .push(format!("{} holds {points} points", source.0.name));
     }
     report.notes.push(match &prepared.index_state {
         IndexState::Present { vectors, .. } => format!(
@@ -28,7 +34,11 @@ pub(super) fn of_plan(prepared: &Prepared, source: (&SourceFacts, Option<u64>), 
             target.index, target.dimensions, target.metric
         ),
     });
-    for state in prepared.kv.iter().flat_map(|(entries, count)| [entries, count]) {
+    for state in prepared
+        .kv
+        .iter()
+        .flat_map(|(entries, count)| [entries, count])
+    {
         let note = match state {
             KvState::Present(id) => format!("the KV namespace {id} is there"),
             KvState::Missing(title) => format!("the KV namespace {title} is to be created"),
@@ -43,13 +53,17 @@ pub(super) fn of_plan(prepared: &Prepared, source: (&SourceFacts, Option<u64>), 
 /// What the transform noticed about points that became records all the same.
 pub(super) fn of_check(ledger: &Ledger, files: Files, report: &mut Report) -> Result<(), Error> {
     for (name, count) in ledger.notes()? {
-        let Some(note) = Note::ALL.into_iter().find(|note| note.name() == name) else { continue };
+        let Some(note) = Note::ALL.into_iter().find(|note| note.name() == name) else {
+            continue;
+        };
         let about_files = matches!(note, Note::NoFile | Note::NoOrder);
         if about_files && files == Files::NotIndexed {
             continue;
         }
         let points = if count == 1 { "point" } else { "points" };
-        report.warnings.push(format!("{count} {points}: {}", note.explanation()));
+        report
+            .warnings
+            .push(format!("{count} {points}: {}", note.explanation()));
     }
     Ok(())
 }
@@ -70,7 +84,9 @@ pub(super) fn of_missing_file_index(
 ) -> Result<(), Error> {
     if wanted {
         let files = migration.ledger.files()?;
-        report.notes.push(format!("would write {files} entries of the file index, and the count"));
+        report.notes.push(format!(
+            "would write {files} entries of the file index, and the count"
+        ));
     }
     Ok(())
 }

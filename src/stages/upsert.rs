@@ -38,12 +38,19 @@ pub(super) async fn upsert(
     index: &Vectorize,
 ) -> Result<Upserted, Error> {
     let mut feed = Feed::new(migration, generation, transform)?;
-    let Some(left) = feed.points_left() else { return Ok(Upserted::default()) };
+    let Some(left) = feed.points_left() else {
+        return Ok(Upserted::default());
+    };
     migration.begin(Step::Upsert, Some(left));
     if migration.is_dry_run() {
         return feed.only_count();
     }
-    let mut flights = Flights { migration, index, flying: JoinSet::new(), done: Upserted::default() };
+    let mut flights = Flights {
+        migration,
+        index,
+        flying: JoinSet::new(),
+        done: Upserted::default(),
+    };
     let outcome = flights.send_all(&mut feed).await;
     // What is on the wire is finished whatever stopped us: each answer that is
     // known is a batch that need not be sent again.
@@ -52,7 +59,10 @@ pub(super) async fn upsert(
     let done = flights.done;
     migration.progress.end(
         Step::Upsert,
-        &format!("{} records in {} batches accepted", done.records, done.batches),
+        &format!(
+            "{} records in {} batches accepted",
+            done.records, done.batches
+        ),
     );
     Ok(done)
 }
@@ -87,13 +97,23 @@ impl<'a> Feed<'a> {
             }),
             _ => None,
         };
-        Ok(Self { migration, generation, transform, unanswered, fresh })
+        Ok(Self {
+            migration,
+            generation,
+            transform,
+            unanswered,
+            fresh,
+        })
     }
 
     /// How many points have no accepted batch; none when nothing is left.
     fn points_left(&self) -> Option<u64> {
-        let again: u64 =
-            self.unanswered.as_slice().iter().map(|batch| batch.last - batch.first + 1).sum();
+        let again: u64 = self
+            .unanswered
+            .as_slice()
+            .iter()
+            .map(|batch| batch.last - batch.first + 1)
+            .sum();
         let fresh = match (&self.fresh, self.migration.ledger.first_unbatched()) {
             (Some(_), Ok(first)) => self.generation.points() - first,
             _ => 0,
@@ -112,9 +132,13 @@ impl<'a> Feed<'a> {
             if let Some(cut) = self.recut(batch)? {
                 return Ok(Some(cut));
             }
-            self.migration.ledger.set_batch_state(batch.first, BatchState::Settled)?;
+            self.migration
+                .ledger
+                .set_batch_state(batch.first, BatchState::Settled)?;
         }
-        let Some(fresh) = &mut self.fresh else { return Ok(None) };
+        let Some(fresh) = &mut self.fresh else {
+            return Ok(None);
+        };
         fresh.next()
     }
 
@@ -123,15 +147,25 @@ impl<'a> Feed<'a> {
     fn recut(&self, batch: Batch) -> Result<Option<CutBatch>, Error> {
         let mut cutter = Cutter::new(BatchLimits::LARGEST);
         let ledger = &self.migration.ledger;
-        for record in
-            Records::new(ledger, self.generation, self.transform, batch.first..=batch.last)?
-        {
+        for record in Records::new(
+            ledger,
+            self.generation,
+            self.transform,
+            batch.first..=batch.last,
+        )? {
             let (ordinal, record) = record?;
             // The largest limits hold whatever was cut under any setting.
             let overflow = cutter.push(ordinal, &record);
-            debug_assert!(overflow.is_none(), "a batch that was sent once fits one request");
+            debug_assert!(
+                overflow.is_none(),
+                "a batch that was sent once fits one request"
+            );
         }
-        Ok(cutter.finish().map(|cut| CutBatch { first: batch.first, last: batch.last, ..cut }))
+        Ok(cutter.finish().map(|cut| CutBatch {
+            first: batch.first,
+            last: batch.last,
+            ..cut
+        }))
     }
 
     fn only_count(mut self) -> Result<Upserted, Error> {
@@ -139,19 +173,24 @@ impl<'a> Feed<'a> {
         while let Some(batch) = self.next()? {
             self.migration.stop.check()?;
             would.count(&batch);
-            self.migration.progress.advance(Step::Upsert, batch.count as u64);
+            self.migration
+                .progress
+                .advance(Step::Upsert, batch.count as u64);
         }
         let (records, batches) = (would.records, would.batches);
-        self.migration
-            .progress
-            .end(Step::Upsert, &format!("would send {records} records in {batches} batches"));
+        self.migration.progress.end(
+            Step::Upsert,
+            &format!("would send {records} records in {batches} batches"),
+        );
         Ok(would)
     }
 }
 
 impl Fresh<'_> {
     fn next(&mut self) -> Result<Option<CutBatch>, Error> {
-        let Some(cutter) = &mut self.cutter else { return Ok(None) };
+        let Some(cutter) = &mut self.cutter else {
+            return Ok(None);
+        };
         for record in &mut self.records {
             let (ordinal, record) = record?;
             if let Some(batch) = cutter.push(ordinal, &record) {
@@ -220,7 +259,9 @@ impl Flights<'_> {
     }
 
     async fn land_one(&mut self) -> Result<(), Error> {
-        let Some(joined) = self.flying.join_next().await else { return Ok(()) };
+        let Some(joined) = self.flying.join_next().await else {
+            return Ok(());
+        };
         match joined {
             Ok(Ok(landed)) => self.accept(landed),
             Ok(Err((batch, error))) => Err(self.explain(&batch, error)),
@@ -238,7 +279,9 @@ impl Flights<'_> {
             None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
         }
         self.done.count(&batch);
-        self.migration.progress.advance(Step::Upsert, batch.last - batch.first + 1);
+        self.migration
+            .progress
+            .advance(Step::Upsert, batch.last - batch.first + 1);
         Ok(())
     }
 

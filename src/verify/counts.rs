@@ -9,8 +9,12 @@ use crate::stages::context::Migration;
 
 /// The index's own count lags behind what it has applied; a difference counts
 /// only when it is still there after this long.
-const PATIENCE: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(8), Duration::from_secs(20), Duration::from_secs(60)];
+const PATIENCE: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(8),
+    Duration::from_secs(20),
+    Duration::from_secs(60),
+];
 
 pub(super) async fn compare(
     migration: &Migration,
@@ -40,7 +44,9 @@ async fn source_and_archive(
             format!("the source counted {before} points when the export began, the archive holds {archived}"),
         );
     }
-    let Some(source) = subject.source.as_deref_mut() else { return Ok(()) };
+    let Some(source) = subject.source.as_deref_mut() else {
+        return Ok(());
+    };
     if let Some(now) = source.count().await?
         && now != archived
         && exported.count_before != Some(now)
@@ -88,7 +94,10 @@ async fn index_and_list(
     if counted != listed.ids {
         notebook.add(
             Finding::Count,
-            format!("the index counts {counted} vectors, its list holds {} ids", listed.ids),
+            format!(
+                "the index counts {counted} vectors, its list holds {} ids",
+                listed.ids
+            ),
         );
     }
     Ok(())

@@ -60,7 +60,11 @@ impl Setup {
     }
 
     pub(super) fn mode(&self) -> Mode {
-        if self.global.dry_run { Mode::DryRun } else { Mode::Write }
+        if self.global.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Write
+        }
     }
 
     /// The migration folder of an index.
@@ -81,7 +85,11 @@ impl Setup {
             pace: self.pace.clone(),
             mode,
         };
-        OpenMigration { migration, folder, scratch }
+        OpenMigration {
+            migration,
+            folder,
+            scratch,
+        }
     }
 }
 
@@ -94,10 +102,16 @@ pub(super) struct OpenMigration {
 
 /// A log file that takes a JSON object a line, where one was asked for.
 fn start_log(global: &Global) -> Result<(), Error> {
-    let Some(path) = &global.log else { return Ok(()) };
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Error::usage(format!("the log {} cannot be written", path.display())).because(error)
-    })?;
+    let Some(path) = &global.log else {
+        return Ok(());
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| {
+            Error::usage(format!("the log {} cannot be written", path.display())).because(error)
+        })?;
     let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
         .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
     tracing_subscriber::fmt()
@@ -132,17 +146,33 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) async fn open(setup: &'a Setup, args: JobArgs<'_>) -> Result<Self, Error> {
-        let mode = if args.rehearse { Mode::DryRun } else { setup.mode() };
+        let mode = if args.rehearse {
+            Mode::DryRun
+        } else {
+            setup.mode()
+        };
         let mapping = setup.settings.mapping(args.mapping);
         // The account's settings are looked at before any folder is made.
         let accounts = match &setup.global.sandbox {
             Some(_) => None,
-            None => Some(open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?),
+            None => Some(open::accounts(
+                &setup.global,
+                &setup.settings,
+                &setup.pace,
+                &args.dir,
+                setup.clock,
+            )?),
         };
         let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
         let accounts = match accounts {
             Some(accounts) => accounts,
-            None => open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?,
+            None => open::accounts(
+                &setup.global,
+                &setup.settings,
+                &setup.pace,
+                &args.dir,
+                setup.clock,
+            )?,
         };
         let archive = &open.migration.archive;
         let (origin, warning) = open::origin(
@@ -170,14 +200,23 @@ impl<'a> Session<'a> {
             permissions: permissions(&args.permissions),
             depth: depth(args.depth.as_ref()),
         };
-        Ok(Self { setup, job, report, _scratch: open.scratch.take() })
+        Ok(Self {
+            setup,
+            job,
+            report,
+            _scratch: open.scratch.take(),
+        })
     }
 
     /// Concludes with what the job came to.
     pub(super) fn end(mut self, outcome: Result<(), Error>) -> ExitCode {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
-        let archived = self.report.points.as_ref().map_or(0, |points| points.archived);
+        let archived = self
+            .report
+            .points
+            .as_ref()
+            .map_or(0, |points| points.archived);
         let (safe, resumable) = match &error {
             Some(error) if !self.report.dry_run => (
                 outcome::safe(&self.job.migration.ledger, archived),
@@ -207,7 +246,10 @@ impl<'a> Session<'a> {
         let ledger = &self.job.migration.ledger;
         let plan: Option<FileIndexPlan> = load_file_index(ledger).ok().flatten();
         let namespace = plan.as_ref().map(|plan| plan.namespace.as_str());
-        let mut next = vec![snippets::bindings(self.job.request.index.as_str(), namespace)];
+        let mut next = vec![snippets::bindings(
+            self.job.request.index.as_str(),
+            namespace,
+        )];
         if plan.is_some() {
             let over = |ids| ledger.files_longer_than(ids).unwrap_or(0);
             next.extend(snippets::long_files(
@@ -232,16 +274,30 @@ impl<'a> Session<'a> {
 
 fn permissions(args: &PermissionArgs) -> Permissions {
     Permissions {
-        existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        existing: if args.overwrite {
+            Existing::Overwrite
+        } else {
+            Existing::Refuse
+        },
         allowed_rejects: args.allow_rejects,
-        stale: if args.prune { StaleEntries::Prune } else { StaleEntries::Report },
+        stale: if args.prune {
+            StaleEntries::Prune
+        } else {
+            StaleEntries::Report
+        },
     }
 }
 
 fn depth(args: Option<&DepthArgs>) -> Depth {
     match args {
-        Some(args) => Depth { sample: args.sample, seed: args.sample_seed },
-        None => Depth { sample: DEFAULT_SAMPLE, seed: 1 },
+        Some(args) => Depth {
+            sample: args.sample,
+            seed: args.sample_seed,
+        },
+        None => Depth {
+            sample: DEFAULT_SAMPLE,
+            seed: 1,
+        },
     }
 }
 

@@ -35,6 +35,7 @@ async fn what_passes_is_repeated_and_counted() {
     client.call(post(), judge_status).await.unwrap();
     assert_eq!(script.asked(), ["POST /client/v4/things {}"; 4]);
     let counted = Counters {
+        waited: 0,
         total: 4,
         retried: 3,
         rate_limited: 0,
