@@ -37,13 +37,14 @@ fn main() {
             .as_u64()
             .expect("the report has the peak");
         let first = *first.get_or_insert(peak);
-        println!(
+        let line = format!(
             "{points} points x {DIMENSIONS}: peak {:.0} MiB ({:.2} x the first), outcome {}, {}",
             peak as f64 / f64::from(1 << 20),
             peak as f64 / first as f64,
             report["outcome"],
             report["seconds"],
         );
+        writeln!(std::io::stdout(), "{line}").expect("somebody reads this");
     }
 }
 

@@ -99,6 +99,9 @@ impl Ending<'_> {
             ),
             Outcome::Differences => "differences were found; see above and report.json".to_owned(),
             Outcome::Stopped => "nothing that was compared differs, but not everything could be compared; run the same command again".to_owned(),
+            _ if self.report.verb == "plan" => {
+                "nothing stands in the way; nothing was written".to_owned()
+            }
             _ if self.report.dry_run => "dry run: nothing was written".to_owned(),
             _ => "done".to_owned(),
         }

@@ -56,8 +56,6 @@ pub enum Milestone {
     Checked,
     /// What the index held before the first write is known.
     VectorsInventoried,
-    /// What KV held before the first write is known.
-    EntriesInventoried,
     /// Every record is applied by the index.
     Settled,
     /// The file index was written.
@@ -71,7 +69,6 @@ impl Milestone {
         match self {
             Self::Checked => "checked",
             Self::VectorsInventoried => "vectors_inventoried",
-            Self::EntriesInventoried => "entries_inventoried",
             Self::Settled => "settled",
             Self::Indexed => "indexed",
             Self::Proven => "proven",

@@ -128,7 +128,10 @@ fn files_come_in_chunk_order_numbers_before_text_before_none() {
         key: "file:b".into(),
         ids: vec!["b_0".into()],
     };
-    assert_eq!(ledger.files_after(None, 1).unwrap(), [a.clone()]);
+    assert_eq!(
+        ledger.files_after(None, 1).unwrap(),
+        std::slice::from_ref(&a)
+    );
     assert_eq!(
         ledger.files_after(None, 100).unwrap(),
         [a.clone(), b.clone()]

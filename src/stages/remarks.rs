@@ -47,6 +47,12 @@ pub(super) fn of_plan(
             report.notes.push(note);
         }
     }
+    if prepared.kv.is_some() {
+        report.notes.push(
+            "pause whatever writes the same files' entries while this runs: KV has no compare-and-set"
+                .to_owned(),
+        );
+    }
     report.warnings.extend(prepared.warnings.iter().cloned());
 }
 

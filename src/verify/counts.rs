@@ -83,6 +83,15 @@ async fn index_and_list(
     listed: ListedIds,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
+    if let Some(total) = listed.total.filter(|total| *total != listed.ids) {
+        notebook.add(
+            Finding::Count,
+            format!(
+                "the index's list says it holds {total} ids and gives {}",
+                listed.ids
+            ),
+        );
+    }
     let mut counted = subject.index.info().await?.vector_count;
     for pause in PATIENCE {
         if counted == listed.ids {

@@ -21,11 +21,14 @@ const DOUBLE_CHECKED: usize = 2_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListedIds {
     pub(super) ids: u64,
+    /// What the list itself says it holds.
+    pub(super) total: Option<u64>,
 }
 
 struct Walk {
     seen: Seen,
     listed: u64,
+    total: Option<u64>,
     extra: Vec<String>,
 }
 
@@ -37,6 +40,7 @@ pub(super) async fn compare(
     let mut walk = Walk {
         seen: Seen::below(subject.generation.points()),
         listed: 0,
+        total: None,
         extra: Vec::new(),
     };
     let finished = walk_list(migration, subject.index, &mut walk).await?;
@@ -59,7 +63,10 @@ pub(super) async fn compare(
     for id in walk.extra {
         notebook.add(Finding::Extra, id);
     }
-    Ok(Some(ListedIds { ids: walk.listed }))
+    Ok(Some(ListedIds {
+        ids: walk.listed,
+        total: walk.total,
+    }))
 }
 
 /// Whether a walk came to the list's end within the tries we give it. What
@@ -100,6 +107,7 @@ async fn walk_once(
             Err(error) => return Err(error.into()),
         };
         walk.listed += page.ids.len() as u64;
+        walk.total = page.total.or(walk.total);
         migration
             .progress
             .advance(Step::Verify, page.ids.len() as u64);
