@@ -38,7 +38,10 @@ pub async fn export(
     copy.forget_unsealed(&writer)?;
     let outcome = copy.all_pages(source, &mut writer).await;
     if let Err(error) = outcome {
-        copy.seal(&mut writer)?;
+        // What can still be kept is kept; why it stopped is what matters.
+        if let Err(unsealed) = copy.seal(&mut writer) {
+            migration.warn(format!("the last part could not be sealed: {unsealed}"));
+        }
         return Err(error);
     }
 

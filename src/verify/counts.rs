@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::ids::ListedIds;
+use super::source::source_is_gone;
 use super::{Finding, Notebook, Subject};
+use crate::archive::Manifest;
 use crate::error::Error;
 use crate::stages::context::Migration;
 
@@ -22,7 +24,7 @@ pub(super) async fn compare(
     listed: Option<ListedIds>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
-    source_and_archive(subject, notebook).await?;
+    source_and_archive(migration, subject, notebook).await?;
     archive_and_ledger(migration, subject, notebook)?;
     if let Some(listed) = listed {
         index_and_list(migration, subject, listed, notebook).await?;
@@ -31,32 +33,44 @@ pub(super) async fn compare(
 }
 
 async fn source_and_archive(
+    migration: &Migration,
     subject: &mut Subject<'_>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
     let archived = subject.generation.points();
-    let exported = subject.generation.manifest();
-    if let Some(before) = exported.count_before
-        && before != archived
-    {
-        notebook.add(
-            Finding::Count,
-            format!("the source counted {before} points when the export began, the archive holds {archived}"),
-        );
+    if let Some(told) = export_difference(subject.generation.manifest(), archived) {
+        notebook.add(Finding::Count, told);
+        return Ok(());
     }
     let Some(source) = subject.source.as_deref_mut() else {
         return Ok(());
     };
-    if let Some(now) = source.count().await?
-        && now != archived
-        && exported.count_before != Some(now)
-    {
-        notebook.add(
+    match source.count().await {
+        Ok(Some(now)) if now != archived => notebook.add(
             Finding::Count,
             format!("the source counts {now} points now, the archive holds {archived}"),
-        );
+        ),
+        Ok(_) => {}
+        Err(error) => {
+            source_is_gone(migration, &error);
+            subject.source = None;
+        }
     }
     Ok(())
+}
+
+/// A source that is written to while it is exported may have any number of
+/// points between what it counted before and after; outside of that, points were
+/// skipped or doubled.
+fn export_difference(manifest: &Manifest, archived: u64) -> Option<String> {
+    let before = manifest.count_before?;
+    let after = manifest.count_after.unwrap_or(before);
+    if (before.min(after)..=before.max(after)).contains(&archived) {
+        return None;
+    }
+    Some(format!(
+        "the source counted {before} points before the export and {after} after it, the archive holds {archived}"
+    ))
 }
 
 fn archive_and_ledger(

@@ -30,11 +30,18 @@ pub(super) async fn compare(
         migration.stop.check()?;
         let archived = subject.generation.points_at(ordinals)?;
         let ids: Vec<PointId> = archived.iter().map(|(_, point)| point.id.clone()).collect();
-        let Some(found) = source.fetch(&ids).await? else {
-            migration.tell(
-                "the source cannot be asked by id: the archive was not compared with it again",
-            );
-            return Ok(());
+        let found = match source.fetch(&ids).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                migration.tell(
+                    "the source cannot be asked by id: the archive was not compared with it again",
+                );
+                return Ok(());
+            }
+            Err(error) => {
+                source_is_gone(migration, &error);
+                return Ok(());
+            }
         };
         let found: HashMap<&PointId, &Point> =
             found.iter().map(|point| (&point.id, point)).collect();
@@ -50,6 +57,14 @@ pub(super) async fn compare(
         }
     }
     Ok(())
+}
+
+/// The source need not be there for the target to be proven equal to the archive.
+pub(super) fn source_is_gone(migration: &Migration, error: &Error) {
+    migration.warn(format!(
+        "the source cannot be asked any more, the archive was not compared with it again: {}",
+        crate::report::facts::chain(error)
+    ));
 }
 
 fn difference(shape: &Shape, archived: &Point, found: Option<&Point>) -> Option<String> {
