@@ -21,6 +21,7 @@ use crate::settings::{CloudflareSettings, Pace, Settings};
 use crate::source::Source;
 use crate::source::file;
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
+use crate::stages::context::Mode;
 use crate::stages::prepare::{Accounts, FileIndexWish};
 use crate::stages::run::Origin;
 
@@ -197,13 +198,13 @@ pub(super) fn accounts(
     global: &Global,
     settings: &Settings,
     pace: &Pace,
-    dir: &Path,
+    (dir, mode): (&Path, Mode),
     clock: Clock,
 ) -> Result<Accounts, Error> {
     match &global.sandbox {
         Some(place) => {
             let place = place.clone().unwrap_or_else(|| dir.join("sandbox"));
-            embedded(place, global.dry_run, pace, clock)
+            embedded(place, mode, pace, clock)
         }
         None => network(settings.cloudflare()?, global, pace, clock),
     }
@@ -247,8 +248,8 @@ fn network(
 }
 
 /// In a rehearsal of a sandbox that does not exist yet, one in memory will do.
-fn embedded(place: PathBuf, dry_run: bool, pace: &Pace, clock: Clock) -> Result<Accounts, Error> {
-    let disk = (!dry_run || place.exists()).then_some(place.as_path());
+fn embedded(place: PathBuf, mode: Mode, pace: &Pace, clock: Clock) -> Result<Accounts, Error> {
+    let disk = (mode == Mode::Write || place.exists()).then_some(place.as_path());
     let sandbox = Sandbox::open(disk, SandboxOptions::default(), clock).map_err(|error| {
         Error::failed(format!(
             "the sandbox in {} cannot be opened",

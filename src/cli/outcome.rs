@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
+use super::verbs::Setup;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
+use crate::progress::{Level, Progress as _};
 use crate::report::{Outcome, Report, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
-    pub(super) global: &'a Global,
+    pub(super) setup: &'a Setup,
     pub(super) report: &'a mut Report,
     pub(super) error: Option<Error>,
     pub(super) folder: Option<&'a MigrationFolder>,
@@ -26,7 +28,20 @@ pub(super) struct Ending<'a> {
     pub(super) next: Vec<String>,
 }
 
-impl Ending<'_> {
+impl<'a> Ending<'a> {
+    /// The ending of a verb that came to `outcome`; nothing to go on with.
+    pub(super) fn new(setup: &'a Setup, report: &'a mut Report, error: Option<Error>) -> Self {
+        Self {
+            setup,
+            report,
+            error,
+            folder: None,
+            safe: Vec::new(),
+            resumable: false,
+            next: Vec::new(),
+        }
+    }
+
     /// Concludes the report, writes it, shows it, and gives the exit code.
     pub(super) fn tell(mut self) -> ExitCode {
         match &self.error {
@@ -34,9 +49,11 @@ impl Ending<'_> {
             None => self.report.conclude(),
         }
         self.report.peak_rss_bytes = peak_rss_bytes();
+        self.report.warnings = self.setup.progress.remarks(Level::Warning);
+        self.report.notes = self.setup.progress.remarks(Level::Info);
         self.keep_report();
         self.show();
-        if self.global.json {
+        if self.setup.global.json {
             print_json(self.report);
         }
         ExitCode::from(self.report.exit_code)
@@ -46,20 +63,14 @@ impl Ending<'_> {
         let Some(folder) = self.folder else { return };
         let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
         if let Err(error) = folder.write("report.json", |file| file.write_all(&json)) {
-            self.report
-                .warnings
-                .push(crate::report::facts::chain(&error));
+            self.setup
+                .progress
+                .remark(Level::Warning, &crate::report::facts::chain(&error));
         }
     }
 
     fn show(&self) {
         let mut text = String::new();
-        for warning in &self.report.warnings {
-            text.push_str(&format!("warning: {warning}\n"));
-        }
-        for note in &self.report.notes {
-            text.push_str(&format!("{note}\n"));
-        }
         if let Some(table) = table(self.report) {
             text.push_str(&format!("\n{table}\n"));
         }

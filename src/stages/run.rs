@@ -149,7 +149,7 @@ impl Job {
             source: facts.1,
             ..PointFacts::default()
         });
-        remarks::of_plan(&prepared, source, report);
+        remarks::of_plan(&self.migration, &prepared, source);
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl Job {
         let facts = self.origin.facts(&self.migration).await?;
         let source = (&facts.0, facts.1);
         let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
-        remarks::of_plan(&prepared, source, report);
+        remarks::of_plan(&self.migration, &prepared, source);
         let files = self.files();
         let timing = Timing::begin(&self.migration.clock);
         let generation = match self.origin.source() {
@@ -173,7 +173,7 @@ impl Job {
         }
         timing.end(&mut report.seconds.export);
         report.points = Some(self.points(&generation, facts.1)?);
-        remarks::of_check(&self.migration.ledger, self.files(), report)?;
+        remarks::of_check(&self.migration, files)?;
         Ok(Ready {
             prepared,
             generation,
@@ -236,8 +236,7 @@ impl Job {
             write_rejections(&migration.ledger, folder.path())?;
         }
         if migration.is_dry_run() {
-            remarks::of_upsert(&sent?, report);
-            return Ok(index);
+            return sent.map(|_| index);
         }
         sent?;
         let timing = Timing::begin(&migration.clock);
@@ -272,11 +271,9 @@ impl Job {
         report: &mut Report,
     ) -> Result<Option<FileIndexPlan>, Error> {
         let Some(plan) = self.file_index_plan(ready).await? else {
-            remarks::of_missing_file_index(
-                &self.migration,
-                self.request.file_index.is_some(),
-                report,
-            )?;
+            if self.request.file_index.is_some() {
+                remarks::of_missing_file_index(&self.migration)?;
+            }
             return Ok(None);
         };
         let migration = &self.migration;

@@ -177,10 +177,12 @@ impl<'a> Feed<'a> {
                 .progress
                 .advance(Step::Upsert, batch.count as u64);
         }
-        let (records, batches) = (would.records, would.batches);
         self.migration.progress.end(
             Step::Upsert,
-            &format!("would send {records} records in {batches} batches"),
+            &format!(
+                "would send {} records in {} batches, {} bytes",
+                would.records, would.batches, would.bytes
+            ),
         );
         Ok(would)
     }

@@ -24,10 +24,10 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
     )
     .await?;
     let mut report = Report::of("export", setup.global.dry_run);
-    report
-        .warnings
-        .extend(source.facts().warnings.iter().cloned());
     let (lock, migration, _scratch) = workspace(setup, &args.archive)?;
+    for warning in &source.facts().warnings {
+        migration.warn(warning);
+    }
     let begun = setup.clock.now();
     let exported = export(&migration, source.as_mut(), None).await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
@@ -49,15 +49,10 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
         _ => Vec::new(),
     };
     drop(lock);
-    let global = &setup.global;
     let ending = Ending {
-        global,
-        report: &mut report,
-        error,
-        folder: None,
         safe,
         resumable,
-        next: Vec::new(),
+        ..Ending::new(setup, &mut report, error)
     };
     Ok(ending.tell())
 }

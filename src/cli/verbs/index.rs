@@ -74,13 +74,7 @@ async fn from_vectorize(setup: &Setup, args: &IndexArgs) -> Result<ExitCode, Err
     let name = open::index_name(&args.from, &setup.settings)?;
     let wish = open::entries(&args.to, &args.entries, &setup.settings)?;
     let dir = setup.dir(&name);
-    let accounts = open::accounts(
-        &setup.global,
-        &setup.settings,
-        &setup.pace,
-        &dir,
-        setup.clock,
-    )?;
+    let accounts = setup.accounts(&dir, setup.mode())?;
     let scratch = Workspace::scratch(&dir.join("none.migration"))?;
     let open = setup.migration(scratch, setup.mode());
     let mut report = Report::of("index", setup.global.dry_run);
@@ -102,13 +96,8 @@ async fn from_vectorize(setup: &Setup, args: &IndexArgs) -> Result<ExitCode, Err
         .as_ref()
         .is_some_and(crate::cli::outcome::is_resumable);
     let ending = Ending {
-        global: &setup.global,
-        report: &mut report,
-        error,
-        folder: None,
-        safe: Vec::new(),
         resumable,
-        next: Vec::new(),
+        ..Ending::new(setup, &mut report, error)
     };
     Ok(ending.tell())
 }
@@ -139,7 +128,7 @@ async fn rebuild(
     let kv = Some((entries, count));
     let (vectors, without_file) = read_index(migration, &vectorize, &mapping).await?;
     if without_file > 0 {
-        report.warnings.push(format!(
+        migration.warn(format!(
             "{without_file} vectors belong to no file: neither their id nor their metadata gives the key {}",
             mapping.file_key
         ));
@@ -153,9 +142,7 @@ async fn rebuild(
     )
     .await?;
     let Some(plan) = plan else {
-        report
-            .notes
-            .push(format!("would write {} entries", migration.ledger.files()?));
+        migration.tell(format!("would write {} entries", migration.ledger.files()?));
         return Ok(());
     };
     let kv = accounts.kv.kv(&planned_namespace(&plan.namespace)?);

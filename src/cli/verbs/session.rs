@@ -2,7 +2,7 @@
 //! to its ending.
 
 use std::fs::OpenOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,23 +19,23 @@ use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
-use crate::progress::Progress;
+use crate::progress::{Progress, Remembering};
 use crate::report::{Report, snippets};
 use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
 use crate::stages::context::{Migration, Mode, Stop};
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
-use crate::stages::prepare::{FileIndexWish, Request};
+use crate::stages::prepare::{Accounts, FileIndexWish, Request};
 use crate::stages::run::{Job, Permissions};
 use crate::verify::{DEFAULT_SAMPLE, Depth};
 
 /// What every verb begins with.
-pub(super) struct Setup {
-    pub(super) global: Global,
+pub(in crate::cli) struct Setup {
+    pub(in crate::cli) global: Global,
     pub(super) settings: Settings,
     pub(super) pace: Pace,
     pub(super) clock: Clock,
-    pub(super) progress: Arc<dyn Progress>,
+    pub(in crate::cli) progress: Arc<Remembering>,
     pub(super) stop: Stop,
 }
 
@@ -54,7 +54,7 @@ impl Setup {
             pace: settings.pace(&global.pace)?,
             settings,
             clock,
-            progress,
+            progress: Arc::new(Remembering::new(progress)),
             stop: interrupt::listen(),
         })
     }
@@ -73,6 +73,17 @@ impl Setup {
         self.global.dir.clone().unwrap_or_else(default)
     }
 
+    /// The account, or the embedded sandbox.
+    pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
+        open::accounts(
+            &self.global,
+            &self.settings,
+            &self.pace,
+            (dir, mode),
+            self.clock,
+        )
+    }
+
     /// A migration in that workspace.
     pub(super) fn migration(&self, workspace: Workspace, mode: Mode) -> OpenMigration {
         let (folder, ledger, archive, scratch) = workspace.into_parts();
@@ -80,7 +91,7 @@ impl Setup {
             ledger,
             archive,
             clock: self.clock,
-            progress: Arc::clone(&self.progress),
+            progress: Arc::clone(&self.progress) as Arc<dyn Progress>,
             stop: self.stop.clone(),
             pace: self.pace.clone(),
             mode,
@@ -155,24 +166,12 @@ impl<'a> Session<'a> {
         // The account's settings are looked at before any folder is made.
         let accounts = match &setup.global.sandbox {
             Some(_) => None,
-            None => Some(open::accounts(
-                &setup.global,
-                &setup.settings,
-                &setup.pace,
-                &args.dir,
-                setup.clock,
-            )?),
+            None => Some(setup.accounts(&args.dir, mode)?),
         };
         let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
         let accounts = match accounts {
             Some(accounts) => accounts,
-            None => open::accounts(
-                &setup.global,
-                &setup.settings,
-                &setup.pace,
-                &args.dir,
-                setup.clock,
-            )?,
+            None => setup.accounts(&args.dir, mode)?,
         };
         let archive = &open.migration.archive;
         let (origin, warning) = open::origin(
@@ -183,8 +182,10 @@ impl<'a> Session<'a> {
             setup.clock,
         )
         .await?;
-        let mut report = Report::of(args.verb, mode == Mode::DryRun);
-        report.warnings.extend(warning);
+        let report = Report::of(args.verb, mode == Mode::DryRun);
+        if let Some(warning) = warning {
+            open.migration.warn(warning);
+        }
         let request = Request {
             index: args.index,
             mapping,
@@ -226,13 +227,11 @@ impl<'a> Session<'a> {
         };
         let next = self.next();
         let ending = Ending {
-            global: &self.setup.global,
-            report: &mut self.report,
-            error,
             folder: self.job.folder.as_ref(),
             safe,
             resumable,
             next,
+            ..Ending::new(self.setup, &mut self.report, error)
         };
         ending.tell()
     }

@@ -27,18 +27,7 @@ pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, 
     let begun = setup.clock.now();
     let outcome = work(setup, &args, &folder, &mut open.migration, &mut report).await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
-    let global = &setup.global;
-    let (error, next) = (outcome.err(), Vec::new());
-    let ending = Ending {
-        global,
-        report: &mut report,
-        error,
-        folder: None,
-        safe: Vec::new(),
-        resumable: false,
-        next,
-    };
-    Ok(ending.tell())
+    Ok(Ending::new(setup, &mut report, outcome.err()).tell())
 }
 
 async fn work(
