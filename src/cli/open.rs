@@ -218,8 +218,11 @@ fn network(
 ) -> Result<Accounts, Error> {
     let id = AccountId::new(settings.account_id.as_str())?;
     let (token, limit) = (&settings.token, pace.api_budget as usize);
-    // One budget for both tokens: the account's limit is one per user.
-    let budget = Budget::shared(&Budget::state_folder()?, id.as_str(), token, limit, clock)?;
+    // One budget for both tokens, because the account's limit is one per user; a
+    // stand-in at another address has its own.
+    let place = settings.base_url.trim_end_matches('/');
+    let account = format!("{} {place}", id.as_str());
+    let budget = Budget::shared(&Budget::state_folder()?, &account, token, limit, clock)?;
     let client = |token: &SecretString| -> Result<Client, Error> {
         let options = NetworkOptions {
             insecure_http: global.insecure_http,
@@ -236,11 +239,7 @@ fn network(
     let mut clients = vec![vectorize.clone()];
     clients.extend(kv.clone());
     Ok(Accounts {
-        service: format!(
-            "{} account {}",
-            settings.base_url.trim_end_matches('/'),
-            id.as_str()
-        ),
+        service: format!("{place} account {}", id.as_str()),
         kv: Account::new(kv.unwrap_or_else(|| vectorize.clone()), id.clone()),
         vectorize: Account::new(vectorize, id),
         clients,
