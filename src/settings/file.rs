@@ -85,7 +85,10 @@ mod tests {
     fn a_key_nobody_knows_is_refused_by_name() {
         let error = ConfigFile::parse(Path::new("t.toml"), "[pace]\nconcurency = 3\n").unwrap_err();
         let text = crate::report::facts::chain(&error);
-        assert!(text.contains("t.toml, line 2: unknown field `concurency`"), "{text}");
+        assert!(
+            text.contains("t.toml, line 2: unknown field `concurency`"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -93,7 +96,10 @@ mod tests {
         let text = "[cloudflare]\napi-token = 's3cret'\n";
         let error = ConfigFile::parse(Path::new("t.toml"), text).unwrap_err();
         let text = crate::report::facts::chain(&error);
-        assert!(text.contains("api-token") && !text.contains("s3cret"), "{text}");
+        assert!(
+            text.contains("api-token") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -105,7 +111,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(file.cloudflare.account_id.as_deref(), Some("a"));
-        assert_eq!(file.mapping.id.unwrap().to_string(), "{file_id}_{chunk_index}");
+        assert_eq!(
+            file.mapping.id.unwrap().to_string(),
+            "{file_id}_{chunk_index}"
+        );
         assert_eq!(file.pace.batch_bytes.unwrap().get(), 8 << 20);
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn rejections(
         }
     })?;
     let named = match folder {
-        Some(folder) => format!("all of them are in {}", folder.join("rejected.ndjson").display()),
+        Some(folder) => format!(
+            "all of them are in {}",
+            folder.join("rejected.ndjson").display()
+        ),
         None => "the real run lists all of them in rejected.ndjson".to_owned(),
     };
     let points = if rejected == 1 { "point" } else { "points" };
@@ -86,7 +89,10 @@ pub(super) async fn readable(file_index: &FileIndex<'_>) -> Result<(), Error> {
     let mut after: Option<String> = None;
     loop {
         let page = file_index.compare(after.as_deref()).await?;
-        let other = page.compared.iter().find(|entry| entry.standing == Standing::Unreadable);
+        let other = page
+            .compared
+            .iter()
+            .find(|entry| entry.standing == Standing::Unreadable);
         if let Some(entry) = other {
             return Err(unreadable(&entry.key));
         }

@@ -20,7 +20,9 @@ pub fn to_file(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     check(migration, generation, transform, Files::NotIndexed)?;
-    let Some(last) = generation.points().checked_sub(1) else { return Ok(()) };
+    let Some(last) = generation.points().checked_sub(1) else {
+        return Ok(());
+    };
     migration.begin(Step::Transform, Some(generation.points()));
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut line = Vec::new();
@@ -37,16 +39,21 @@ pub fn to_file(
         }
     }
     out.flush().map_err(explain)?;
-    migration.progress.end(Step::Transform, &format!("{records} records written"));
+    migration
+        .progress
+        .end(Step::Transform, &format!("{records} records written"));
     Ok(())
 }
 
 fn explain(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::stopped("the records could not be written")
-            .advise("free some space and run the same command again"),
-        io::ErrorKind::FileTooLarge => Error::stopped("the records could not be written")
-            .advise(crate::folder::RAISE_LIMIT),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::stopped("the records could not be written")
+                .advise("free some space and run the same command again")
+        }
+        io::ErrorKind::FileTooLarge => {
+            Error::stopped("the records could not be written").advise(crate::folder::RAISE_LIMIT)
+        }
         _ => Error::failed("the records could not be written")
             .advise("see the reason given, or write to another place"),
     }

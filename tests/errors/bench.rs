@@ -23,7 +23,11 @@ impl Bench {
         shell.set("CLOUDFLARE_ACCOUNT_ID", ACCOUNT);
         shell.set("CLOUDFLARE_API_TOKEN", TOKEN);
         shell.set("CLOUDFLARE_API_BASE_URL", &cloud.url());
-        Self { shell, cloud, qdrant: None }
+        Self {
+            shell,
+            cloud,
+            qdrant: None,
+        }
     }
 
     /// What was done so far was preparation.
@@ -37,7 +41,10 @@ impl Bench {
 
     /// Runs the sample's migration, with more options.
     pub(crate) fn run_sample(&self, options: &str) -> Told {
-        self.run(&format!("run {} vectorize:docs {MAPPED} {options}", sample()))
+        self.run(&format!(
+            "run {} vectorize:docs {MAPPED} {options}",
+            sample()
+        ))
     }
 
     /// The sample is migrated; what follows is the test.
@@ -61,7 +68,8 @@ impl Bench {
     pub(crate) fn serve(&mut self, double: QdrantDouble) -> &Server {
         let server = double.start();
         self.shell.set("QDRANT_URL", &server.grpc_url());
-        self.shell.set("QDRANT_REST_PORT", &server.rest_port().to_string());
+        self.shell
+            .set("QDRANT_REST_PORT", &server.rest_port().to_string());
         self.qdrant.insert(server)
     }
 

@@ -36,7 +36,9 @@ fn run_in_little_space(bench: &Bench, blocks: u32) -> Told {
 }
 
 fn sqlite_files(bench: &Bench) -> Vec<PathBuf> {
-    ["ledger.db-wal", "ledger.db-shm"].map(|name| bench.shell.path("docs.migration").join(name)).into()
+    ["ledger.db-wal", "ledger.db-shm"]
+        .map(|name| bench.shell.path("docs.migration").join(name))
+        .into()
 }
 
 rows! {

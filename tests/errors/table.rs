@@ -29,7 +29,9 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 fn row(cells: &[&'static str]) -> Option<Row> {
-    let [id, _, printed, code, advice] = cells else { return None };
+    let [id, _, printed, code, advice] = cells else {
+        return None;
+    };
     Some(Row {
         id: id.strip_suffix('`')?,
         printed: spans(printed),
@@ -43,10 +45,15 @@ fn spans(cell: &'static str) -> Vec<&'static str> {
     let mut spans = Vec::new();
     let mut rest = cell;
     while let Some(start) = rest.find('`') {
-        let ticks = rest[start..].bytes().take_while(|byte| *byte == b'`').count();
+        let ticks = rest[start..]
+            .bytes()
+            .take_while(|byte| *byte == b'`')
+            .count();
         let fence = &rest[start..start + ticks];
         let inner = &rest[start + ticks..];
-        let end = inner.find(fence).unwrap_or_else(|| panic!("an open code span: {cell}"));
+        let end = inner
+            .find(fence)
+            .unwrap_or_else(|| panic!("an open code span: {cell}"));
         spans.push(inner[..end].trim());
         rest = &inner[end + ticks..];
     }
@@ -66,7 +73,11 @@ impl Row {
         assert_eq!(told.code, Some(self.code), "{}: {told}", self.id);
         assert!(!self.printed.is_empty(), "{} promises no text", self.id);
         for span in self.printed.iter().chain(&self.advice) {
-            assert!(holds(&told.stderr, span), "{}: no {span:?} in\n{told}", self.id);
+            assert!(
+                holds(&told.stderr, span),
+                "{}: no {span:?} in\n{told}",
+                self.id
+            );
         }
     }
 }
@@ -74,7 +85,11 @@ impl Row {
 /// Whether the text holds the pieces of the span around `…`, in their order.
 fn holds(text: &str, span: &str) -> bool {
     let mut rest = text;
-    for piece in span.split('…').map(str::trim).filter(|piece| !piece.is_empty()) {
+    for piece in span
+        .split('…')
+        .map(str::trim)
+        .filter(|piece| !piece.is_empty())
+    {
         match rest.find(piece) {
             Some(at) => rest = &rest[at + piece.len()..],
             None => return false,
@@ -94,6 +109,9 @@ fn ids_are_unique_and_every_row_promises_advice() {
 
 #[test]
 fn pieces_are_looked_for_in_their_order() {
-    assert!(holds("the index docs has 64 dimensions", "the index … has … dimensions"));
+    assert!(holds(
+        "the index docs has 64 dimensions",
+        "the index … has … dimensions"
+    ));
     assert!(!holds("has 64 dimensions the index", "the index … has"));
 }

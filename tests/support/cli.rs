@@ -39,7 +39,10 @@ pub struct Told {
 impl Shell {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut shell = Self { folder, variables: BTreeMap::new() };
+        let mut shell = Self {
+            folder,
+            variables: BTreeMap::new(),
+        };
         // Outside of the working folder's listing, which tests look at.
         let state = shell.path(".state").to_string_lossy().into_owned();
         shell.set("CF_MIGRATE_STATE_DIR", &state);
@@ -70,8 +73,9 @@ impl Shell {
     /// left out unless they are scratch folders of the binary's.
     pub fn listing(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.retain(|name| !name.starts_with('.') || name.starts_with(".cf-migrate-"));
         names.sort();
         names
@@ -80,15 +84,26 @@ impl Shell {
     /// Runs `cf-migrate LINE`; the line is split as a shell splits it.
     pub fn run(&self, line: &str) -> Told {
         let words = shlex::split(line).expect("the test writes a shell line");
-        self.command(Path::new(BINARY), &words).output().unwrap().into()
+        self.command(Path::new(BINARY), &words)
+            .output()
+            .unwrap()
+            .into()
     }
 
     /// The same under `sh -c SCRIPT`, in which `"$@"` is the binary with its
     /// arguments.
     pub fn run_under(&self, script: &str, line: &str) -> Told {
-        let mut words = vec!["-c".to_owned(), script.to_owned(), "sh".to_owned(), BINARY.to_owned()];
+        let mut words = vec![
+            "-c".to_owned(),
+            script.to_owned(),
+            "sh".to_owned(),
+            BINARY.to_owned(),
+        ];
         words.extend(shlex::split(line).expect("the test writes a shell line"));
-        self.command(Path::new("/bin/sh"), &words).output().unwrap().into()
+        self.command(Path::new("/bin/sh"), &words)
+            .output()
+            .unwrap()
+            .into()
     }
 
     /// Starts it and returns at once.
@@ -142,8 +157,8 @@ impl Told {
     /// The result object: the only thing on standard output.
     #[track_caller]
     pub fn json(&self) -> Value {
-        let value: Value = serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error} in\n{self}"));
+        let value: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in\n{self}"));
         assert!(value.is_object(), "{self}");
         value
     }
@@ -161,6 +176,10 @@ impl Told {
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit code {:?}\nstdout:\n{}\nstderr:\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit code {:?}\nstdout:\n{}\nstderr:\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }

@@ -50,7 +50,10 @@ pub struct StandIn {
 impl Cloud {
     /// An account that takes only [`ACCOUNT`] and [`TOKEN`], and applies writes at once.
     pub fn start() -> Self {
-        Self::with(SandboxOptions { apply_delay: Duration::ZERO, ..SandboxOptions::default() })
+        Self::with(SandboxOptions {
+            apply_delay: Duration::ZERO,
+            ..SandboxOptions::default()
+        })
     }
 
     pub fn with(options: SandboxOptions) -> Self {
@@ -76,7 +79,14 @@ impl Cloud {
             });
         });
         let (stop, thread) = (Some(stop), Some(thread));
-        Self { sandbox, port, stand_ins, seen: 0, stop, thread }
+        Self {
+            sandbox,
+            port,
+            stand_ins,
+            seen: 0,
+            stop,
+            thread,
+        }
     }
 
     /// For `CLOUDFLARE_API_BASE_URL`.
@@ -115,19 +125,29 @@ impl Cloud {
 
     /// A new KV namespace; its id.
     pub fn create_namespace(&self, title: &str) -> String {
-        let made = self.call(Method::POST, "/storage/kv/namespaces", &json!({"title": title}));
+        let made = self.call(
+            Method::POST,
+            "/storage/kv/namespaces",
+            &json!({"title": title}),
+        );
         made["id"].as_str().unwrap().to_owned()
     }
 
     /// The id of the KV namespace of that title.
     pub fn namespace(&self, title: &str) -> String {
         let all = self.sandbox.namespaces().unwrap();
-        all.into_iter().find(|(_, found)| found == title).expect("the namespace exists").0
+        all.into_iter()
+            .find(|(_, found)| found == title)
+            .expect("the namespace exists")
+            .0
     }
 
     pub fn put_text(&self, namespace: &str, key: &str, value: &str) {
-        let entry =
-            StoredEntry { value: value.as_bytes().to_vec(), expiration: None, metadata: None };
+        let entry = StoredEntry {
+            value: value.as_bytes().to_vec(),
+            expiration: None,
+            metadata: None,
+        };
         self.sandbox.put_entry(namespace, key, &entry).unwrap();
     }
 
@@ -135,7 +155,10 @@ impl Cloud {
     pub fn texts(&self, namespace: &str) -> BTreeMap<String, String> {
         let entries = self.sandbox.entries(namespace).unwrap();
         let text = |entry: StoredEntry| String::from_utf8(entry.value).unwrap();
-        entries.into_iter().map(|(key, entry)| (key, text(entry))).collect()
+        entries
+            .into_iter()
+            .map(|(key, entry)| (key, text(entry)))
+            .collect()
     }
 
     pub fn vectors(&self, index: &str) -> BTreeMap<String, StoredVector> {
@@ -149,16 +172,25 @@ impl Cloud {
 
     /// The calls since then.
     pub fn calls(&self) -> Vec<Operation> {
-        self.sandbox.calls().all()[self.seen..].iter().map(|call| call.operation).collect()
+        self.sandbox.calls().all()[self.seen..]
+            .iter()
+            .map(|call| call.operation)
+            .collect()
     }
 
     /// Those of them that write.
     pub fn writes(&self) -> Vec<Operation> {
-        self.calls().into_iter().filter(|operation| writes(*operation)).collect()
+        self.calls()
+            .into_iter()
+            .filter(|operation| writes(*operation))
+            .collect()
     }
 
     pub fn count(&self, operation: Operation) -> usize {
-        self.calls().into_iter().filter(|called| *called == operation).count()
+        self.calls()
+            .into_iter()
+            .filter(|called| *called == operation)
+            .count()
     }
 }
 
@@ -196,7 +228,10 @@ impl Drop for Cloud {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 fn app(sandbox: Sandbox, stand_ins: Arc<Mutex<Vec<StandIn>>>) -> Router {
@@ -219,9 +254,7 @@ fn app(sandbox: Sandbox, stand_ins: Arc<Mutex<Vec<StandIn>>>) -> Router {
 
 fn find(stand_ins: &[StandIn], request: &Request<Body>) -> Option<StandIn> {
     let path = request.uri().path();
-    let fits = |answer: &&StandIn| {
-        answer.method == request.method() && path.ends_with(answer.path)
-    };
+    let fits = |answer: &&StandIn| answer.method == request.method() && path.ends_with(answer.path);
     stand_ins.iter().find(fits).cloned()
 }
 

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
-use crate::progress::Progress;
+use crate::progress::{Progress, Remembering};
 use crate::report::{Report, snippets};
 use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
 use crate::stages::context::{Migration, Mode, Stop};
@@ -31,12 +31,12 @@ use crate::stages::run::{Job, Permissions};
 use crate::verify::{DEFAULT_SAMPLE, Depth};
 
 /// What every verb begins with.
-pub(super) struct Setup {
-    pub(super) global: Global,
+pub(in crate::cli) struct Setup {
+    pub(in crate::cli) global: Global,
     pub(super) settings: Settings,
     pub(super) pace: Pace,
     pub(super) clock: Clock,
-    pub(super) progress: Arc<dyn Progress>,
+    pub(in crate::cli) progress: Arc<Remembering>,
     pub(super) stop: Stop,
 }
 
@@ -55,13 +55,17 @@ impl Setup {
             pace: settings.pace(&global.pace)?,
             settings,
             clock,
-            progress,
+            progress: Arc::new(Remembering::new(progress)),
             stop: interrupt::listen(),
         })
     }
 
     pub(super) fn mode(&self) -> Mode {
-        if self.global.dry_run { Mode::DryRun } else { Mode::Write }
+        if self.global.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Write
+        }
     }
 
     /// The migration folder of an index.
@@ -70,9 +74,15 @@ impl Setup {
         self.global.dir.clone().unwrap_or_else(default)
     }
 
-    /// The account, real or embedded, of a migration in that folder.
-    fn accounts(&self, dir: &Path) -> Result<Accounts, Error> {
-        open::accounts(&self.global, &self.settings, &self.pace, dir, self.clock)
+    /// The account, or the embedded sandbox.
+    pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
+        open::accounts(
+            &self.global,
+            &self.settings,
+            &self.pace,
+            (dir, mode),
+            self.clock,
+        )
     }
 
     /// A migration in that workspace.
@@ -82,12 +92,16 @@ impl Setup {
             ledger,
             archive,
             clock: self.clock,
-            progress: Arc::clone(&self.progress),
+            progress: Arc::clone(&self.progress) as Arc<dyn Progress>,
             stop: self.stop.clone(),
             pace: self.pace.clone(),
             mode,
         };
-        OpenMigration { migration, folder, scratch }
+        OpenMigration {
+            migration,
+            folder,
+            scratch,
+        }
     }
 }
 
@@ -100,12 +114,18 @@ pub(super) struct OpenMigration {
 
 /// A log file that takes a JSON object a line, where one was asked for.
 fn start_log(global: &Global) -> Result<(), Error> {
-    let Some(path) = &global.log else { return Ok(()) };
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Error::usage(format!("the log {} cannot be written", path.display()))
-            .advise("give a file in a folder that exists and that this user can write to")
-            .because(error)
-    })?;
+    let Some(path) = &global.log else {
+        return Ok(());
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| {
+            Error::usage(format!("the log {} cannot be written", path.display()))
+                .advise("give a file in a folder that exists and that this user can write to")
+                .because(error)
+        })?;
     let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
         .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
     tracing_subscriber::fmt()
@@ -140,13 +160,17 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) async fn open(setup: &'a Setup, args: JobArgs<'_>) -> Result<Self, Error> {
-        let mode = if args.rehearse { Mode::DryRun } else { setup.mode() };
+        let mode = if args.rehearse {
+            Mode::DryRun
+        } else {
+            setup.mode()
+        };
         let mapping = setup.settings.mapping(args.mapping);
         // The account's settings and the source are looked at before any folder
         // is made: a mistake in either leaves nothing behind.
         let accounts = match &setup.global.sandbox {
             Some(_) => None,
-            None => Some(setup.accounts(&args.dir)?),
+            None => Some(setup.accounts(&args.dir, mode)?),
         };
         let (origin, warning) = open::origin(
             args.from,
@@ -159,10 +183,12 @@ impl<'a> Session<'a> {
         let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
         let accounts = match accounts {
             Some(accounts) => accounts,
-            None => setup.accounts(&args.dir)?,
+            None => setup.accounts(&args.dir, mode)?,
         };
-        let mut report = Report::of(args.verb, mode == Mode::DryRun);
-        report.warnings.extend(warning);
+        let report = Report::of(args.verb, mode == Mode::DryRun);
+        if let Some(warning) = warning {
+            open.migration.warn(warning);
+        }
         let request = Request {
             index: args.index,
             mapping,
@@ -178,14 +204,23 @@ impl<'a> Session<'a> {
             permissions: permissions(&args.permissions),
             depth: depth(args.depth.as_ref()),
         };
-        Ok(Self { setup, job, report, _scratch: open.scratch.take() })
+        Ok(Self {
+            setup,
+            job,
+            report,
+            _scratch: open.scratch.take(),
+        })
     }
 
     /// Concludes with what the job came to.
     pub(super) fn end(mut self, outcome: Result<(), Error>) -> ExitCode {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
-        let archived = self.report.points.as_ref().map_or(0, |points| points.archived);
+        let archived = self
+            .report
+            .points
+            .as_ref()
+            .map_or(0, |points| points.archived);
         let (safe, resumable) = match &error {
             Some(error) if !self.report.dry_run => (
                 outcome::safe(&self.job.migration.ledger, archived),
@@ -195,13 +230,11 @@ impl<'a> Session<'a> {
         };
         let next = self.next();
         let ending = Ending {
-            global: &self.setup.global,
-            report: &mut self.report,
-            error,
             folder: self.job.folder.as_ref(),
             safe,
             resumable,
             next,
+            ..Ending::new(self.setup, &mut self.report, error)
         };
         ending.tell()
     }
@@ -215,7 +248,10 @@ impl<'a> Session<'a> {
         let ledger = &self.job.migration.ledger;
         let plan: Option<FileIndexPlan> = load_file_index(ledger).ok().flatten();
         let namespace = plan.as_ref().map(|plan| plan.namespace.as_str());
-        let mut next = vec![snippets::bindings(self.job.request.index.as_str(), namespace)];
+        let mut next = vec![snippets::bindings(
+            self.job.request.index.as_str(),
+            namespace,
+        )];
         if plan.is_some() {
             let over = |ids| ledger.files_longer_than(ids).unwrap_or(0);
             next.extend(snippets::long_files(
@@ -240,16 +276,30 @@ impl<'a> Session<'a> {
 
 fn permissions(args: &PermissionArgs) -> Permissions {
     Permissions {
-        existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        existing: if args.overwrite {
+            Existing::Overwrite
+        } else {
+            Existing::Refuse
+        },
         allowed_rejects: args.allow_rejects,
-        stale: if args.prune { StaleEntries::Prune } else { StaleEntries::Report },
+        stale: if args.prune {
+            StaleEntries::Prune
+        } else {
+            StaleEntries::Report
+        },
     }
 }
 
 fn depth(args: Option<&DepthArgs>) -> Depth {
     match args {
-        Some(args) => Depth { sample: args.sample, seed: args.sample_seed },
-        None => Depth { sample: DEFAULT_SAMPLE, seed: 1 },
+        Some(args) => Depth {
+            sample: args.sample,
+            seed: args.sample_seed,
+        },
+        None => Depth {
+            sample: DEFAULT_SAMPLE,
+            seed: 1,
+        },
     }
 }
 
