@@ -135,7 +135,6 @@ rows! {
     }
 
     fn namespace_missing(bench) {
-        bench.run_sample("--create --dry-run").ends(0);
         bench.cloud.create_index("docs", 384, "cosine");
         bench.prepared();
         bench.run_sample("--file-index kv:files")

@@ -54,10 +54,6 @@ rows! {
         run_file(bench, "points.ndjson.zst", cut(zstd))
     }
 
-    fn file_not_compressed(bench) {
-        run_file(bench, "points.ndjson.gz", points())
-    }
-
     fn file_parquet(bench) {
         run_file(bench, "points.parquet", b"PAR1....PAR1")
     }

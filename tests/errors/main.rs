@@ -16,9 +16,11 @@ mod table;
 
 /// Tests that bear the names of rows: each prepares the bench, gives what the
 /// binary told, and is held against its row. `wrote` in front of the body stands
-/// where the row's situation arises after the first write, or is mended.
+/// where the row's situation arises after the first write, or is mended;
+/// `making no folder;` in front of all where not even a folder may be made.
 macro_rules! rows {
-    ($(fn $name:ident($bench:ident) $($wrote:ident)? $body:block)*) => {
+    (making no folder; $($rows:tt)*) => { rows! { @(true) $($rows)* } };
+    (@($pure:literal) $(fn $name:ident($bench:ident) $($wrote:ident)? $body:block)*) => {
         pub(crate) const ROWS: &[&str] = &[$(stringify!($name)),*];
 
         $(#[test]
@@ -29,8 +31,11 @@ macro_rules! rows {
             crate::table::find(stringify!($name)).check(&told);
             let wrote = [$(stringify!($wrote))?].contains(&"wrote");
             assert!(wrote || bench.cloud.writes().is_empty(), "{:?}", bench.cloud.writes());
+            let made = bench.shell.path("docs.migration").exists();
+            assert!(!($pure && made), "a folder was made");
         })*
     };
+    ($($rows:tt)*) => { rows! { @(false) $($rows)* } };
 }
 
 mod account;

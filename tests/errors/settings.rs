@@ -8,6 +8,8 @@ fn sample_to(target: &str) -> String {
 }
 
 rows! {
+    making no folder;
+
     fn account_id_missing(bench) {
         bench.shell.unset("CLOUDFLARE_ACCOUNT_ID");
         bench.run_sample("")
