@@ -115,6 +115,7 @@ impl Job {
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report)?;
+        gate::written(&self.migration, ready.generation.points())?;
         let index = self.accounts.vectorize.vectorize(&self.request.index);
         self.write_file_index(&ready, &index, report)
             .await
