@@ -52,9 +52,14 @@ fn example(json: &str) -> String {
     format!("{}: {}", text("source_id"), text("message"))
 }
 
-/// Refuses more records than an index holds.
+/// Refuses more records than an index holds, and none at all: what is left of a
+/// collection whose every point is rejected is a mistake in the settings.
 pub(super) fn records(points: u64, rejected: u64) -> Result<(), Error> {
     let records = points - rejected.min(points);
+    if records == 0 && points > 0 {
+        return Err(Error::refused(format!("none of the {points} points can become a record"))
+            .advise("see rejected.ndjson for the reasons, and choose other mapping options; nothing was written"));
+    }
     if records <= MAX_VECTORS {
         return Ok(());
     }

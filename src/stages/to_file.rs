@@ -49,9 +49,15 @@ pub fn to_file(
 
 fn explain(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::StorageFull => Error::stopped("the records could not be written")
-            .advise("free some space and run the same command again"),
-        _ => Error::failed("the records could not be written"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::stopped("the records could not be written")
+                .advise("free some space and run the same command again")
+        }
+        io::ErrorKind::FileTooLarge => {
+            Error::stopped("the records could not be written").advise(crate::folder::RAISE_LIMIT)
+        }
+        _ => Error::failed("the records could not be written")
+            .advise("see the reason given, or write to another place"),
     }
     .because(error)
 }

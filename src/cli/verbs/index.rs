@@ -137,7 +137,7 @@ async fn work(
     let vectorize = accounts.vectorize.vectorize(&name);
     if vectorize.describe().await?.is_none() {
         return Err(Error::refused(format!("the index {name} does not exist"))
-            .advise("name an existing index"));
+            .advise("there is nothing to list: name an existing index"));
     }
     let basis = Basis::Index(&vectorize, &mapping);
     rebuild(migration, accounts, &asked, basis, report).await
