@@ -39,7 +39,7 @@ const KILLS_IN_A_ROW: usize = 5;
 
 #[test]
 fn a_killed_run_started_again_ends_as_an_undisturbed_one() {
-    let seed = match std::env::var("KILL_SEED") {
+    let seed: u64 = match std::env::var("KILL_SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => rand::random(),
     };
