@@ -21,14 +21,16 @@ impl MigrationFolder {
     pub fn open(path: &Path) -> Result<Self, Error> {
         create_private(path).map_err(|error| explain(path, error))?;
         let lock = lock(&path.join(".lock")).map_err(|error| match error {
-            TryLockError::WouldBlock => Error::stopped(format!(
-                "another process is working on {}",
-                path.display()
-            ))
-            .advise("wait until it has ended, or stop it, then run the same command again"),
+            TryLockError::WouldBlock => {
+                Error::stopped(format!("another process is working on {}", path.display()))
+                    .advise("wait until it has ended, or stop it, then run the same command again")
+            }
             TryLockError::Error(error) => explain(path, error),
         })?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// The folder.
@@ -48,7 +50,11 @@ impl MigrationFolder {
 
     /// Writes a file of the folder as a whole: it is there complete, or as it
     /// was before.
-    pub fn write(&self, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
+    pub fn write(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), Error> {
         write_whole(&self.path, name, write)
     }
 }
@@ -71,7 +77,8 @@ fn replace(
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     write(file.as_file_mut())?;
     file.as_file().sync_all()?;
-    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    file.persist(folder.join(name))
+        .map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
 }
 
@@ -110,8 +117,10 @@ fn explain(path: &Path, error: io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Error::stopped(message).advise("free some space and run the same command again")
         }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::failed(message)
-            .advise("make the folder writable for this user, or choose another with --dir"),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Error::failed(message)
+                .advise("make the folder writable for this user, or choose another with --dir")
+        }
         _ => Error::failed(message).advise("choose another folder with --dir"),
     }
     .because(error)
@@ -130,7 +139,11 @@ mod tests {
         let first = MigrationFolder::open(dir.path()).unwrap();
         let refused = MigrationFolder::open(dir.path()).unwrap_err();
         assert_eq!(refused.kind(), Kind::Stopped);
-        assert!(refused.to_string().contains("another process is working on"));
+        assert!(
+            refused
+                .to_string()
+                .contains("another process is working on")
+        );
         drop(first);
         MigrationFolder::open(dir.path()).unwrap();
     }
@@ -139,7 +152,9 @@ mod tests {
     fn a_file_whose_writing_fails_stays_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let folder = MigrationFolder::open(dir.path()).unwrap();
-        folder.write("report.json", |file| file.write_all(b"old")).unwrap();
+        folder
+            .write("report.json", |file| file.write_all(b"old"))
+            .unwrap();
         let failed = folder.write("report.json", |file| {
             file.write_all(b"half")?;
             Err(io::Error::from(io::ErrorKind::StorageFull))
@@ -155,6 +170,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("docs.migration");
         let _folder = MigrationFolder::open(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 }

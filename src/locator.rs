@@ -22,7 +22,9 @@ pub enum Locator {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocatorError {
     /// Nothing was given.
-    #[error("a place is missing: expected qdrant:COLLECTION, vectorize:INDEX, kv:NAMESPACE or a path")]
+    #[error(
+        "a place is missing: expected qdrant:COLLECTION, vectorize:INDEX, kv:NAMESPACE or a path"
+    )]
     Empty,
     /// A scheme that needs a name came without one.
     #[error("`{scheme}:` needs a name, as in `{scheme}:docs`")]
@@ -31,7 +33,9 @@ pub enum LocatorError {
         scheme: &'static str,
     },
     /// A scheme of ours that this version cannot open.
-    #[error("`{scheme}:` is not supported by this version; it reads qdrant:COLLECTION, archive folders and NDJSON files")]
+    #[error(
+        "`{scheme}:` is not supported by this version; it reads qdrant:COLLECTION, archive folders and NDJSON files"
+    )]
     Unsupported {
         /// The scheme.
         scheme: String,
@@ -59,10 +63,14 @@ impl FromStr for Locator {
         };
         let named = (!name.is_empty()).then(|| name.to_owned());
         match scheme {
-            "qdrant" => named.map(Self::Qdrant).ok_or(LocatorError::Unnamed { scheme: "qdrant" }),
+            "qdrant" => named
+                .map(Self::Qdrant)
+                .ok_or(LocatorError::Unnamed { scheme: "qdrant" }),
             "vectorize" => Ok(Self::Vectorize(named)),
             "kv" => Ok(Self::Kv(named)),
-            "upstash" | "redis" => Err(LocatorError::Unsupported { scheme: scheme.to_owned() }),
+            "upstash" | "redis" => Err(LocatorError::Unsupported {
+                scheme: scheme.to_owned(),
+            }),
             _ => Err(LocatorError::UnknownScheme {
                 scheme: scheme.to_owned(),
                 text: text.to_owned(),

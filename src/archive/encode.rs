@@ -9,16 +9,18 @@ use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use serde_json::Value;
 
-use crate::point::{Payload, Point, Shape, SparseVector, canonical_json};
+use crate::point::{Payload, Point, PointId, Shape, SparseVector, canonical_json};
 
 use super::error::ArchiveError;
 use super::schema::element;
 
 /// How deep a payload may be nested: serde_json reads 127 levels back.
 const MAX_PAYLOAD_DEPTH: usize = 127;
-/// Definition and repetition levels of a list element take at most 3 bits, and
-/// a row's share of page headers is small: a bit less than half a byte a number.
-const LEVEL_BYTES_PER_ELEMENT_INVERSE: usize = 2;
+/// Definition and repetition levels of a list's element take at most 3 bits, so
+/// that a byte for every two elements leaves room for page headers.
+const ELEMENTS_PER_LEVEL_BYTE: usize = 2;
+/// A UUID with its hyphens; an integer has at most 20 digits.
+const LONGEST_UUID_OR_INTEGER: usize = 36;
 /// Lengths, levels and framing of a value, whatever its type.
 const VALUE_OVERHEAD: usize = 16;
 
@@ -108,12 +110,12 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
 
 fn weight(point: &Point, payload: &str) -> usize {
     let id_bytes = match &point.id {
-        crate::point::PointId::Text(text) => text.len(),
-        _ => 36,
+        PointId::Text(text) => text.len(),
+        PointId::Integer(_) | PointId::Uuid(_) => LONGEST_UUID_OR_INTEGER,
     };
     let namespace_bytes = point.namespace.as_ref().map_or(0, String::len);
     let list = |elements: usize, bytes_per_element: usize| {
-        elements * bytes_per_element + elements / LEVEL_BYTES_PER_ELEMENT_INVERSE + VALUE_OVERHEAD
+        elements * bytes_per_element + elements / ELEMENTS_PER_LEVEL_BYTE + VALUE_OVERHEAD
     };
     let dense = point
         .dense

@@ -136,12 +136,16 @@ impl From<ArchiveError> for Error {
 const EXPORT_ANEW: &str =
     "export again from the source; if it is gone, put the file back from another copy";
 
+const MOVE_AWAY: &str =
+    "put the file back from another copy, or move its folder away and export again";
+
 fn end_of(error: &ArchiveError) -> (Kind, Option<&'static str>) {
     match error {
         ArchiveError::Io { source, .. } => end_of_io(source),
-        ArchiveError::Damaged { .. }
-        | ArchiveError::Missing { .. }
-        | ArchiveError::DamagedManifest { .. } => (Kind::Failed, Some(EXPORT_ANEW)),
+        ArchiveError::Damaged { .. } | ArchiveError::Missing { .. } => {
+            (Kind::Failed, Some(EXPORT_ANEW))
+        }
+        ArchiveError::DamagedManifest { .. } => (Kind::Failed, Some(MOVE_AWAY)),
         ArchiveError::NewerFormat { .. } => (
             Kind::Failed,
             Some("use the version of cf-migrate that wrote it, or a newer one"),

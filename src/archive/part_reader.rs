@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    RowSelectionPolicy,
 };
 use parquet::file::metadata::ParquetMetaData;
 
@@ -57,6 +58,9 @@ impl PartReader {
             .with_batch_size(batch_rows(shape))
             .with_row_groups(row_groups)
             .with_row_selection(selection)
+            // The other policy decodes what lies between chosen rows, which takes
+            // the memory of many batches when few rows are chosen.
+            .with_row_selection_policy(RowSelectionPolicy::Selectors)
             .build()
             .map_err(|error| damaged(&path, error))?;
         Ok(Self {

@@ -43,7 +43,10 @@ pub struct Global {
     pub dry_run: bool,
     /// Use the embedded local Cloudflare instead of the real one [default DIR: sandbox/ in the migration folder]
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true)]
-    #[expect(clippy::option_option, reason = "absent, bare, and with a folder are three things")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, bare, and with a folder are three things"
+    )]
     pub sandbox: Option<Option<PathBuf>>,
     /// Create the index and KV namespace where they are missing
     #[arg(long, global = true)]
@@ -75,24 +78,34 @@ pub enum Verb {
     #[command(after_help = "Example: cf-migrate export qdrant:docs docs.archive")]
     Export(ExportArgs),
     /// Turn an archive into NDJSON in Vectorize's own form
-    #[command(after_help = "Example: cf-migrate transform docs.archive docs.ndjson --id '{file_id}_{chunk_index}'")]
+    #[command(
+        after_help = "Example: cf-migrate transform docs.archive docs.ndjson --id '{file_id}_{chunk_index}'"
+    )]
     Transform(TransformArgs),
     /// Write an archive's records to Vectorize; resumable
     #[command(after_help = "Example: cf-migrate upsert points.ndjson vectorize:docs --create")]
     Upsert(UpsertArgs),
     /// Build the file index in Workers KV, from an archive or from Vectorize itself
-    #[command(after_help = "Examples: cf-migrate index docs.migration/archive kv:files\n          \
-        cf-migrate index vectorize:docs kv:files --id '{file_id}_{chunk_index}'")]
+    #[command(
+        after_help = "Examples: cf-migrate index docs.migration/archive kv:files\n          \
+        cf-migrate index vectorize:docs kv:files --id '{file_id}_{chunk_index}'"
+    )]
     Index(IndexArgs),
     /// Compare the index (and the file index) with the source
-    #[command(after_help = "Example: cf-migrate verify qdrant:docs vectorize:docs --file-index kv:files")]
+    #[command(
+        after_help = "Example: cf-migrate verify qdrant:docs vectorize:docs --file-index kv:files"
+    )]
     Verify(VerifyArgs),
     /// The whole migration; the same command again resumes
-    #[command(after_help = "Example: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
-        --id '{file_id}_{chunk_index}' --create --sandbox")]
+    #[command(
+        after_help = "Example: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
+        --id '{file_id}_{chunk_index}' --create --sandbox"
+    )]
     Run(RunArgs),
     /// Serve the local Cloudflare on loopback, for any client
-    #[command(after_help = "Example: cf-migrate sandbox --listen 127.0.0.1:8787 --dir sandbox --token T --account A")]
+    #[command(
+        after_help = "Example: cf-migrate sandbox --listen 127.0.0.1:8787 --dir sandbox --token T --account A"
+    )]
     Sandbox(SandboxArgs),
 }
 
@@ -303,11 +316,18 @@ mod tests {
         let command = Cli::command();
         let mut examples = 0;
         for verb in std::iter::once(&command).chain(command.get_subcommands()) {
-            let help = verb.get_after_help().expect("each help shows an example").to_string();
+            let help = verb
+                .get_after_help()
+                .expect("each help shows an example")
+                .to_string();
             let joined = help.replace("\\\n", " ");
-            for line in joined.lines().filter_map(|line| line.split_once("cf-migrate ")) {
+            for line in joined
+                .lines()
+                .filter_map(|line| line.split_once("cf-migrate "))
+            {
                 let words = shlex::split(line.1).expect("an example is a shell line");
-                let parsed = Cli::try_parse_from(std::iter::once("cf-migrate".to_owned()).chain(words));
+                let parsed =
+                    Cli::try_parse_from(std::iter::once("cf-migrate".to_owned()).chain(words));
                 parsed.unwrap_or_else(|error| panic!("{line:?}: {error}"));
                 examples += 1;
             }

@@ -11,18 +11,43 @@ const INTERRUPTED: i32 = 130;
 pub(super) fn listen() -> Stop {
     let (raise, stop) = Stop::new();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
-        }
+        asked_to_stop().await;
         say("finishing what is in flight; press Ctrl-C again to stop at once");
         // Nobody listening any more is as good as having stopped.
         let _ = raise.send(true);
-        if tokio::signal::ctrl_c().await.is_ok() {
-            say("stopped at once; the same command resumes");
-            std::process::exit(INTERRUPTED);
-        }
+        asked_to_stop().await;
+        say("stopped at once; the same command resumes");
+        std::process::exit(INTERRUPTED);
     });
     stop
+}
+
+/// Waits for Ctrl-C, or for the signal by which service managers ask to stop.
+async fn asked_to_stop() {
+    let interrupted = async {
+        // Where signals cannot be listened for, nobody asks.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated() => {}
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            terminate.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn say(text: &str) {

@@ -25,10 +25,16 @@ pub fn main() -> ExitCode {
     {
         return outcome::usage(&cli.global, &format!(".env cannot be read: {error}"));
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
-            return outcome::usage(&cli.global, &format!("the runtime cannot be started: {error}"));
+            return outcome::usage(
+                &cli.global,
+                &format!("the runtime cannot be started: {error}"),
+            );
         }
     };
     runtime.block_on(verbs::run(cli))

@@ -21,6 +21,7 @@ use crate::settings::{CloudflareSettings, Pace, Settings};
 use crate::source::Source;
 use crate::source::file;
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
+use crate::stages::context::Mode;
 use crate::stages::prepare::{Accounts, FileIndexWish};
 use crate::stages::run::Origin;
 
@@ -61,9 +62,9 @@ pub(super) fn file_index(
 ) -> Result<Option<FileIndexWish>, Error> {
     match &args.file_index {
         Some(locator) => entries(locator, &args.entries, settings).map(Some),
-        None if args.entries.count_key.is_some() || args.entries.kv_ttl.is_some() => {
-            Err(Error::usage("--count-key and --kv-ttl need --file-index kv:NAMESPACE"))
-        }
+        None if args.entries.count_key.is_some() || args.entries.kv_ttl.is_some() => Err(
+            Error::usage("--count-key and --kv-ttl need --file-index kv:NAMESPACE"),
+        ),
         None => Ok(None),
     }
 }
@@ -80,9 +81,15 @@ pub(super) fn entries(
     };
     let ttl = args.ttl().map(|ttl| ttl.as_secs());
     if ttl.is_some_and(|ttl| ttl < SHORTEST_TTL) {
-        return Err(Error::usage("--kv-ttl must be at least 60s: KV takes no shorter one"));
+        return Err(Error::usage(
+            "--kv-ttl must be at least 60s: KV takes no shorter one",
+        ));
     }
-    Ok(FileIndexWish { namespace: namespace(locator, settings)?, count, ttl })
+    Ok(FileIndexWish {
+        namespace: namespace(locator, settings)?,
+        count,
+        ttl,
+    })
 }
 
 fn count_key(text: &str) -> Result<(Option<String>, String), Error> {
@@ -90,12 +97,18 @@ fn count_key(text: &str) -> Result<(Option<String>, String), Error> {
         None => (None, text),
         Some(rest) => match rest.split_once('/') {
             Some((namespace, key)) if !namespace.is_empty() => (Some(namespace.to_owned()), key),
-            _ => return Err(Error::usage(format!("--count-key {text} is not kv:NAMESPACE/KEY"))),
+            _ => {
+                return Err(Error::usage(format!(
+                    "--count-key {text} is not kv:NAMESPACE/KEY"
+                )));
+            }
         },
     };
     if key.is_empty() || key.len() > 512 || key == "." || key == ".." {
-        return Err(Error::usage(format!("--count-key {text} names no key that KV takes"))
-            .advise("a key has 1 to 512 bytes and is neither . nor .."));
+        return Err(
+            Error::usage(format!("--count-key {text} names no key that KV takes"))
+                .advise("a key has 1 to 512 bytes and is neither . nor .."),
+        );
     }
     Ok((namespace, key.to_owned()))
 }
@@ -110,7 +123,9 @@ pub(super) async fn origin(
     clock: Clock,
 ) -> Result<(Origin, Option<String>), Error> {
     match locator {
-        Locator::Path(path) if is_own_archive(path, archive) && Archive::is_archive(archive.root()) => {
+        Locator::Path(path)
+            if is_own_archive(path, archive) && Archive::is_archive(archive.root()) =>
+        {
             Ok((Origin::OwnArchive, None))
         }
         Locator::Path(path) => match file::open(path) {
@@ -183,13 +198,13 @@ pub(super) fn accounts(
     global: &Global,
     settings: &Settings,
     pace: &Pace,
-    dir: &Path,
+    (dir, mode): (&Path, Mode),
     clock: Clock,
 ) -> Result<Accounts, Error> {
     match &global.sandbox {
         Some(place) => {
             let place = place.clone().unwrap_or_else(|| dir.join("sandbox"));
-            embedded(place, global.dry_run, pace, clock)
+            embedded(place, mode, pace, clock)
         }
         None => network(settings.cloudflare()?, global, pace, clock),
     }
@@ -202,41 +217,45 @@ fn network(
     clock: Clock,
 ) -> Result<Accounts, Error> {
     let id = AccountId::new(settings.account_id.as_str())?;
+    let (token, limit) = (&settings.token, pace.api_budget as usize);
+    // One budget for both tokens, because the account's limit is one per user; a
+    // stand-in at another address has its own.
+    let place = settings.base_url.trim_end_matches('/');
+    let account = format!("{} {place}", id.as_str());
+    let budget = Budget::shared(&Budget::state_folder()?, &account, token, limit, clock)?;
     let client = |token: &SecretString| -> Result<Client, Error> {
-        let options =
-            NetworkOptions { insecure_http: global.insecure_http, ..NetworkOptions::default() };
+        let options = NetworkOptions {
+            insecure_http: global.insecure_http,
+            ..NetworkOptions::default()
+        };
         let transport = Transport::network(&settings.base_url, token.clone(), options)?;
-        let limit = pace.api_budget as usize;
-        let folder = Budget::state_folder().map_err(budget)?;
-        let budget = Budget::shared(&folder, id.as_str(), token, limit, clock).map_err(budget)?;
-        Ok(Client::new(transport, budget, clock))
+        Ok(Client::new(transport, budget.clone(), clock))
     };
     let vectorize = client(&settings.token)?;
-    let own = settings.kv_token.filter(|kv| kv.expose_secret() != settings.token.expose_secret());
+    let own = settings
+        .kv_token
+        .filter(|kv| kv.expose_secret() != settings.token.expose_secret());
     let kv = own.as_ref().map(client).transpose()?;
     let mut clients = vec![vectorize.clone()];
     clients.extend(kv.clone());
     Ok(Accounts {
-        service: format!("{} account {}", settings.base_url.trim_end_matches('/'), id.as_str()),
+        service: format!("{place} account {}", id.as_str()),
         kv: Account::new(kv.unwrap_or_else(|| vectorize.clone()), id.clone()),
         vectorize: Account::new(vectorize, id),
         clients,
     })
 }
 
-fn budget(error: crate::http::BudgetError) -> Error {
-    Error::failed("the request budget cannot be kept")
-        .advise("make the state folder writable, or set CF_MIGRATE_STATE_DIR to one that is")
-        .because(error)
-}
-
 /// In a rehearsal of a sandbox that does not exist yet, one in memory will do.
-fn embedded(place: PathBuf, dry_run: bool, pace: &Pace, clock: Clock) -> Result<Accounts, Error> {
-    let disk = (!dry_run || place.exists()).then_some(place.as_path());
+fn embedded(place: PathBuf, mode: Mode, pace: &Pace, clock: Clock) -> Result<Accounts, Error> {
+    let disk = (mode == Mode::Write || place.exists()).then_some(place.as_path());
     let sandbox = Sandbox::open(disk, SandboxOptions::default(), clock).map_err(|error| {
-        Error::failed(format!("the sandbox in {} cannot be opened", place.display()))
-            .advise("give another folder with --sandbox=DIR")
-            .because(error)
+        Error::failed(format!(
+            "the sandbox in {} cannot be opened",
+            place.display()
+        ))
+        .advise("give another folder with --sandbox=DIR")
+        .because(error)
     })?;
     let call = Arc::new(move |request: axum::http::Request<Bytes>| {
         let sandbox = sandbox.clone();

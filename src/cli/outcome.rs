@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
+use super::verbs::Setup;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
+use crate::progress::{Level, Progress as _};
 use crate::report::{Outcome, Report, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
-    pub(super) global: &'a Global,
+    pub(super) setup: &'a Setup,
     pub(super) report: &'a mut Report,
     pub(super) error: Option<Error>,
     pub(super) folder: Option<&'a MigrationFolder>,
@@ -26,7 +28,20 @@ pub(super) struct Ending<'a> {
     pub(super) next: Vec<String>,
 }
 
-impl Ending<'_> {
+impl<'a> Ending<'a> {
+    /// The ending of a verb that came to `outcome`; nothing to go on with.
+    pub(super) fn new(setup: &'a Setup, report: &'a mut Report, error: Option<Error>) -> Self {
+        Self {
+            setup,
+            report,
+            error,
+            folder: None,
+            safe: Vec::new(),
+            resumable: false,
+            next: Vec::new(),
+        }
+    }
+
     /// Concludes the report, writes it, shows it, and gives the exit code.
     pub(super) fn tell(mut self) -> ExitCode {
         match &self.error {
@@ -34,9 +49,11 @@ impl Ending<'_> {
             None => self.report.conclude(),
         }
         self.report.peak_rss_bytes = peak_rss_bytes();
+        self.report.warnings = self.setup.progress.remarks(Level::Warning);
+        self.report.notes = self.setup.progress.remarks(Level::Info);
         self.keep_report();
         self.show();
-        if self.global.json {
+        if self.setup.global.json {
             print_json(self.report);
         }
         ExitCode::from(self.report.exit_code)
@@ -46,24 +63,23 @@ impl Ending<'_> {
         let Some(folder) = self.folder else { return };
         let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
         if let Err(error) = folder.write("report.json", |file| file.write_all(&json)) {
-            self.report.warnings.push(crate::report::facts::chain(&error));
+            self.setup
+                .progress
+                .remark(Level::Warning, &crate::report::facts::chain(&error));
         }
     }
 
     fn show(&self) {
         let mut text = String::new();
-        for warning in &self.report.warnings {
-            text.push_str(&format!("warning: {warning}\n"));
-        }
-        for note in &self.report.notes {
-            text.push_str(&format!("{note}\n"));
-        }
         if let Some(table) = table(self.report) {
             text.push_str(&format!("\n{table}\n"));
         }
         text.push_str(&findings(self.report));
         if let Some(error) = &self.error {
-            text.push_str(&format!("\nerror: {}\n", crate::report::facts::chain(error)));
+            text.push_str(&format!(
+                "\nerror: {}\n",
+                crate::report::facts::chain(error)
+            ));
             if let Some(advice) = error.advice() {
                 text.push_str(&format!("  what to do: {advice}\n"));
             }
@@ -75,7 +91,9 @@ impl Ending<'_> {
             text.push_str(&format!("to go on, run: {}\n", command_line()));
         }
         if self.error.is_none() {
-            self.next.iter().for_each(|next| text.push_str(&format!("\n{next}\n")));
+            self.next
+                .iter()
+                .for_each(|next| text.push_str(&format!("\n{next}\n")));
             text.push_str(&format!("\n{}\n", self.verdict()));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -92,6 +110,9 @@ impl Ending<'_> {
             ),
             Outcome::Differences => "differences were found; see above and report.json".to_owned(),
             Outcome::Stopped => "nothing that was compared differs, but not everything could be compared; run the same command again".to_owned(),
+            _ if self.report.verb == "plan" => {
+                "nothing stands in the way; nothing was written".to_owned()
+            }
             _ if self.report.dry_run => "dry run: nothing was written".to_owned(),
             _ => "done".to_owned(),
         }
@@ -107,21 +128,44 @@ fn table(report: &Report) -> Option<Table> {
     };
     let seconds = &report.seconds;
     if let Some(points) = &report.points {
-        let source = points.source.map_or("?".to_owned(), |count| count.to_string());
-        let archived = format!("{} of {source} points archived, {} rejected", points.archived, points.rejected);
+        let source = points
+            .source
+            .map_or("?".to_owned(), |count| count.to_string());
+        let archived = format!(
+            "{} of {source} points archived, {} rejected",
+            points.archived, points.rejected
+        );
         if seconds.export.is_some() {
             row("export", seconds.export, archived);
         }
         if seconds.upsert.is_some() && !report.dry_run {
-            row("upsert", seconds.upsert, format!("{} records written, {} unchanged, {} foreign vectors left alone", points.settled, points.unchanged, points.foreign));
+            row(
+                "upsert",
+                seconds.upsert,
+                format!(
+                    "{} records written, {} unchanged, {} foreign vectors left alone",
+                    points.settled, points.unchanged, points.foreign
+                ),
+            );
         }
     }
     if seconds.settle.is_some() {
         row("settle", seconds.settle, "applied by the index".to_owned());
     }
     if let Some(index) = &report.file_index {
-        let verb = if report.dry_run { "to be written" } else { "written" };
-        row("index", seconds.index, format!("{} entries with {} ids: {} {verb}, {} unchanged, {} stale", index.entries, index.ids, index.written, index.unchanged, index.stale));
+        let verb = if report.dry_run {
+            "to be written"
+        } else {
+            "written"
+        };
+        row(
+            "index",
+            seconds.index,
+            format!(
+                "{} entries with {} ids: {} {verb}, {} unchanged, {} stale",
+                index.entries, index.ids, index.written, index.unchanged, index.stale
+            ),
+        );
     }
     if let Some(found) = &report.verification {
         row("verify", seconds.verify, found.proves.clone());
@@ -142,9 +186,15 @@ fn table(report: &Report) -> Option<Table> {
 
 fn findings(report: &Report) -> String {
     let mut text = String::new();
-    let Some(found) = &report.verification else { return text };
+    let Some(found) = &report.verification else {
+        return text;
+    };
     for (kind, findings) in &found.findings {
-        text.push_str(&format!("\n{}: {}\n", kind.replace('_', " "), findings.count));
+        text.push_str(&format!(
+            "\n{}: {}\n",
+            kind.replace('_', " "),
+            findings.count
+        ));
         for example in findings.examples.iter().take(5) {
             text.push_str(&format!("  {example}\n"));
         }
@@ -180,7 +230,10 @@ pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
 
 /// Whether running the same command again can help.
 pub(super) fn is_resumable(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Stopped | Kind::Interrupted | Kind::Failed | Kind::Forbidden)
+    matches!(
+        error.kind(),
+        Kind::Stopped | Kind::Interrupted | Kind::Failed | Kind::Forbidden
+    )
 }
 
 /// This process's command line, as a shell takes it.
@@ -226,10 +279,16 @@ pub(super) fn draws_bars() -> bool {
 #[cfg(unix)]
 fn peak_rss_bytes() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0 };
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return 0;
+    };
     let peak = u64::try_from(usage.max_rss()).unwrap_or(0);
     // Linux counts in KiB, macOS in bytes.
-    if cfg!(target_os = "macos") { peak } else { peak * 1_024 }
+    if cfg!(target_os = "macos") {
+        peak
+    } else {
+        peak * 1_024
+    }
 }
 
 #[cfg(not(unix))]

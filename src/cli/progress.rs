@@ -23,7 +23,10 @@ pub(super) struct Bars {
 impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Self { all, bars: Mutex::default() }
+        Self {
+            all,
+            bars: Mutex::default(),
+        }
     }
 
     fn bar(&self, step: Step) -> Option<ProgressBar> {
@@ -38,7 +41,10 @@ fn style(step: Step, known: bool) -> ProgressStyle {
             step.unit()
         )
     } else {
-        format!("{{prefix:>9}} {{spinner}} {{human_pos}} {}  {{elapsed}}", step.unit())
+        format!(
+            "{{prefix:>9}} {{spinner}} {{human_pos}} {}  {{elapsed}}",
+            step.unit()
+        )
     };
     ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -94,7 +100,10 @@ struct Amount {
 
 impl Plain {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, steps: Mutex::default() }
+        Self {
+            clock,
+            steps: Mutex::default(),
+        }
     }
 }
 
@@ -102,7 +111,15 @@ impl Progress for Plain {
     fn begin(&self, step: Step, total: Option<u64>) {
         log_begin(step, total);
         let now = self.clock.now();
-        lock(&self.steps).insert(step, Amount { done: 0, total, begun: now, told: now });
+        lock(&self.steps).insert(
+            step,
+            Amount {
+                done: 0,
+                total,
+                begun: now,
+                told: now,
+            },
+        );
         let of = total.map_or(String::new(), |total| format!(": {total} {}", step.unit()));
         say(&format!("{}{of}", step.name()));
     }
@@ -110,7 +127,9 @@ impl Progress for Plain {
     fn advance(&self, step: Step, amount: u64) {
         let now = self.clock.now();
         let mut steps = lock(&self.steps);
-        let Some(known) = steps.get_mut(&step) else { return };
+        let Some(known) = steps.get_mut(&step) else {
+            return;
+        };
         known.done += amount;
         if now - known.told >= PLAIN_EVERY {
             known.told = now;

@@ -33,7 +33,12 @@ impl Workspace {
         let folder = MigrationFolder::open(dir)?;
         let ledger = Ledger::open(&folder.ledger())?;
         let archive = Archive::at(folder.archive());
-        Ok(Self { folder: Some(folder), ledger, archive, scratch: None })
+        Ok(Self {
+            folder: Some(folder),
+            ledger,
+            archive,
+            scratch: None,
+        })
     }
 
     /// A scratch copy: the ledger as it stands, and the archive itself where it
@@ -47,9 +52,17 @@ impl Workspace {
         };
         let kept = Archive::at(dir.join("archive"));
         let complete = kept.unfinished()?.is_none() && kept.current()?.is_some();
-        let archive =
-            if complete { kept } else { Archive::at(scratch.path().join("archive")) };
-        Ok(Self { folder: None, ledger, archive, scratch: Some(scratch) })
+        let archive = if complete {
+            kept
+        } else {
+            Archive::at(scratch.path().join("archive"))
+        };
+        Ok(Self {
+            folder: None,
+            ledger,
+            archive,
+            scratch: Some(scratch),
+        })
     }
 
     /// Keeps the scratch folder alive as long as the migration.
@@ -63,24 +76,36 @@ fn beside(dir: &Path) -> Result<TempDir, Error> {
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let parent = absolute.ancestors().skip(1).find(|folder| folder.is_dir());
     let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
-    tempfile::Builder::new().prefix(".cf-migrate-").tempdir_in(&parent).map_err(|error| {
-        Error::failed(format!("no scratch folder can be made in {}", parent.display()))
+    tempfile::Builder::new()
+        .prefix(".cf-migrate-")
+        .tempdir_in(&parent)
+        .map_err(|error| {
+            Error::failed(format!(
+                "no scratch folder can be made in {}",
+                parent.display()
+            ))
             .advise("make that folder writable, or give another place with --dir")
             .because(error)
-    })
+        })
 }
 
 /// Whether a path names this archive: its folder, or the migration folder that
 /// it lies in.
 pub(super) fn is_own_archive(path: &Path, archive: &Archive) -> bool {
-    let Ok(root) = archive.root().canonicalize() else { return false };
-    let Ok(path) = path.canonicalize() else { return false };
+    let Ok(root) = archive.root().canonicalize() else {
+        return false;
+    };
+    let Ok(path) = path.canonicalize() else {
+        return false;
+    };
     path == root || Some(path.as_path()) == root.parent()
 }
 
 /// The migration folder that an archive path lies in, where it is in one.
 pub(super) fn folder_of(path: &Path) -> Option<PathBuf> {
     let own = path.join("ledger.db").is_file().then(|| path.to_owned());
-    let parent = path.parent().filter(|parent| parent.join("ledger.db").is_file());
+    let parent = path
+        .parent()
+        .filter(|parent| parent.join("ledger.db").is_file());
     own.or_else(|| parent.map(Path::to_owned))
 }

@@ -60,8 +60,8 @@ fn code_meaning(code: u32, status: u16) -> Meaning {
         // Vectorize index name, KV title.
         (3002 | 10014, _) => Meaning::DuplicateName,
         (3003, _) => Meaning::InvalidConfig,
-        // Throttling has been seen under the number of authentication errors.
-        (10000, 429) | (971 | 6100, _) => Meaning::AccountLimit,
+        (971 | 6100, _) => Meaning::AccountLimit,
+        // Throttling (429) and a wrong method (405) share the number.
         (10000, 400 | 401 | 403) => Meaning::Forbidden,
         (7403 | 9000 | 9103 | 9106 | 9109 | 10037, _) => Meaning::Forbidden,
         // No such route, because the account id in it is malformed.

@@ -1,6 +1,6 @@
 //! Cloudflare's envelope: what every JSON answer is wrapped in, the other forms
 //! that failures take, and whether an answer is complete. Which code means what
-//! is in [`super::codes`].
+//! is in `codes`.
 
 use serde::Deserialize;
 use serde_json::Value;

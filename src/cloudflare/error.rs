@@ -1,6 +1,6 @@
 //! Why a call to the account failed, in the cases that callers tell apart. Which
-//! code is which case is in [`super::codes`]; what the operator reads and does
-//! is in [`super::guidance`].
+//! code is which case is in `codes`; what the operator reads and does
+//! is in `guidance`.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -6,6 +6,8 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// What JavaScript's `encodeURIComponent` leaves as it is, as the KV API asks
 /// of keys.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -51,6 +53,12 @@ pub enum IdError {
         /// The text.
         text: String,
     },
+}
+
+impl From<IdError> for Error {
+    fn from(error: IdError) -> Self {
+        Self::usage(error.to_string())
+    }
 }
 
 /// The longest id or name, in bytes (Vectorize limits page; ids of accounts and

@@ -10,7 +10,7 @@ use crate::cloudflare::call::{self, Operation};
 use crate::cloudflare::error::ApiError;
 use crate::cloudflare::ids::{IndexName, ListCursor, MutationId, encoded};
 use crate::cloudflare::wire::{DescriptionWire, InfoWire, ListWire, MutationWire, StoredWire};
-use crate::http::Request;
+use crate::http::{Counters, Request};
 use crate::point::Payload;
 use crate::record::{Metric, VectorId};
 
@@ -89,6 +89,11 @@ impl Vectorize {
     /// The index's name.
     pub fn name(&self) -> &IndexName {
         &self.name
+    }
+
+    /// What was sent so far to its account.
+    pub fn counters(&self) -> Counters {
+        self.account.counters()
     }
 
     /// What the index was created as; none where there is no such index.

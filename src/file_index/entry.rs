@@ -54,7 +54,11 @@ impl Compared {
     }
 
     pub(super) fn unreadable(file: FileEntry, stored: KvValue) -> Self {
-        Self { standing: Standing::Unreadable, stored: Some(stored), ..Self::absent(file) }
+        Self {
+            standing: Standing::Unreadable,
+            stored: Some(stored),
+            ..Self::absent(file)
+        }
     }
 
     /// `kept` are those of the entry's foreign ids that exist.
@@ -67,14 +71,27 @@ impl Compared {
     ) -> Self {
         let (ours, kept): (HashSet<&String>, HashSet<&String>) =
             (file.ids.iter().collect(), kept.iter().collect());
-        let (stay, dropped): (Vec<_>, Vec<_>) =
-            ids.iter().filter(|id| !ours.contains(id)).cloned().partition(|id| kept.contains(id));
+        let (stay, dropped): (Vec<_>, Vec<_>) = ids
+            .iter()
+            .filter(|id| !ours.contains(id))
+            .cloned()
+            .partition(|id| kept.contains(id));
         let mut expected = file.ids.clone();
         expected.extend(stay);
         let expires = stored.expiration.is_some();
         let same = expected == ids && expires == (expiry == Expiry::Wanted);
-        let standing = if same { Standing::Same } else { Standing::Different };
-        Self { key: file.key, standing, expected, stored: Some(stored), dropped }
+        let standing = if same {
+            Standing::Same
+        } else {
+            Standing::Different
+        };
+        Self {
+            key: file.key,
+            standing,
+            expected,
+            stored: Some(stored),
+            dropped,
+        }
     }
 }
 
@@ -92,9 +109,16 @@ mod tests {
     }
 
     fn compare(ours: &[&str], held: &[&str], kept: &[&str], expiration: Option<u64>) -> Compared {
-        let file = FileEntry { key: "file:a".into(), ids: ids(ours) };
+        let file = FileEntry {
+            key: "file:a".into(),
+            ids: ids(ours),
+        };
         let value = super::super::entry_text(&ids(held));
-        let stored = KvValue { value, metadata: None, expiration };
+        let stored = KvValue {
+            value,
+            metadata: None,
+            expiration,
+        };
         Compared::with(file, stored, &ids(held), &ids(kept), Expiry::Never)
     }
 
@@ -115,8 +139,14 @@ mod tests {
 
     #[test]
     fn order_and_an_unwanted_expiry_count_as_different() {
-        assert_eq!(compare(&["a_0", "a_1"], &["a_1", "a_0"], &[], None).standing, Standing::Different);
-        assert_eq!(compare(&["a_0"], &["a_0"], &[], Some(1)).standing, Standing::Different);
+        assert_eq!(
+            compare(&["a_0", "a_1"], &["a_1", "a_0"], &[], None).standing,
+            Standing::Different
+        );
+        assert_eq!(
+            compare(&["a_0"], &["a_0"], &[], Some(1)).standing,
+            Standing::Different
+        );
     }
 
     #[test]

@@ -30,7 +30,9 @@ impl Holdings<'_> {
     /// Those of the ids that exist, in their order; all of them where that
     /// cannot be told.
     pub async fn existing(&self, ids: &[String]) -> Result<Vec<String>, Error> {
-        let Self::Index { ledger, index } = self else { return Ok(ids.to_vec()) };
+        let Self::Index { ledger, index } = self else {
+            return Ok(ids.to_vec());
+        };
         let mut unknown = Vec::new();
         for id in ids {
             if !ledger.in_vector_inventory(id)? {
@@ -41,7 +43,12 @@ impl Holdings<'_> {
         for asked in unknown.chunks(READ_AT_ONCE) {
             let stored = index.get_by_ids(asked).await?;
             let found = |id: &VectorId| stored.iter().any(|vector| vector.id == id.as_str());
-            absent.extend(asked.iter().filter(|id| !found(id)).map(|id| id.as_str().to_owned()));
+            absent.extend(
+                asked
+                    .iter()
+                    .filter(|id| !found(id))
+                    .map(|id| id.as_str().to_owned()),
+            );
         }
         // What cannot be an id cannot exist either.
         let possible = |id: &&String| VectorId::new(id.as_str()).is_ok() && !absent.contains(*id);

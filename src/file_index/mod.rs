@@ -58,7 +58,10 @@ impl FileIndex<'_> {
             let listed: Vec<Listed> = page
                 .keys
                 .into_iter()
-                .map(|key| Listed { key: key.name, expiration: key.expiration })
+                .map(|key| Listed {
+                    key: key.name,
+                    expiration: key.expiration,
+                })
                 .collect();
             keys += listed.len() as u64;
             self.ledger.add_listed(&listed)?;
@@ -73,7 +76,10 @@ impl FileIndex<'_> {
     pub async fn compare(&self, after: Option<&str>) -> Result<Page, Error> {
         let files = self.ledger.files_after(after, IDS_AT_ONCE)?;
         let next = files.last().map(|file| file.key.clone());
-        Ok(Page { compared: self.compare_files(files).await?, next })
+        Ok(Page {
+            compared: self.compare_files(files).await?,
+            next,
+        })
     }
 
     /// Compares these files with what is listed.
@@ -96,13 +102,21 @@ impl FileIndex<'_> {
         file: FileEntry,
         stored: Option<KvValue>,
     ) -> Result<Compared, Error> {
-        let Some(stored) = stored else { return Ok(Compared::absent(file)) };
+        let Some(stored) = stored else {
+            return Ok(Compared::absent(file));
+        };
         let Some(ids) = parse_ids(&stored.value) else {
             return Ok(Compared::unreadable(file, stored));
         };
         let foreign = self.foreign(&file, &ids)?;
         let kept = self.holdings.existing(&foreign).await?;
-        Ok(Compared::with(file, stored, &ids, &kept, self.plan.expiry()))
+        Ok(Compared::with(
+            file,
+            stored,
+            &ids,
+            &kept,
+            self.plan.expiry(),
+        ))
     }
 
     /// The ids of an entry that are no record of this migration.
@@ -118,14 +132,21 @@ impl FileIndex<'_> {
 
     /// The entries that belong to no file of ours and none of whose vectors
     /// exists, after `after`, and where the next ones begin.
-    pub async fn stale_after(&self, after: Option<&str>) -> Result<(Vec<Stale>, Option<String>), Error> {
+    pub async fn stale_after(
+        &self,
+        after: Option<&str>,
+    ) -> Result<(Vec<Stale>, Option<String>), Error> {
         let strangers = self.ledger.listed_without_file(after, READ_AT_ONCE * 10)?;
         let next = strangers.last().map(|listed| listed.key.clone());
-        let candidates: Vec<Listed> =
-            strangers.into_iter().filter(|listed| self.plan.fits(&listed.key)).collect();
+        let candidates: Vec<Listed> = strangers
+            .into_iter()
+            .filter(|listed| self.plan.fits(&listed.key))
+            .collect();
         let mut stale = Vec::new();
         for (key, stored) in self.read(&candidates).await? {
-            let Some(ids) = parse_ids(&stored.value) else { continue };
+            let Some(ids) = parse_ids(&stored.value) else {
+                continue;
+            };
             if self.is_stale(&ids).await? {
                 stale.push(Stale { key, stored });
             }
@@ -152,7 +173,13 @@ impl FileIndex<'_> {
                     // The listing knows the expiry even where the value's
                     // answer leaves it out.
                     let expiration = value.expiration.or(listed.expiration);
-                    stored.insert(listed.key.clone(), KvValue { expiration, ..value.clone() });
+                    stored.insert(
+                        listed.key.clone(),
+                        KvValue {
+                            expiration,
+                            ..value.clone()
+                        },
+                    );
                 }
             }
         }

@@ -33,7 +33,13 @@ impl FileIndexPlan {
     /// The plan for entries under `file_key` in `namespace`.
     pub fn new(namespace: String, file_key: Template, count: CountKey, ttl: Option<u64>) -> Self {
         let key_prefix = file_key.literal_prefix().to_owned();
-        Self { namespace, file_key, key_prefix, count, ttl }
+        Self {
+            namespace,
+            file_key,
+            key_prefix,
+            count,
+            ttl,
+        }
     }
 
     /// Whether entries are to expire.

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
+use crate::error::Error;
 use crate::http::window::{Turn, Window};
 
 /// The variable that names another state folder.
@@ -25,16 +26,25 @@ pub const USUAL_LIMIT: usize = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum BudgetError {
     /// There is no home folder to keep the budget in.
-    #[error("there is no folder for the request budget: set {STATE_FOLDER_VARIABLE} to one")]
+    #[error("there is no home folder to keep the request budget in")]
     NoFolder,
     /// The file cannot be read or written.
-    #[error("the request budget cannot be kept in {}", path.display())]
+    #[error("{} cannot be used", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
         /// What went wrong.
         source: io::Error,
     },
+}
+
+impl From<BudgetError> for Error {
+    fn from(error: BudgetError) -> Self {
+        let advice = format!("name a folder that can be written to in {STATE_FOLDER_VARIABLE}");
+        Self::failed("the account's request budget cannot be kept")
+            .advise(advice)
+            .because(error)
+    }
 }
 
 /// Turns to call the account. Clones share one window.

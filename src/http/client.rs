@@ -16,6 +16,9 @@ use crate::http::request::{Answer, Request};
 use crate::http::retry::{Decision, Outcome, Policy, Progress, Verdict, decide};
 use crate::http::transport::{SendError, Transport};
 
+/// A turn that took less was free; only the file's lock was waited for.
+const WORTH_COUNTING: Duration = Duration::from_millis(50);
+
 /// Calls of one account. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Client {
@@ -27,11 +30,12 @@ struct Shared {
     budget: Budget,
     policy: Policy,
     clock: Clock,
-    /// Whether the service has ever answered.
+    /// Whether the service has ever been reached.
     contact: AtomicBool,
     total: AtomicU64,
     retried: AtomicU64,
     rate_limited: AtomicU64,
+    waited: AtomicU64,
 }
 
 /// What was sent so far.
@@ -43,6 +47,8 @@ pub struct Counters {
     pub retried: u64,
     /// Answers that refused for too many calls.
     pub rate_limited: u64,
+    /// Attempts that had to wait for their turn.
+    pub waited: u64,
 }
 
 impl fmt::Debug for Client {
@@ -72,6 +78,7 @@ impl Client {
                 total: AtomicU64::new(0),
                 retried: AtomicU64::new(0),
                 rate_limited: AtomicU64::new(0),
+                waited: AtomicU64::new(0),
             }),
         }
     }
@@ -82,6 +89,7 @@ impl Client {
             total: self.shared.total.load(Ordering::Relaxed),
             retried: self.shared.retried.load(Ordering::Relaxed),
             rate_limited: self.shared.rate_limited.load(Ordering::Relaxed),
+            waited: self.shared.waited.load(Ordering::Relaxed),
         }
     }
 
@@ -125,7 +133,11 @@ impl Client {
 
     /// Takes a turn and counts the attempt that follows.
     async fn turn(&self, trial: &Trial<'_>) -> Result<(), BudgetError> {
+        let begun = self.shared.clock.now();
         self.shared.budget.take().await?;
+        if self.shared.clock.now() - begun >= WORTH_COUNTING {
+            self.shared.waited.fetch_add(1, Ordering::Relaxed);
+        }
         self.shared.total.fetch_add(1, Ordering::Relaxed);
         if trial.attempts > 0 {
             self.shared.retried.fetch_add(1, Ordering::Relaxed);
@@ -166,13 +178,15 @@ impl Client {
         answer: &Result<Answer, SendError>,
         judge: impl Fn(&Answer) -> Verdict,
     ) -> Outcome {
+        if !matches!(answer, Err(SendError::NotSent(_))) {
+            self.shared.contact.store(true, Ordering::Relaxed);
+        }
         let answer = match answer {
             Ok(answer) => answer,
             Err(SendError::NotSent(_)) => return Outcome::NotSent,
             Err(SendError::Lost(_)) => return Outcome::Lost,
             Err(SendError::TooLarge) => return Outcome::TooLarge,
         };
-        self.shared.contact.store(true, Ordering::Relaxed);
         let verdict = judge(answer);
         if matches!(verdict, Verdict::RateLimited(_)) {
             self.shared.rate_limited.fetch_add(1, Ordering::Relaxed);

@@ -46,7 +46,7 @@ pub fn judge_status(answer: &Answer) -> Verdict {
 pub struct Policy {
     /// The most attempts of one call.
     pub attempts: u32,
-    /// The most attempts while the service has never answered this client: an
+    /// The most attempts while this client has never reached the service: an
     /// address that is wrong should be told soon.
     pub first_contact_attempts: u32,
     /// No attempt begins after this long, not counting waits for the budget
@@ -128,7 +128,7 @@ pub(crate) struct Progress {
     pub(crate) attempts: u32,
     /// Time spent on them and on pauses of our own.
     pub(crate) elapsed: Duration,
-    /// Whether the service has ever answered this client.
+    /// Whether this client has ever reached the service.
     pub(crate) contact: bool,
     /// The pause that our own arithmetic proposes.
     pub(crate) pause: Duration,

@@ -34,9 +34,11 @@ impl Ledger {
     pub fn first_unbatched(&self) -> Result<u64, Error> {
         self.with(|connection| {
             connection
-                .query_row("SELECT last FROM batch ORDER BY first DESC LIMIT 1", [], |row| {
-                    Ok(from_sql(row.get(0)?) + 1)
-                })
+                .query_row(
+                    "SELECT last FROM batch ORDER BY first DESC LIMIT 1",
+                    [],
+                    |row| Ok(from_sql(row.get(0)?) + 1),
+                )
                 .optional()
         })
         .map(|next| next.unwrap_or(0))
@@ -104,8 +106,10 @@ impl Ledger {
     /// Everything accepted is applied.
     pub fn settle_accepted(&self) -> Result<u64, Error> {
         self.with(|connection| {
-            let settled = connection
-                .execute("UPDATE batch SET state = 'settled' WHERE state = 'accepted'", [])?;
+            let settled = connection.execute(
+                "UPDATE batch SET state = 'settled' WHERE state = 'accepted'",
+                [],
+            )?;
             Ok(settled as u64)
         })
     }

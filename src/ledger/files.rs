@@ -66,9 +66,13 @@ impl Ledger {
             index_files(connection)?;
             let mut statement = connection
                 .prepare_cached("SELECT id FROM record WHERE file = ? ORDER BY file_order, id")?;
-            let ids: Vec<String> =
-                statement.query_map([key], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            Ok((!ids.is_empty()).then(|| FileEntry { key: key.to_owned(), ids }))
+            let ids: Vec<String> = statement
+                .query_map([key], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            Ok((!ids.is_empty()).then(|| FileEntry {
+                key: key.to_owned(),
+                ids,
+            }))
         })
     }
 
@@ -178,5 +182,8 @@ impl Ledger {
 }
 
 fn read_listed(row: &rusqlite::Row<'_>) -> Result<Listed, rusqlite::Error> {
-    Ok(Listed { key: row.get(0)?, expiration: row.get::<_, Option<i64>>(1)?.map(from_sql) })
+    Ok(Listed {
+        key: row.get(0)?,
+        expiration: row.get::<_, Option<i64>>(1)?.map(from_sql),
+    })
 }

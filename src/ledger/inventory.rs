@@ -25,7 +25,11 @@ pub struct InventoryEntry {
 impl Ledger {
     /// Forgets a walk that was not finished.
     pub fn clear_vector_inventory(&self) -> Result<(), Error> {
-        self.with(|connection| connection.execute("DELETE FROM inventory_vector", []).map(drop))
+        self.with(|connection| {
+            connection
+                .execute("DELETE FROM inventory_vector", [])
+                .map(drop)
+        })
     }
 
     /// Adds ids that the index holds.
@@ -33,8 +37,8 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
-                let mut insert =
-                    transaction.prepare_cached("INSERT OR IGNORE INTO inventory_vector VALUES (?)")?;
+                let mut insert = transaction
+                    .prepare_cached("INSERT OR IGNORE INTO inventory_vector VALUES (?)")?;
                 for id in ids {
                     insert.execute([id])?;
                 }

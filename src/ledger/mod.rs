@@ -21,7 +21,7 @@ use crate::error::Error;
 pub use batches::{Batch, BatchState};
 pub use files::{FileEntry, Listed};
 pub use inventory::InventoryEntry;
-pub use records::{CheckedPoint, Checked, Collision, RecordRow, RejectedAt, Totals};
+pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 
 /// What can go wrong with a ledger.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +56,6 @@ pub enum Milestone {
     Checked,
     /// What the index held before the first write is known.
     VectorsInventoried,
-    /// What KV held before the first write is known.
-    EntriesInventoried,
     /// Every record is applied by the index.
     Settled,
     /// The file index was written.
@@ -71,7 +69,6 @@ impl Milestone {
         match self {
             Self::Checked => "checked",
             Self::VectorsInventoried => "vectors_inventoried",
-            Self::EntriesInventoried => "entries_inventoried",
             Self::Settled => "settled",
             Self::Indexed => "indexed",
             Self::Proven => "proven",
@@ -89,14 +86,21 @@ impl Ledger {
     /// Opens the ledger at `path`, or creates it.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let connection = schema::open(path).map_err(|error| explain(path, error))?;
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+        Ok(Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        })
     }
 
     /// The text kept under a section of the plan.
     pub fn plan_section(&self, section: &str) -> Result<Option<String>, Error> {
         self.with(|connection| {
             connection
-                .query_row("SELECT json FROM plan WHERE section = ?", [section], |row| row.get(0))
+                .query_row(
+                    "SELECT json FROM plan WHERE section = ?",
+                    [section],
+                    |row| row.get(0),
+                )
                 .optional()
         })
     }
@@ -104,7 +108,9 @@ impl Ledger {
     /// Keeps the text of a section of the plan, once.
     pub fn freeze_section(&self, section: &str, json: &str) -> Result<(), Error> {
         self.with(|connection| {
-            connection.execute("INSERT INTO plan VALUES (?, ?)", [section, json]).map(drop)
+            connection
+                .execute("INSERT INTO plan VALUES (?, ?)", [section, json])
+                .map(drop)
         })
     }
 
@@ -112,7 +118,11 @@ impl Ledger {
     pub fn reached(&self, milestone: Milestone) -> Result<bool, Error> {
         self.with(|connection| {
             connection
-                .query_row("SELECT 1 FROM milestone WHERE name = ?", [milestone.name()], |_| Ok(()))
+                .query_row(
+                    "SELECT 1 FROM milestone WHERE name = ?",
+                    [milestone.name()],
+                    |_| Ok(()),
+                )
                 .optional()
         })
         .map(|row| row.is_some())
@@ -122,7 +132,10 @@ impl Ledger {
     pub fn reach(&self, milestone: Milestone, at: &str) -> Result<(), Error> {
         self.with(|connection| {
             connection
-                .execute("INSERT OR REPLACE INTO milestone VALUES (?, ?)", [milestone.name(), at])
+                .execute(
+                    "INSERT OR REPLACE INTO milestone VALUES (?, ?)",
+                    [milestone.name(), at],
+                )
                 .map(drop)
         })
     }
@@ -131,7 +144,10 @@ impl Ledger {
     pub fn retract(&self, milestone: Milestone) -> Result<(), Error> {
         self.with(|connection| {
             connection
-                .execute("DELETE FROM milestone WHERE name = ?", params![milestone.name()])
+                .execute(
+                    "DELETE FROM milestone WHERE name = ?",
+                    params![milestone.name()],
+                )
                 .map(drop)
         })
     }
@@ -140,7 +156,9 @@ impl Ledger {
     /// original alone.
     pub fn copy_to(&self, path: &Path) -> Result<Self, Error> {
         self.with(|connection| {
-            connection.execute("VACUUM INTO ?", [path.to_string_lossy().as_ref()]).map(drop)
+            connection
+                .execute("VACUUM INTO ?", [path.to_string_lossy().as_ref()])
+                .map(drop)
         })?;
         Self::open(path)
     }
@@ -155,7 +173,9 @@ impl Ledger {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere cannot leave a transaction half done: SQLite rolls
         // back what was not committed.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -131,8 +131,10 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             for rejection in rejections {
-                transaction
-                    .execute("DELETE FROM record WHERE ordinal = ?", [as_sql(rejection.ordinal)])?;
+                transaction.execute(
+                    "DELETE FROM record WHERE ordinal = ?",
+                    [as_sql(rejection.ordinal)],
+                )?;
                 insert_rejection(&transaction, stage, rejection)?;
             }
             transaction.commit()
@@ -154,9 +156,11 @@ impl Ledger {
     /// How many rejections were made at a stage.
     pub fn rejected_at(&self, stage: &str) -> Result<u64, Error> {
         self.with(|connection| {
-            connection.query_row("SELECT count(*) FROM rejection WHERE stage = ?", [stage], |row| {
-                Ok(from_sql(row.get(0)?))
-            })
+            connection.query_row(
+                "SELECT count(*) FROM rejection WHERE stage = ?",
+                [stage],
+                |row| Ok(from_sql(row.get(0)?)),
+            )
         })
     }
 
@@ -164,8 +168,7 @@ impl Ledger {
     pub fn notes(&self) -> Result<Vec<(String, u64)>, Error> {
         self.with(|connection| {
             let mut statement = connection.prepare("SELECT name, count FROM note ORDER BY name")?;
-            let rows =
-                statement.query_map([], |row| Ok((row.get(0)?, from_sql(row.get(1)?))))?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, from_sql(row.get(1)?))))?;
             rows.collect()
         })
     }
@@ -173,7 +176,8 @@ impl Ledger {
     /// Calls `each` with every rejection's line, by ordinal.
     pub fn for_each_rejection(&self, mut each: impl FnMut(&str)) -> Result<(), Error> {
         self.with(|connection| {
-            let mut statement = connection.prepare("SELECT json FROM rejection ORDER BY ordinal")?;
+            let mut statement =
+                connection.prepare("SELECT json FROM rejection ORDER BY ordinal")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 each(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
@@ -235,15 +239,16 @@ impl Ledger {
 }
 
 fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {
-    connection.query_row("SELECT points FROM checked", [], |row| Ok(from_sql(row.get(0)?)))
+    connection.query_row("SELECT points FROM checked", [], |row| {
+        Ok(from_sql(row.get(0)?))
+    })
 }
 
 fn insert_points(
     transaction: &Transaction<'_>,
     points: &[CheckedPoint],
 ) -> Result<(), rusqlite::Error> {
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?;
+    let mut insert = transaction.prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?;
     for point in points {
         match point {
             CheckedPoint::Record(row) => {
@@ -320,7 +325,10 @@ fn order_from_sql(value: rusqlite::types::Value) -> Order {
 }
 
 fn ordinals(list: &str) -> Vec<u64> {
-    let mut ordinals: Vec<u64> = list.split(',').filter_map(|text| text.parse().ok()).collect();
+    let mut ordinals: Vec<u64> = list
+        .split(',')
+        .filter_map(|text| text.parse().ok())
+        .collect();
     ordinals.sort_unstable();
     ordinals
 }

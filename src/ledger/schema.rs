@@ -129,8 +129,7 @@ fn check(connection: &Connection) -> Result<(), LedgerError> {
     if pages > SMALL_PAGES {
         return Ok(());
     }
-    let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     match verdict.as_str() {
         "ok" => Ok(()),
         _ => Err(LedgerError::Damaged(verdict)),

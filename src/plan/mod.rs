@@ -41,7 +41,10 @@ pub struct PlannedSource {
 
 impl From<&SourceFacts> for PlannedSource {
     fn from(facts: &SourceFacts) -> Self {
-        Self { name: facts.name.clone(), identity: facts.identity.clone() }
+        Self {
+            name: facts.name.clone(),
+            identity: facts.identity.clone(),
+        }
     }
 }
 
@@ -87,7 +90,9 @@ fn load<T: serde::de::DeserializeOwned>(
     ledger: &Ledger,
     section: &str,
 ) -> Result<Option<T>, Error> {
-    let Some(json) = ledger.plan_section(section)? else { return Ok(None) };
+    let Some(json) = ledger.plan_section(section)? else {
+        return Ok(None);
+    };
     serde_json::from_str(&json).map(Some).map_err(|error| {
         Error::failed("the plan in the ledger cannot be read")
             .advise("another version of cf-migrate began this folder; use that one, or start over in a new folder with --dir")
@@ -130,7 +135,11 @@ fn differences(frozen: &Value, wanted: &Value) -> Vec<String> {
             frozen.get(*key).unwrap_or(&Value::Null) != wanted.get(*key).unwrap_or(&Value::Null)
         })
         .map(|key| {
-            format!("{key}: {} then, {} now", shown(frozen.get(key)), shown(wanted.get(key)))
+            format!(
+                "{key}: {} then, {} now",
+                shown(frozen.get(key)),
+                shown(wanted.get(key))
+            )
         })
         .collect()
 }
@@ -163,9 +172,13 @@ mod tests {
 
     #[test]
     fn differences_name_the_setting_and_both_values() {
-        let frozen = json!({"mapping": {"id": "{id}", "vector": null}, "target": {"index": "docs"}});
+        let frozen =
+            json!({"mapping": {"id": "{id}", "vector": null}, "target": {"index": "docs"}});
         let wanted = json!({"mapping": {"id": "{file_id}"}, "target": {"index": "docs"}});
-        assert_eq!(differences(&frozen, &wanted), ["mapping.id: {id} then, {file_id} now"]);
+        assert_eq!(
+            differences(&frozen, &wanted),
+            ["mapping.id: {id} then, {file_id} now"]
+        );
         assert!(differences(&frozen, &frozen).is_empty());
     }
 
@@ -174,7 +187,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
         let plan = Plan {
-            source: PlannedSource { name: "qdrant:docs".into(), identity: "http://a:6334".into() },
+            source: PlannedSource {
+                name: "qdrant:docs".into(),
+                identity: "http://a:6334".into(),
+            },
             mapping: Mapping::default(),
             target: PlannedTarget {
                 service: "sandbox".into(),
@@ -190,6 +206,10 @@ mod tests {
         other.target.index = "other".into();
         let error = other.freeze(&ledger).unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Refused);
-        assert!(error.to_string().contains("target.index: docs then, other now"));
+        assert!(
+            error
+                .to_string()
+                .contains("target.index: docs then, other now")
+        );
     }
 }

@@ -19,7 +19,10 @@ pub struct Blocker {
 impl Blocker {
     /// A blocker.
     pub fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: advice.into() }
+        Self {
+            what: what.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -66,18 +69,28 @@ pub struct Wishes {
 
 /// Asks the account for the index.
 pub async fn survey_index(index: &Vectorize) -> Result<IndexState, Error> {
-    let Some(description) = index.describe().await? else { return Ok(IndexState::Missing) };
+    let Some(description) = index.describe().await? else {
+        return Ok(IndexState::Missing);
+    };
     let vectors = index.info().await?.vector_count;
-    let target =
-        TargetFacts { dimensions: description.dimensions, metric: description.metric };
+    let target = TargetFacts {
+        dimensions: description.dimensions,
+        metric: description.metric,
+    };
     Ok(IndexState::Present { target, vectors })
 }
 
 /// Finds a KV namespace by its id or title.
 pub async fn find_namespace(account: &Account, wanted: &str) -> Result<KvState, Error> {
     let namespaces: Vec<KvNamespace> = account.kv_namespaces().await?;
-    let by_id = namespaces.iter().find(|namespace| namespace.id.as_str() == wanted);
-    let found = by_id.or_else(|| namespaces.iter().find(|namespace| namespace.title == wanted));
+    let by_id = namespaces
+        .iter()
+        .find(|namespace| namespace.id.as_str() == wanted);
+    let found = by_id.or_else(|| {
+        namespaces
+            .iter()
+            .find(|namespace| namespace.title == wanted)
+    });
     Ok(match found {
         Some(namespace) => KvState::Present(namespace.id.to_string()),
         None => KvState::Missing(wanted.to_owned()),
@@ -97,14 +110,18 @@ pub fn choose_target(
 ) -> Result<Target, Blocker> {
     let field = chosen_field(shape, vector)?;
     let dimensions = Dimensions::new(field.dimensions).map_err(|_| impossible(field))?;
-    let metric = wanted_metric(field, wishes, warnings)?;
+    let creating = wishes.create && *index.1 == IndexState::Missing;
+    let metric = wanted_metric(field, wishes.metric, creating, warnings)?;
     match index.1 {
-        IndexState::Missing if wishes.create => {
-            Ok(Target { dimensions, metric: metric.unwrap_or(Metric::Cosine) })
-        }
+        IndexState::Missing if wishes.create => Ok(Target {
+            dimensions,
+            metric: metric.unwrap_or(Metric::Cosine),
+        }),
         IndexState::Missing => Err(Blocker::new(
             format!("the index {} does not exist", index.0),
-            format!("give --create to create it with {dimensions} dimensions, or name another index"),
+            format!(
+                "give --create to create it with {dimensions} dimensions, or name another index"
+            ),
         )),
         IndexState::Present { target, .. } => existing(index.0, target, dimensions, metric),
     }
@@ -112,7 +129,11 @@ pub fn choose_target(
 
 fn chosen_field<'a>(shape: &'a Shape, vector: Option<&str>) -> Result<&'a DenseField, Blocker> {
     let names = || {
-        let quoted: Vec<_> = shape.dense.iter().map(|field| format!("{:?}", field.name)).collect();
+        let quoted: Vec<_> = shape
+            .dense
+            .iter()
+            .map(|field| format!("{:?}", field.name))
+            .collect();
         quoted.join(", ")
     };
     match (vector, shape.dense.as_slice()) {
@@ -128,12 +149,15 @@ fn chosen_field<'a>(shape: &'a Shape, vector: Option<&str>) -> Result<&'a DenseF
             )),
         },
         (None, [only]) => Ok(only),
-        (None, several) => several.iter().find(|field| field.name.is_empty()).ok_or_else(|| {
-            Blocker::new(
-                "the source has several named vectors",
-                format!("choose one of {} with --vector", names()),
-            )
-        }),
+        (None, several) => several
+            .iter()
+            .find(|field| field.name.is_empty())
+            .ok_or_else(|| {
+                Blocker::new(
+                    "the source has several named vectors",
+                    format!("choose one of {} with --vector", names()),
+                )
+            }),
     }
 }
 
@@ -143,16 +167,21 @@ fn impossible(field: &DenseField) -> Blocker {
         field.dimensions
     );
     let advice = if field.dimensions > MAX_DIMENSIONS {
-        format!("embed the texts again with at most {MAX_DIMENSIONS} dimensions: many models can be asked for fewer (text-embedding-3-large with its `dimensions` parameter, for one)")
+        format!(
+            "embed the texts again with at most {MAX_DIMENSIONS} dimensions: many models can be asked for fewer (text-embedding-3-large with its `dimensions` parameter, for one)"
+        )
     } else {
-        format!("embed the texts again with a model that gives at least {MIN_DIMENSIONS} dimensions")
+        format!(
+            "embed the texts again with a model that gives at least {MIN_DIMENSIONS} dimensions"
+        )
     };
     Blocker::new(what, advice)
 }
 
 fn wanted_metric(
     field: &DenseField,
-    wishes: Wishes,
+    asked: Option<Metric>,
+    creating: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Metric>, Blocker> {
     let own = match field.distance {
@@ -165,13 +194,13 @@ fn wanted_metric(
         Some(distance) => Metric::from_distance(distance),
         None => None,
     };
-    match (own, wishes.metric) {
+    match (own, asked) {
         (Some(own), Some(asked)) if own != asked => Err(Blocker::new(
             format!("the source compares by {own}, not by {asked}"),
             "leave out --metric",
         )),
         (None, None) => {
-            if wishes.create {
+            if creating {
                 warnings.push("the source does not say how it compares vectors: a new index gets cosine unless --metric says otherwise".to_owned());
             }
             Ok(None)
@@ -186,8 +215,7 @@ fn existing(
     dimensions: Dimensions,
     metric: Option<Metric>,
 ) -> Result<Target, Blocker> {
-    const FIXED: &str =
-        "dimensions and metric of an index cannot be changed: name another index, with --create where it does not exist yet";
+    const FIXED: &str = "dimensions and metric of an index cannot be changed: name another index, with --create where it does not exist yet";
     if found.dimensions != dimensions.get() {
         return Err(Blocker::new(
             format!(
@@ -199,10 +227,16 @@ fn existing(
     }
     match metric {
         Some(wanted) if wanted != found.metric => Err(Blocker::new(
-            format!("the index {name} compares by {}, the source by {wanted}", found.metric),
+            format!(
+                "the index {name} compares by {}, the source by {wanted}",
+                found.metric
+            ),
             FIXED,
         )),
-        _ => Ok(Target { dimensions, metric: found.metric }),
+        _ => Ok(Target {
+            dimensions,
+            metric: found.metric,
+        }),
     }
 }
 
@@ -211,8 +245,15 @@ mod tests {
     use super::*;
 
     fn shape(dimensions: usize, distance: Option<Distance>) -> Shape {
-        let field = DenseField { name: String::new(), dimensions, distance };
-        Shape { dense: vec![field], sparse: Vec::new() }
+        let field = DenseField {
+            name: String::new(),
+            dimensions,
+            distance,
+        };
+        Shape {
+            dense: vec![field],
+            sparse: Vec::new(),
+        }
     }
 
     fn choose(shape: &Shape, index: IndexState, wishes: Wishes) -> Result<Target, Blocker> {
@@ -225,21 +266,38 @@ mod tests {
         IndexState::Present { target, vectors: 0 }
     }
 
-    const CREATE: Wishes = Wishes { create: true, metric: None };
+    const CREATE: Wishes = Wishes {
+        create: true,
+        metric: None,
+    };
 
     #[test]
     fn a_new_index_gets_the_sources_dimensions_and_metric() {
-        let target =
-            choose(&shape(384, Some(Distance::Euclid)), IndexState::Missing, CREATE).unwrap();
-        assert_eq!((target.dimensions.get(), target.metric), (384, Metric::Euclidean));
+        let target = choose(
+            &shape(384, Some(Distance::Euclid)),
+            IndexState::Missing,
+            CREATE,
+        )
+        .unwrap();
+        assert_eq!(
+            (target.dimensions.get(), target.metric),
+            (384, Metric::Euclidean)
+        );
     }
 
     #[test]
     fn a_file_may_be_told_its_metric() {
-        let wishes = Wishes { create: true, metric: Some(Metric::DotProduct) };
+        let wishes = Wishes {
+            create: true,
+            metric: Some(Metric::DotProduct),
+        };
         let target = choose(&shape(384, None), IndexState::Missing, wishes).unwrap();
         assert_eq!(target.metric, Metric::DotProduct);
-        let target = choose(&shape(384, None), present(384, Metric::Euclidean), Wishes::default());
+        let target = choose(
+            &shape(384, None),
+            present(384, Metric::Euclidean),
+            Wishes::default(),
+        );
         assert_eq!(target.unwrap().metric, Metric::Euclidean);
     }
 
@@ -248,13 +306,45 @@ mod tests {
         let told = |shape: &Shape, index, wishes| choose(shape, index, wishes).unwrap_err();
         let cosine = Some(Distance::Cosine);
         let cases = [
-            (told(&shape(3_072, cosine), IndexState::Missing, CREATE), "3072 dimensions", "at most 1536"),
-            (told(&shape(8, cosine), IndexState::Missing, CREATE), "8 dimensions", "at least 32"),
-            (told(&shape(64, Some(Distance::Manhattan)), IndexState::Missing, CREATE), "Manhattan", "rebuild"),
-            (told(&shape(64, cosine), IndexState::Missing, Wishes::default()), "does not exist", "--create"),
-            (told(&shape(64, cosine), present(128, Metric::Cosine), CREATE), "128 dimensions", "another index"),
-            (told(&shape(64, cosine), present(64, Metric::Euclidean), CREATE), "euclidean", "another index"),
-            (told(&Shape::default(), IndexState::Missing, CREATE), "no dense vector", "one dense vector"),
+            (
+                told(&shape(3_072, cosine), IndexState::Missing, CREATE),
+                "3072 dimensions",
+                "at most 1536",
+            ),
+            (
+                told(&shape(8, cosine), IndexState::Missing, CREATE),
+                "8 dimensions",
+                "at least 32",
+            ),
+            (
+                told(
+                    &shape(64, Some(Distance::Manhattan)),
+                    IndexState::Missing,
+                    CREATE,
+                ),
+                "Manhattan",
+                "rebuild",
+            ),
+            (
+                told(&shape(64, cosine), IndexState::Missing, Wishes::default()),
+                "does not exist",
+                "--create",
+            ),
+            (
+                told(&shape(64, cosine), present(128, Metric::Cosine), CREATE),
+                "128 dimensions",
+                "another index",
+            ),
+            (
+                told(&shape(64, cosine), present(64, Metric::Euclidean), CREATE),
+                "euclidean",
+                "another index",
+            ),
+            (
+                told(&Shape::default(), IndexState::Missing, CREATE),
+                "no dense vector",
+                "one dense vector",
+            ),
         ];
         for (blocker, what, advice) in cases {
             assert!(blocker.what.contains(what), "{blocker:?}");

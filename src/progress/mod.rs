@@ -2,7 +2,7 @@
 //! remarks to this trait; the terminal, plain lines, JSON lines and the tests'
 //! recorder are peers behind it, and no stage knows which one listens.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The steps of a migration, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,7 +79,61 @@ pub enum Level {
     Warning,
 }
 
-/// Keeps what was said, for tests and for `--quiet`.
+/// Passes everything on and remembers the remarks, so that the result object
+/// says what the terminal said.
+pub struct Remembering {
+    inner: Arc<dyn Progress>,
+    remarks: Mutex<Vec<(Level, String)>>,
+}
+
+impl Remembering {
+    /// Remarks that are remembered; more of them are only shown.
+    const MOST: usize = 1_000;
+
+    /// Remembers what is said to `inner`.
+    pub fn new(inner: Arc<dyn Progress>) -> Self {
+        Self {
+            inner,
+            remarks: Mutex::default(),
+        }
+    }
+
+    /// The remarks of that level, in order.
+    pub fn remarks(&self, wanted: Level) -> Vec<String> {
+        let remarks = lock(&self.remarks);
+        let matching = remarks.iter().filter(|(level, _)| *level == wanted);
+        matching.map(|(_, text)| text.clone()).collect()
+    }
+}
+
+impl Progress for Remembering {
+    fn begin(&self, step: Step, total: Option<u64>) {
+        self.inner.begin(step, total);
+    }
+
+    fn advance(&self, step: Step, amount: u64) {
+        self.inner.advance(step, amount);
+    }
+
+    fn end(&self, step: Step, summary: &str) {
+        self.inner.end(step, summary);
+    }
+
+    fn remark(&self, level: Level, text: &str) {
+        self.inner.remark(level, text);
+        let mut remarks = lock(&self.remarks);
+        if remarks.len() < Self::MOST {
+            remarks.push((level, text.to_owned()));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A list of remarks is whole whatever panicked beside it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps what was said, for tests.
 #[derive(Debug, Default)]
 pub struct Recording {
     lines: Mutex<Vec<String>>,
@@ -88,11 +142,11 @@ pub struct Recording {
 impl Recording {
     /// Everything that was said, a line each.
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        lock(&self.lines).clone()
     }
 
     fn push(&self, line: String) {
-        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+        lock(&self.lines).push(line);
     }
 }
 

@@ -83,9 +83,7 @@ pub fn number_as_f64(number: &Number) -> f64 {
 /// order without meaning.
 pub fn same_json(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            number_as_f64(left) == number_as_f64(right)
-        }
+        (Value::Number(left), Value::Number(right)) => number_as_f64(left) == number_as_f64(right),
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same_json(l, r))
         }

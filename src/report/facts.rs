@@ -257,7 +257,10 @@ impl Report {
 
     /// Draws the conclusion from the facts, for a verb that came to its end.
     pub fn conclude(&mut self) {
-        let rejected = self.points.as_ref().is_some_and(|points| points.rejected > 0);
+        let rejected = self
+            .points
+            .as_ref()
+            .is_some_and(|points| points.rejected > 0);
         (self.outcome, self.exit_code) = match self.verification.as_ref().map(|found| found.verdict)
         {
             Some(Verdict::Different) => (Outcome::Differences, 4),

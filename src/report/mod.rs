@@ -5,6 +5,6 @@ pub mod facts;
 pub mod snippets;
 
 pub use facts::{
-    FileIndexFacts, Findings, Outcome, PointFacts, RequestFacts, Report, Seconds, Verdict,
+    FileIndexFacts, Findings, Outcome, PointFacts, Report, RequestFacts, Seconds, Verdict,
     VerificationFacts,
 };

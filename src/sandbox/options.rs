@@ -44,7 +44,7 @@ impl fmt::Display for Unsettled {
 pub struct ParseUnsettledError(String);
 
 /// The settings of a sandbox.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SandboxOptions {
     /// The only account id that is accepted; any when none. All accounts share
     /// one state.
@@ -79,5 +79,43 @@ impl Default for SandboxOptions {
             seed: 0,
             faults: Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for SandboxOptions {
+    /// Everything but the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxOptions")
+            .field("account_id", &self.account_id)
+            .field("token", &self.token.as_ref().map(|_| "hidden"))
+            .field("apply_delay", &self.apply_delay)
+            .field("stale", &self.stale)
+            .field("unsettled", &self.unsettled)
+            .field("budget", &self.budget)
+            .field("seed", &self.seed)
+            .field("faults", &self.faults)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_treating_the_unsettled_are_read_back_from_their_text() {
+        for way in [Unsettled::Strict, Unsettled::Lenient] {
+            assert_eq!(way.to_string().parse(), Ok(way));
+        }
+        assert!("Strict".parse::<Unsettled>().is_err());
+    }
+
+    #[test]
+    fn the_token_is_not_printed() {
+        let options = SandboxOptions {
+            token: Some("geheim".to_owned()),
+            ..SandboxOptions::default()
+        };
+        assert!(!format!("{options:?}").contains("geheim"));
     }
 }

@@ -88,7 +88,9 @@ pub struct Environment {
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values may be secrets: names are enough.
-        f.debug_set().entries(self.values.keys().map(|variable| variable.name())).finish()
+        f.debug_set()
+            .entries(self.values.keys().map(|variable| variable.name()))
+            .finish()
     }
 }
 
@@ -107,17 +109,24 @@ impl Environment {
     pub fn text(&self, variable: Variable) -> Result<Option<String>, Error> {
         match self.values.get(&variable).map(|value| value.trim()) {
             None => Ok(None),
-            Some("") => Err(Error::usage(format!("{} is set but empty", variable.name()))
-                .advise("give it a value, or unset it")),
+            Some("") => Err(
+                Error::usage(format!("{} is set but empty", variable.name()))
+                    .advise("give it a value, or unset it"),
+            ),
             Some(value) => Ok(Some(value.to_owned())),
         }
     }
 
     /// The variable's value, wrapped so that it cannot be printed.
     pub fn secret(&self, variable: Variable) -> Result<Option<SecretString>, Error> {
-        let Some(value) = self.text(variable)? else { return Ok(None) };
+        let Some(value) = self.text(variable)? else {
+            return Ok(None);
+        };
         // A header cannot carry these, and the library's error would not say why.
-        if value.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
+        if value
+            .chars()
+            .any(|letter| letter.is_control() || letter.is_whitespace())
+        {
             return Err(Error::usage(format!(
                 "{} contains white space or control characters",
                 variable.name()
@@ -129,10 +138,15 @@ impl Environment {
 
     /// The variable's value as a port.
     pub fn port(&self, variable: Variable) -> Result<Option<u16>, Error> {
-        let Some(text) = self.text(variable)? else { return Ok(None) };
+        let Some(text) = self.text(variable)? else {
+            return Ok(None);
+        };
         text.parse().map(Some).map_err(|_| {
-            Error::usage(format!("{} is {text:?}, which is not a port", variable.name()))
-                .advise("give a number from 1 to 65535")
+            Error::usage(format!(
+                "{} is {text:?}, which is not a port",
+                variable.name()
+            ))
+            .advise("give a number from 1 to 65535")
         })
     }
 }
@@ -150,13 +164,19 @@ mod tests {
         let empty = environment("QDRANT_URL", "  ");
         let error = empty.text(Variable::QdrantUrl).unwrap_err();
         assert_eq!(error.to_string(), "QDRANT_URL is set but empty");
-        assert_eq!(Environment::default().text(Variable::QdrantUrl).unwrap(), None);
+        assert_eq!(
+            Environment::default().text(Variable::QdrantUrl).unwrap(),
+            None
+        );
     }
 
     #[test]
     fn no_value_shows_when_the_environment_is_printed() {
         let secret = environment("CLOUDFLARE_API_TOKEN", "s3cret-value");
-        let shown = format!("{secret:?} {:?}", secret.secret(Variable::CloudflareApiToken).unwrap());
+        let shown = format!(
+            "{secret:?} {:?}",
+            secret.secret(Variable::CloudflareApiToken).unwrap()
+        );
         assert!(shown.contains("CLOUDFLARE_API_TOKEN"));
         assert!(!shown.contains("s3cret"), "{shown}");
     }

@@ -94,7 +94,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(file.cloudflare.account_id.as_deref(), Some("a"));
-        assert_eq!(file.mapping.id.unwrap().to_string(), "{file_id}_{chunk_index}");
+        assert_eq!(
+            file.mapping.id.unwrap().to_string(),
+            "{file_id}_{chunk_index}"
+        );
         assert_eq!(file.pace.batch_bytes.unwrap().get(), 8 << 20);
     }
 }

@@ -50,7 +50,9 @@ impl Pace {
             batch_count: options.batch_count.unwrap_or(5_000),
             concurrency: options.concurrency.unwrap_or(4),
             memory: options.memory.map_or(256 << 20, Size::get),
-            settle_timeout: options.settle_timeout.map_or(Duration::from_secs(900), Pause::get),
+            settle_timeout: options
+                .settle_timeout
+                .map_or(Duration::from_secs(900), Pause::get),
         };
         pace.check()?;
         Ok(pace)
@@ -59,12 +61,20 @@ impl Pace {
     fn check(&self) -> Result<(), Error> {
         let budget = (1..=MAX_API_BUDGET).contains(&self.api_budget);
         let count = (1..=5_000).contains(&self.batch_count);
-        let bytes = self.batch_bytes.is_none_or(|bytes| (65_536..=95_000_000).contains(&bytes));
+        let bytes = self
+            .batch_bytes
+            .is_none_or(|bytes| (65_536..=95_000_000).contains(&bytes));
         let concurrency = (1..=64).contains(&self.concurrency);
         let problem = match (budget, count, bytes, concurrency) {
-            (false, ..) => "--api-budget must be 1 to 1200: the account takes 1,200 calls in five minutes",
-            (_, false, ..) => "--batch-count must be 1 to 5000: Vectorize takes 5,000 vectors a call",
-            (_, _, false, _) => "--batch-bytes must be 64KiB to 95MB: Vectorize takes 100 MB a call",
+            (false, ..) => {
+                "--api-budget must be 1 to 1200: the account takes 1,200 calls in five minutes"
+            }
+            (_, false, ..) => {
+                "--batch-count must be 1 to 5000: Vectorize takes 5,000 vectors a call"
+            }
+            (_, _, false, _) => {
+                "--batch-bytes must be 64KiB to 95MB: Vectorize takes 100 MB a call"
+            }
             (.., false) => "--concurrency must be 1 to 64",
             _ if self.memory < 64 << 20 => "--memory must be at least 64MiB",
             _ => return Ok(()),
@@ -117,23 +127,35 @@ impl Settings {
     pub fn cloudflare(&self) -> Result<CloudflareSettings, Error> {
         let token = self.environment.secret(Variable::CloudflareApiToken)?;
         Ok(CloudflareSettings {
-            account_id: self.required(Variable::CloudflareAccountId, &self.file.cloudflare.account_id)?,
+            account_id: self.required(
+                Variable::CloudflareAccountId,
+                &self.file.cloudflare.account_id,
+            )?,
             token: token.ok_or_else(|| Variable::CloudflareApiToken.missing())?,
             kv_token: self.environment.secret(Variable::CloudflareKvApiToken)?,
             base_url: self
-                .optional(Variable::CloudflareApiBaseUrl, &self.file.cloudflare.api_base_url)?
+                .optional(
+                    Variable::CloudflareApiBaseUrl,
+                    &self.file.cloudflare.api_base_url,
+                )?
                 .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         })
     }
 
     /// The index that a bare `vectorize:` means.
     pub fn default_index(&self) -> Result<String, Error> {
-        self.required(Variable::CloudflareVectorizeIndex, &self.file.cloudflare.vectorize_index)
+        self.required(
+            Variable::CloudflareVectorizeIndex,
+            &self.file.cloudflare.vectorize_index,
+        )
     }
 
     /// The namespace that a bare `kv:` means.
     pub fn default_kv_namespace(&self) -> Result<String, Error> {
-        self.required(Variable::CloudflareKvNamespaceId, &self.file.cloudflare.kv_namespace_id)
+        self.required(
+            Variable::CloudflareKvNamespaceId,
+            &self.file.cloudflare.kv_namespace_id,
+        )
     }
 
     /// Qdrant's address, as the operator gave it.
@@ -148,12 +170,18 @@ impl Settings {
 
     /// Qdrant's gRPC port, where the rule for ports does not fit.
     pub fn qdrant_grpc_port(&self) -> Result<Option<u16>, Error> {
-        Ok(self.environment.port(Variable::QdrantGrpcPort)?.or(self.file.qdrant.grpc_port))
+        Ok(self
+            .environment
+            .port(Variable::QdrantGrpcPort)?
+            .or(self.file.qdrant.grpc_port))
     }
 
     /// Qdrant's REST port, where the rule for ports does not fit.
     pub fn qdrant_rest_port(&self) -> Result<Option<u16>, Error> {
-        Ok(self.environment.port(Variable::QdrantRestPort)?.or(self.file.qdrant.rest_port))
+        Ok(self
+            .environment
+            .port(Variable::QdrantRestPort)?
+            .or(self.file.qdrant.rest_port))
     }
 
     fn optional(&self, variable: Variable, file: &Option<String>) -> Result<Option<String>, Error> {
@@ -161,6 +189,7 @@ impl Settings {
     }
 
     fn required(&self, variable: Variable, file: &Option<String>) -> Result<String, Error> {
-        self.optional(variable, file)?.ok_or_else(|| variable.missing())
+        self.optional(variable, file)?
+            .ok_or_else(|| variable.missing())
     }
 }

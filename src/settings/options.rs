@@ -87,8 +87,14 @@ impl MappingOptions {
             id: self.id.clone().unwrap_or_else(|| base.id.clone()),
             namespace: self.namespace.clone().or_else(|| base.namespace.clone()),
             vector: self.vector.clone().or_else(|| base.vector.clone()),
-            file_key: self.file_key.clone().unwrap_or_else(|| base.file_key.clone()),
-            order_by: self.order_by.clone().unwrap_or_else(|| base.order_by.clone()),
+            file_key: self
+                .file_key
+                .clone()
+                .unwrap_or_else(|| base.file_key.clone()),
+            order_by: self
+                .order_by
+                .clone()
+                .unwrap_or_else(|| base.order_by.clone()),
             big_ints: self.big_ints.unwrap_or(base.big_ints),
             unsettled: self.doubtful.unwrap_or(base.unsettled),
         }

@@ -25,7 +25,9 @@ impl FromStr for Size {
         let size: bytesize::ByteSize = text
             .parse()
             .map_err(|_| format!("{text:?} is not a size; write it as 32MiB or 95MB"))?;
-        usize::try_from(size.as_u64()).map(Self).map_err(|_| format!("{text:?} is too large"))
+        usize::try_from(size.as_u64())
+            .map(Self)
+            .map_err(|_| format!("{text:?} is too large"))
     }
 }
 
@@ -81,7 +83,10 @@ mod tests {
     fn amounts_read_as_people_write_them() {
         assert_eq!("32MiB".parse::<Size>().unwrap().get(), 32 << 20);
         assert_eq!("95MB".parse::<Size>().unwrap().get(), 95_000_000);
-        assert_eq!("15m".parse::<Pause>().unwrap().get(), Duration::from_secs(900));
+        assert_eq!(
+            "15m".parse::<Pause>().unwrap().get(),
+            Duration::from_secs(900)
+        );
         assert!("lots".parse::<Size>().unwrap_err().contains("32MiB"));
         assert!("soon".parse::<Pause>().unwrap_err().contains("15m"));
     }

@@ -14,7 +14,7 @@ use crate::point::Point;
 use crate::progress::Step;
 use crate::record::{Record, VectorId};
 use crate::stages::context::Migration;
-use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform, Transformed};
+use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform};
 
 /// Points that are checked between two writes to the ledger.
 const CHUNK: usize = 4_096;
@@ -47,28 +47,44 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(super) fn new(transform: &'a Transform, files: Files) -> Self {
-        Self { transform, files, pending: Vec::new() }
-    }
-
-    pub(super) fn check(&self, point: &Point) -> Outcome {
-        let made = self.transform.apply(point).and_then(|made| self.with_file(made, point));
-        match made {
-            Ok((record, notes)) => Outcome { point: CheckedPoint::Record(record), notes },
-            Err(rejection) => {
-                Outcome { point: CheckedPoint::Rejection(line(&rejection)), notes: Notes::default() }
-            }
+        Self {
+            transform,
+            files,
+            pending: Vec::new(),
         }
     }
 
-    #[expect(clippy::result_large_err, reason = "a rejection stands in the record's place")]
-    fn with_file(&self, made: Transformed, point: &Point) -> Result<(RecordRow, Notes), Rejection> {
+    pub(super) fn check(&self, point: &Point) -> Outcome {
+        match self.record(point) {
+            Ok((record, notes)) => Outcome {
+                point: CheckedPoint::Record(record),
+                notes,
+            },
+            Err(rejection) => Outcome {
+                point: CheckedPoint::Rejection(line(&rejection)),
+                notes: Notes::default(),
+            },
+        }
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "a rejection stands in the record's place"
+    )]
+    fn record(&self, point: &Point) -> Result<(RecordRow, Notes), Rejection> {
+        let made = self.transform.apply(point)?;
         let (digest, mut notes) = (made.record.digest(), made.notes);
         let slot = match made.file {
             Ok(slot) => slot,
             Err(problem) if self.files == Files::Indexed => {
                 let value = problem.key().to_owned();
                 let (id, namespace) = (point.id.clone(), point.namespace.clone());
-                return Err(Rejection::new(id, namespace, Reason::FileKey(problem), &value));
+                return Err(Rejection::new(
+                    id,
+                    namespace,
+                    Reason::FileKey(problem),
+                    &value,
+                ));
             }
             Err(_) => {
                 notes.insert(Note::NoFile);
@@ -81,7 +97,17 @@ impl<'a> Checker<'a> {
         };
         let Record { id, namespace, .. } = made.record;
         let namespace = namespace.map(|namespace| namespace.to_string());
-        Ok((RecordRow { ordinal: 0, id: id.into(), namespace, file, order, digest }, notes))
+        Ok((
+            RecordRow {
+                ordinal: 0,
+                id: id.into(),
+                namespace,
+                file,
+                order,
+                digest,
+            },
+            notes,
+        ))
     }
 
     pub(super) fn keep(&mut self, outcome: Outcome) {
@@ -98,9 +124,15 @@ impl<'a> Checker<'a> {
                 CheckedPoint::Rejection(rejection) => rejection.ordinal = ordinal,
             }
             points.push(outcome.point);
-            outcome.notes.iter().for_each(|note| *notes.entry(note.name()).or_default() += 1);
+            outcome
+                .notes
+                .iter()
+                .for_each(|note| *notes.entry(note.name()).or_default() += 1);
         }
-        let notes = notes.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        let notes = notes
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect();
         Checked { points, notes }
     }
 }
@@ -174,8 +206,10 @@ fn collision_lines(
     generation: &Generation,
     collisions: &[Collision],
 ) -> Result<Vec<RejectedAt>, Error> {
-    let mut ordinals: Vec<u64> =
-        collisions.iter().flat_map(|collision| collision.ordinals.iter().copied()).collect();
+    let mut ordinals: Vec<u64> = collisions
+        .iter()
+        .flat_map(|collision| collision.ordinals.iter().copied())
+        .collect();
     ordinals.sort_unstable();
     let points: HashMap<u64, Point> = generation.points_at(&ordinals)?.into_iter().collect();
     let mut lines = Vec::with_capacity(ordinals.len());
@@ -185,7 +219,10 @@ fn collision_lines(
             let other = collision.ordinals[usize::from(position == 0)];
             if let (Some(point), Some(other)) = (points.get(ordinal), points.get(&other)) {
                 let rejection = collided(point, other, &collision.id)?;
-                lines.push(RejectedAt { ordinal: *ordinal, ..line(&rejection) });
+                lines.push(RejectedAt {
+                    ordinal: *ordinal,
+                    ..line(&rejection)
+                });
             }
         }
     }
@@ -198,8 +235,17 @@ fn collided(point: &Point, other: &Point, id: &str) -> Result<Rejection, Error> 
     })?;
     let value = id.to_string();
     let (other, other_namespace) = (other.id.clone(), other.namespace.clone());
-    let reason = Reason::Collision { other, other_namespace, id };
-    Ok(Rejection::new(point.id.clone(), point.namespace.clone(), reason, &value))
+    let reason = Reason::Collision {
+        other,
+        other_namespace,
+        id,
+    };
+    Ok(Rejection::new(
+        point.id.clone(),
+        point.namespace.clone(),
+        reason,
+        &value,
+    ))
 }
 
 /// Writes `rejected.ndjson` from the ledger, or removes it when there is nothing

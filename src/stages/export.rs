@@ -27,13 +27,21 @@ pub async fn export(
     let before = source.count().await?;
     writer.set_count_before(before);
     migration.begin(Step::Export, before);
-    migration.progress.advance(Step::Export, writer.sealed_points());
+    migration
+        .progress
+        .advance(Step::Export, writer.sealed_points());
 
-    let mut copy = Copy { migration, checker: transform.map(|(transform, files)| Checker::new(transform, files)) };
+    let mut copy = Copy {
+        migration,
+        checker: transform.map(|(transform, files)| Checker::new(transform, files)),
+    };
     copy.forget_unsealed(&writer)?;
     let outcome = copy.all_pages(source, &mut writer).await;
     if let Err(error) = outcome {
-        copy.seal(&mut writer)?;
+        // What can still be kept is kept; why it stopped is what matters.
+        if let Err(unsealed) = copy.seal(&mut writer) {
+            migration.warn(format!("the last part could not be sealed: {unsealed}"));
+        }
         return Err(error);
     }
 
@@ -49,7 +57,9 @@ fn complete(migration: &Migration, source: &dyn Source) -> Result<Option<Generat
     if migration.archive.unfinished()?.is_some() {
         return Ok(None);
     }
-    let Some(generation) = migration.archive.current()? else { return Ok(None) };
+    let Some(generation) = migration.archive.current()? else {
+        return Ok(None);
+    };
     let (kept, asked) = (&generation.manifest().source, source.facts());
     if (&kept.name, &kept.identity) == (&asked.name, &asked.identity) {
         return Ok(Some(generation));
@@ -70,7 +80,9 @@ impl Copy<'_> {
     /// What the ledger knows beyond the sealed parts is of points that will be
     /// read anew.
     fn forget_unsealed(&self, writer: &GenerationWriter) -> Result<(), Error> {
-        self.migration.ledger.forget_checked_from(writer.sealed_points())
+        self.migration
+            .ledger
+            .forget_checked_from(writer.sealed_points())
     }
 
     async fn all_pages(
@@ -87,7 +99,9 @@ impl Copy<'_> {
         loop {
             self.migration.stop.check()?;
             let next: Option<Cursor> = page.next.take();
-            let Some(next) = next else { return self.add(page, writer) };
+            let Some(next) = next else {
+                return self.add(page, writer);
+            };
             // The next page is asked for before this one is written, so that
             // the source works while we compress.
             let (following, added) =
@@ -100,7 +114,10 @@ impl Copy<'_> {
     fn add(&mut self, page: Page, writer: &mut GenerationWriter) -> Result<(), Error> {
         let points = page.points.len() as u64;
         for read in page.points {
-            let checked = self.checker.as_mut().map(|checker| checker.check(&read.point));
+            let checked = self
+                .checker
+                .as_mut()
+                .map(|checker| checker.check(&read.point));
             let sealed = writer.push(read)?;
             self.record(sealed)?;
             if let (Some(checker), Some(outcome)) = (self.checker.as_mut(), checked) {
@@ -118,9 +135,13 @@ impl Copy<'_> {
 
     /// The ledger follows the sealed parts, never runs ahead of them.
     fn record(&mut self, sealed: Option<SealedPart>) -> Result<(), Error> {
-        let (Some(part), Some(checker)) = (sealed, self.checker.as_mut()) else { return Ok(()) };
+        let (Some(part), Some(checker)) = (sealed, self.checker.as_mut()) else {
+            return Ok(());
+        };
         let outcomes = checker.take(part.first_ordinal);
-        self.migration.ledger.add_checked(part.first_ordinal, &outcomes)
+        self.migration
+            .ledger
+            .add_checked(part.first_ordinal, &outcomes)
     }
 }
 

@@ -30,7 +30,10 @@ pub(super) fn rejections(
         }
     })?;
     let named = match folder {
-        Some(folder) => format!("all of them are in {}", folder.join("rejected.ndjson").display()),
+        Some(folder) => format!(
+            "all of them are in {}",
+            folder.join("rejected.ndjson").display()
+        ),
         None => "the real run lists all of them in rejected.ndjson".to_owned(),
     };
     let points = if rejected == 1 { "point" } else { "points" };

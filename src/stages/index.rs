@@ -42,7 +42,11 @@ pub async fn index(
     let files = migration.ledger.files()?;
     migration.begin(Step::Index, Some(files));
     file_index.list().await?;
-    let mut writer = Writer { migration, file_index, facts: FileIndexFacts::default() };
+    let mut writer = Writer {
+        migration,
+        file_index,
+        facts: FileIndexFacts::default(),
+    };
     writer.entries().await?;
     writer.stale(stale).await?;
     writer.count(count_kv, vectors).await?;
@@ -50,10 +54,17 @@ pub async fn index(
     if !migration.is_dry_run() {
         migration.reach(Milestone::Indexed)?;
     }
-    let verb = if migration.is_dry_run() { "would be written" } else { "written" };
+    let verb = if migration.is_dry_run() {
+        "would be written"
+    } else {
+        "written"
+    };
     migration.progress.end(
         Step::Index,
-        &format!("{} entries, {} {verb}, {} stale", facts.entries, facts.written, facts.stale),
+        &format!(
+            "{} entries, {} {verb}, {} stale",
+            facts.entries, facts.written, facts.stale
+        ),
     );
     Ok(facts)
 }
@@ -85,8 +96,9 @@ impl Writer<'_> {
     }
 
     async fn write_changed(&mut self, compared: Vec<Compared>) -> Result<(), Error> {
-        let (same, changed): (Vec<_>, Vec<_>) =
-            compared.into_iter().partition(|entry| entry.standing == Standing::Same);
+        let (same, changed): (Vec<_>, Vec<_>) = compared
+            .into_iter()
+            .partition(|entry| entry.standing == Standing::Same);
         self.facts.unchanged += same.len() as u64;
         self.facts.written += changed.len() as u64;
         changed.iter().try_for_each(|entry| self.explain(entry))?;
@@ -101,8 +113,10 @@ impl Writer<'_> {
         }
         self.migration.ledger.add_entry_inventory(&inventory)?;
         let namespace = &self.file_index.plan.namespace;
-        let written: Vec<_> =
-            pairs.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
+        let written: Vec<_> = pairs
+            .iter()
+            .map(|pair| (pair.key.clone(), pair.value.clone()))
+            .collect();
         self.migration.ledger.add_entries(namespace, &written)?;
         put_all(self.migration, self.file_index.kv, pairs).await
     }
@@ -113,7 +127,13 @@ impl Writer<'_> {
                 "{} names {} vectors that the index does not hold; they are dropped from it: {}",
                 entry.key,
                 entry.dropped.len(),
-                entry.dropped.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+                entry
+                    .dropped
+                    .iter()
+                    .take(3)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ));
         }
         match entry.standing {
@@ -133,7 +153,9 @@ impl Writer<'_> {
             namespace: self.file_index.plan.namespace.clone(),
             key: entry.key.clone(),
             value: stored.map(|stored| stored.value.clone()),
-            metadata: stored.and_then(|stored| stored.metadata.as_ref()).map(ToString::to_string),
+            metadata: stored
+                .and_then(|stored| stored.metadata.as_ref())
+                .map(ToString::to_string),
             expiration: stored.and_then(|stored| stored.expiration),
         }
     }
@@ -223,16 +245,15 @@ impl Writer<'_> {
             expiration: None,
             metadata: stored.and_then(|stored| stored.metadata),
         };
-        self.migration.ledger.add_entries(&key.namespace, &[(key.key.clone(), value)])?;
+        self.migration
+            .ledger
+            .add_entries(&key.namespace, &[(key.key.clone(), value)])?;
         put_all(self.migration, kv, vec![pair]).await
     }
 }
 
 /// Reads one key the way a stale store wants it: only when it is listed.
-pub async fn read_listed(
-    kv: &Kv,
-    key: &str,
-) -> Result<Option<crate::cloudflare::KvValue>, Error> {
+pub async fn read_listed(kv: &Kv, key: &str) -> Result<Option<crate::cloudflare::KvValue>, Error> {
     let page = kv.list(key, None).await?;
     let Some(listed) = page.keys.into_iter().find(|listed| listed.name == key) else {
         return Ok(None);
@@ -283,7 +304,10 @@ async fn wait_or_give_up(migration: &Migration, attempt: u32, keys: usize) -> Re
         ))
         .advise("run the same command again in a few minutes: only what is missing is written"));
     }
-    migration.stop.pause(&migration.clock, Duration::from_secs(1 << attempt)).await
+    migration
+        .stop
+        .pause(&migration.clock, Duration::from_secs(1 << attempt))
+        .await
 }
 
 /// Groups that one bulk write takes.

@@ -45,7 +45,9 @@ pub async fn inventory(
         return Ok(());
     }
     if existing == Existing::Overwrite {
-        migration.warn(format!("{conflicts} vectors that are in the index already will be replaced"));
+        migration.warn(format!(
+            "{conflicts} vectors that are in the index already will be replaced"
+        ));
         return Ok(());
     }
     Err(Error::refused(format!(
@@ -64,7 +66,10 @@ async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
             Ok(ids) => break ids,
             Err(Broken::Cursor) if walks < WALKS => {
                 migration.warn("the list of ids broke off because the index is being written to; walking it again");
-                migration.stop.pause(&migration.clock, BETWEEN_WALKS).await?;
+                migration
+                    .stop
+                    .pause(&migration.clock, BETWEEN_WALKS)
+                    .await?;
             }
             Err(Broken::Cursor) => {
                 return Err(Error::stopped(format!(
@@ -76,7 +81,10 @@ async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
         }
     };
     migration.reach(Milestone::VectorsInventoried)?;
-    migration.progress.end(Step::Inventory, &format!("{ids} vectors in the index before the first write"));
+    migration.progress.end(
+        Step::Inventory,
+        &format!("{ids} vectors in the index before the first write"),
+    );
     Ok(())
 }
 
@@ -104,7 +112,9 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
         };
         migration.ledger.add_vector_inventory(&page.ids)?;
         ids += page.ids.len() as u64;
-        migration.progress.advance(Step::Inventory, page.ids.len() as u64);
+        migration
+            .progress
+            .advance(Step::Inventory, page.ids.len() as u64);
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(ids),

@@ -44,13 +44,16 @@ pub async fn read_index(
             None => break,
         }
     }
-    migration.progress.end(Step::Inventory, &format!("{ids} vectors in the index"));
+    migration
+        .progress
+        .end(Step::Inventory, &format!("{ids} vectors in the index"));
     Ok((ids, without_file))
 }
 
 fn broken() -> Error {
-    Error::stopped("the list of ids broke off because the index is being written to")
-        .advise("pause what writes to the index, then run the same command again; nothing was written")
+    Error::stopped("the list of ids broke off because the index is being written to").advise(
+        "pause what writes to the index, then run the same command again; nothing was written",
+    )
 }
 
 async fn slots(
@@ -78,7 +81,10 @@ async fn read_slots(
     mapping: &Mapping,
     ids: &[String],
 ) -> Result<Vec<(String, Option<FileSlot>)>, Error> {
-    let asked: Vec<VectorId> = ids.iter().filter_map(|id| VectorId::new(id.as_str()).ok()).collect();
+    let asked: Vec<VectorId> = ids
+        .iter()
+        .filter_map(|id| VectorId::new(id.as_str()).ok())
+        .collect();
     let stored = index.get_by_ids(&asked).await?;
     Ok(stored
         .into_iter()
@@ -105,8 +111,18 @@ fn rows(first: u64, slots: Vec<(String, Option<FileSlot>)>) -> Checked {
             };
             // Nothing is ever sent from such a ledger, so no digest is needed.
             let digest = Digest([0; 16]);
-            CheckedPoint::Record(RecordRow { ordinal, id, namespace: None, file, order, digest })
+            CheckedPoint::Record(RecordRow {
+                ordinal,
+                id,
+                namespace: None,
+                file,
+                order,
+                digest,
+            })
         })
         .collect();
-    Checked { points, notes: Vec::new() }
+    Checked {
+        points,
+        notes: Vec::new(),
+    }
 }

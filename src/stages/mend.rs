@@ -19,7 +19,9 @@ pub(super) async fn mend(
     if damages.is_empty() {
         return Ok(());
     }
-    let Some(source) = source else { return Err(unmendable(&damages)) };
+    let Some(source) = source else {
+        return Err(unmendable(&damages));
+    };
     for damage in &damages {
         migration.warn(format!("{}; exporting that part again", damage.error));
         again(migration, generation, damage, source).await?;
@@ -57,7 +59,10 @@ async fn again(
 }
 
 fn unmendable(damages: &[PartDamage]) -> Error {
-    let named: Vec<String> = damages.iter().map(|damage| damage.error.to_string()).collect();
+    let named: Vec<String> = damages
+        .iter()
+        .map(|damage| damage.error.to_string())
+        .collect();
     Error::failed(named.join("; "))
         .advise("put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again")
 }

@@ -1,7 +1,9 @@
 //! Before anything is done: both ends are looked at, everything that stands in
 //! the way is told at once, and what decides the outcome is frozen.
 
-use crate::cloudflare::{Account, IndexName, KvNamespaceId, Vectorize};
+use std::time::Duration;
+
+use crate::cloudflare::{Account, ApiError, IndexName, Kv, KvNamespaceId, Vectorize};
 use crate::error::Error;
 use crate::file_index::{CountKey, FileIndexPlan};
 use crate::http;
@@ -93,7 +95,10 @@ pub async fn prepare(
     source: (&SourceFacts, Option<u64>),
 ) -> Result<Prepared, Error> {
     let frozen = Plan::load(&migration.ledger)?;
-    let base = frozen.as_ref().map(|plan| plan.mapping.clone()).unwrap_or_default();
+    let base = frozen
+        .as_ref()
+        .map(|plan| plan.mapping.clone())
+        .unwrap_or_default();
     let mapping = request.mapping.over(&base);
     let mut warnings = source.0.warnings.clone();
     let mut blockers = Vec::new();
@@ -105,7 +110,10 @@ pub async fn prepare(
         ));
     }
     let index_state = survey_index(&accounts.vectorize.vectorize(&request.index)).await?;
-    let wishes = Wishes { create: request.create, metric: request.mapping.metric };
+    let wishes = Wishes {
+        create: request.create,
+        metric: request.mapping.metric,
+    };
     let target = choose_target(
         &source.0.shape,
         mapping.vector.as_deref(),
@@ -130,7 +138,13 @@ pub async fn prepare(
     let plan = plan(accounts, request, source.0, &mapping, target);
     plan.freeze(&migration.ledger)?;
     let transform = resolve(mapping, source.0, target)?;
-    Ok(Prepared { plan, transform, index_state, kv, warnings })
+    Ok(Prepared {
+        plan,
+        transform,
+        index_state,
+        kv,
+        warnings,
+    })
 }
 
 /// The transform for points of that source.
@@ -179,13 +193,20 @@ async fn survey_kv(
 }
 
 fn missing_namespace(state: &KvState, create: bool) -> Option<Blocker> {
-    let KvState::Missing(wanted) = state else { return None };
+    let KvState::Missing(wanted) = state else {
+        return None;
+    };
     let advice = match (is_namespace_id(wanted), create) {
-        (true, _) => "an id cannot be chosen: give a title and --create, or the id of an existing namespace",
+        (true, _) => {
+            "an id cannot be chosen: give a title and --create, or the id of an existing namespace"
+        }
         (false, false) => "give --create to create it, or the title or id of an existing one",
         (false, true) => return None,
     };
-    Some(Blocker::new(format!("the KV namespace {wanted} does not exist"), advice))
+    Some(Blocker::new(
+        format!("the KV namespace {wanted} does not exist"),
+        advice,
+    ))
 }
 
 /// Refuses namespaces that are missing and may not be created.
@@ -194,7 +215,11 @@ pub fn check_namespaces(kv: (&KvState, &KvState), create: bool) -> Result<(), Er
     if kv.1 != kv.0 {
         blockers.extend(missing_namespace(kv.1, create));
     }
-    if blockers.is_empty() { Ok(()) } else { Err(refuse(&blockers)) }
+    if blockers.is_empty() {
+        Ok(())
+    } else {
+        Err(refuse(&blockers))
+    }
 }
 
 /// Ids are 32 hex digits (KV API).
@@ -211,7 +236,10 @@ fn refuse(blockers: &[Blocker]) -> Error {
                 .iter()
                 .map(|blocker| format!("\n  {}: {}", blocker.what, blocker.advice))
                 .collect();
-            Error::refused(format!("several things stand in the way:{}", lines.concat()))
+            Error::refused(format!(
+                "several things stand in the way:{}",
+                lines.concat()
+            ))
         }
     }
 }
@@ -225,12 +253,18 @@ pub async fn create_missing(
     let target = &prepared.plan.target;
     let name = IndexName::new(&target.index)?;
     let index = accounts.vectorize.vectorize(&name);
-    let shown = format!("the index {name} ({} dimensions, {})", target.dimensions, target.metric);
+    let shown = format!(
+        "the index {name} ({} dimensions, {})",
+        target.dimensions, target.metric
+    );
     match (&prepared.index_state, migration.is_dry_run()) {
         (IndexState::Present { .. }, _) => {}
         (IndexState::Missing, true) => migration.tell(format!("would create {shown}")),
         (IndexState::Missing, false) => {
-            accounts.vectorize.create_index(&name, target.dimensions, target.metric).await?;
+            accounts
+                .vectorize
+                .create_index(&name, target.dimensions, target.metric)
+                .await?;
             migration.tell(format!("created {shown}"));
         }
     }
@@ -246,14 +280,21 @@ pub async fn file_index_plan(
     kv: Option<&(KvState, KvState)>,
     file_key: &Template,
 ) -> Result<Option<FileIndexPlan>, Error> {
-    let (Some(wish), Some((entries, count))) = (wish, kv) else { return Ok(None) };
+    let (Some(wish), Some((entries, count))) = (wish, kv) else {
+        return Ok(None);
+    };
     let entries_id = namespace_id(migration, accounts, entries).await?;
     let count_id = match count == entries {
         true => entries_id.clone(),
         false => namespace_id(migration, accounts, count).await?,
     };
-    let (Some(namespace), Some(count)) = (entries_id, count_id) else { return Ok(None) };
-    let count = CountKey { namespace: count, key: wish.count.1.clone() };
+    let (Some(namespace), Some(count)) = (entries_id, count_id) else {
+        return Ok(None);
+    };
+    let count = CountKey {
+        namespace: count,
+        key: wish.count.1.clone(),
+    };
     let frozen = load_file_index(&migration.ledger)?;
     let ttl = wish.ttl.or(frozen.and_then(|plan| plan.ttl));
     let plan = FileIndexPlan::new(namespace, file_key.clone(), count, ttl);
@@ -274,19 +315,29 @@ async fn namespace_id(
         }
         KvState::Missing(title) => {
             let created = accounts.kv.create_kv_namespace(title).await?;
+            wait_until_there(migration, &accounts.kv.kv(&created.id)).await?;
             migration.tell(format!("created the KV namespace {title} ({})", created.id));
             Ok(Some(created.id.to_string()))
         }
     }
 }
 
+/// A new namespace may answer "not found" for about a second (seen live).
+async fn wait_until_there(migration: &Migration, kv: &Kv) -> Result<(), Error> {
+    const LOOKS: u32 = 8;
+    for look in 0..LOOKS {
+        match kv.list("", None).await {
+            Err(ApiError::NotFound(_)) if look + 1 < LOOKS => {
+                let pause = Duration::from_millis(250 << look.min(4));
+                migration.stop.pause(&migration.clock, pause).await?;
+            }
+            other => return Ok(other.map(drop)?),
+        }
+    }
+    Ok(())
+}
+
 /// The id of a namespace that the plan names.
 pub fn planned_namespace(id: &str) -> Result<KvNamespaceId, Error> {
     Ok(KvNamespaceId::new(id)?)
-}
-
-impl From<crate::cloudflare::IdError> for Error {
-    fn from(error: crate::cloudflare::IdError) -> Self {
-        Self::usage(error.to_string())
-    }
 }

@@ -38,12 +38,21 @@ impl<'a> Records<'a> {
     ) -> Result<Self, Error> {
         let (first, last) = range.into_inner();
         let points = generation.read(first..last + 1)?;
-        Ok(Self { ledger, transform, points, rows: VecDeque::new(), unasked: first, last })
+        Ok(Self {
+            ledger,
+            transform,
+            points,
+            rows: VecDeque::new(),
+            unasked: first,
+            last,
+        })
     }
 
     fn next_record(&mut self) -> Result<Option<(u64, Record)>, Error> {
         loop {
-            let Some(read) = self.points.next() else { return Ok(None) };
+            let Some(read) = self.points.next() else {
+                return Ok(None);
+            };
             let (ordinal, point) = read?;
             self.ask_rows(ordinal)?;
             if self.rows.front().is_some_and(|row| row.ordinal == ordinal)

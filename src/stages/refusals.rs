@@ -37,7 +37,12 @@ pub(super) struct Refused {
 /// Sends the batch, in parts where a record of it is refused.
 pub(super) async fn send(index: &Vectorize, batch: &CutBatch) -> Result<Acceptance, ApiError> {
     let first = match index.upsert(batch.body.clone()).await {
-        Ok(mutation) => return Ok(Acceptance { mutation: Some(mutation), refused: Vec::new() }),
+        Ok(mutation) => {
+            return Ok(Acceptance {
+                mutation: Some(mutation),
+                refused: Vec::new(),
+            });
+        }
         Err(error) => error,
     };
     if !is_about_records(&first) {
@@ -47,7 +52,10 @@ pub(super) async fn send(index: &Vectorize, batch: &CutBatch) -> Result<Acceptan
     let mut acceptance = Acceptance::default();
     let mut parts = halves(0..lines.len(), first, &mut acceptance)?;
     while let Some(part) = parts.pop() {
-        match index.upsert(joined(&batch.body, &lines[part.clone()])).await {
+        match index
+            .upsert(joined(&batch.body, &lines[part.clone()]))
+            .await
+        {
             Ok(mutation) => acceptance.mutation = Some(mutation),
             Err(error) if is_about_records(&error) => {
                 parts.extend(halves(part, error, &mut acceptance)?);
@@ -79,8 +87,16 @@ fn halves(
     let (ApiError::BadRecord(refusal) | ApiError::TooLarge(refusal)) = &error else {
         return Err(error);
     };
-    let code = refusal.notes.iter().find_map(|note| note.code).map_or(0, i64::from);
-    acceptance.refused.push(Refused { line: part.start, code, message: refusal.to_string() });
+    let code = refusal
+        .notes
+        .iter()
+        .find_map(|note| note.code)
+        .map_or(0, i64::from);
+    acceptance.refused.push(Refused {
+        line: part.start,
+        code,
+        message: refusal.to_string(),
+    });
     Ok(Vec::new())
 }
 
@@ -118,12 +134,16 @@ pub(super) fn quarantine(
     let generation = migration.archive.current()?;
     let mut rejections = Vec::with_capacity(acceptance.refused.len());
     for refused in &acceptance.refused {
-        let Some(row) = rows.get(refused.line) else { continue };
+        let Some(row) = rows.get(refused.line) else {
+            continue;
+        };
         let mut points = match &generation {
             Some(generation) => generation.points_at(&[row.ordinal])?,
             None => Vec::new(),
         };
-        let Some((ordinal, point)) = points.pop() else { continue };
+        let Some((ordinal, point)) = points.pop() else {
+            continue;
+        };
         migration.warn(format!("Vectorize refused {}: {}", row.id, refused.message));
         let (code, message) = (refused.code, refused.message.clone());
         let reason = Reason::RefusedByVectorize { code, message };

@@ -46,7 +46,10 @@ impl Origin {
             Self::Source(source) => Ok((source.facts().clone(), source.count().await?)),
             Self::OwnArchive => {
                 let generation = own_archive(migration)?;
-                Ok((generation.manifest().source.clone(), Some(generation.points())))
+                Ok((
+                    generation.manifest().source.clone(),
+                    Some(generation.points()),
+                ))
             }
         }
     }
@@ -97,7 +100,8 @@ impl Job {
         if self.migration.is_dry_run() {
             return Ok(());
         }
-        self.verify_all(&ready, &index, file_index.as_ref(), report).await
+        self.verify_all(&ready, &index, file_index.as_ref(), report)
+            .await
     }
 
     /// Plan, export (of a file), upsert, settle.
@@ -112,19 +116,24 @@ impl Job {
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report)?;
         let index = self.accounts.vectorize.vectorize(&self.request.index);
-        self.write_file_index(&ready, &index, report).await.map(drop)
+        self.write_file_index(&ready, &index, report)
+            .await
+            .map(drop)
     }
 
     /// Compares, and writes nothing to the account.
     pub async fn verify(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
         if ready.prepared.index_state == IndexState::Missing {
-            return Err(Error::refused(format!("the index {} does not exist", self.request.index))
-                .advise("name an existing index"));
+            return Err(
+                Error::refused(format!("the index {} does not exist", self.request.index))
+                    .advise("name an existing index"),
+            );
         }
         let index = self.accounts.vectorize.vectorize(&self.request.index);
         let file_index = self.file_index_plan(&ready).await?;
-        self.verify_all(&ready, &index, file_index.as_ref(), report).await
+        self.verify_all(&ready, &index, file_index.as_ref(), report)
+            .await
     }
 
     /// Both ends, and with `--full` every point: what stands in the way, and
@@ -136,8 +145,11 @@ impl Job {
         let facts = self.origin.facts(&self.migration).await?;
         let source = (&facts.0, facts.1);
         let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
-        report.points = Some(PointFacts { source: facts.1, ..PointFacts::default() });
-        remarks::of_plan(&prepared, source, report);
+        report.points = Some(PointFacts {
+            source: facts.1,
+            ..PointFacts::default()
+        });
+        remarks::of_plan(&self.migration, &prepared, source);
         Ok(())
     }
 
@@ -145,11 +157,13 @@ impl Job {
         let facts = self.origin.facts(&self.migration).await?;
         let source = (&facts.0, facts.1);
         let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
-        remarks::of_plan(&prepared, source, report);
+        remarks::of_plan(&self.migration, &prepared, source);
         let files = self.files();
         let timing = Timing::begin(&self.migration.clock);
         let generation = match self.origin.source() {
-            Some(source) => export(&self.migration, source, Some((&prepared.transform, files))).await?,
+            Some(source) => {
+                export(&self.migration, source, Some((&prepared.transform, files))).await?
+            }
             None => own_archive(&self.migration)?,
         };
         mend(&self.migration, &generation, self.origin.source()).await?;
@@ -159,8 +173,11 @@ impl Job {
         }
         timing.end(&mut report.seconds.export);
         report.points = Some(self.points(&generation, facts.1)?);
-        remarks::of_check(&self.migration.ledger, self.files(), report)?;
-        Ok(Ready { prepared, generation })
+        remarks::of_check(&self.migration, files)?;
+        Ok(Ready {
+            prepared,
+            generation,
+        })
     }
 
     fn files(&self) -> Files {
@@ -184,7 +201,12 @@ impl Job {
     fn gate(&self, ready: &Ready, report: &Report) -> Result<(), Error> {
         let rejected = report.points.as_ref().map_or(0, |points| points.rejected);
         let folder = self.folder.as_ref().map(MigrationFolder::path);
-        gate::rejections(&self.migration, rejected, self.permissions.allowed_rejects, folder)?;
+        gate::rejections(
+            &self.migration,
+            rejected,
+            self.permissions.allowed_rejects,
+            folder,
+        )?;
         gate::records(ready.generation.points(), rejected)?;
         match self.request.file_index {
             Some(_) => gate::entries(&self.migration.ledger),
@@ -198,7 +220,10 @@ impl Job {
         ready: &Ready,
         report: &mut Report,
     ) -> Result<Vectorize, Error> {
-        let Ready { prepared, generation } = ready;
+        let Ready {
+            prepared,
+            generation,
+        } = ready;
         let migration = &self.migration;
         let index = create_missing(migration, &self.accounts, prepared).await?;
         if prepared.index_state != IndexState::Missing || !migration.is_dry_run() {
@@ -211,8 +236,7 @@ impl Job {
             write_rejections(&migration.ledger, folder.path())?;
         }
         if migration.is_dry_run() {
-            remarks::of_upsert(&sent?, report);
-            return Ok(index);
+            return sent.map(|_| index);
         }
         sent?;
         let timing = Timing::begin(&migration.clock);
@@ -247,18 +271,37 @@ impl Job {
         report: &mut Report,
     ) -> Result<Option<FileIndexPlan>, Error> {
         let Some(plan) = self.file_index_plan(ready).await? else {
-            remarks::of_missing_file_index(&self.migration, self.request.file_index.is_some(), report)?;
+            if self.request.file_index.is_some() {
+                remarks::of_missing_file_index(&self.migration)?;
+            }
             return Ok(None);
         };
         let migration = &self.migration;
         let timing = Timing::begin(&migration.clock);
         let vectors = vector_count::in_index(migration, vectorize).await?;
         let kv = self.accounts.kv.kv(&planned_namespace(&plan.namespace)?);
-        let count_kv = self.accounts.kv.kv(&planned_namespace(&plan.count.namespace)?);
-        let holdings = Holdings::Index { ledger: &migration.ledger, index: vectorize };
-        let file_index = FileIndex { ledger: &migration.ledger, kv: &kv, holdings, plan: &plan };
-        let written =
-            index(migration, &file_index, &count_kv, vectors, self.permissions.stale).await;
+        let count_kv = self
+            .accounts
+            .kv
+            .kv(&planned_namespace(&plan.count.namespace)?);
+        let holdings = Holdings::Index {
+            ledger: &migration.ledger,
+            index: vectorize,
+        };
+        let file_index = FileIndex {
+            ledger: &migration.ledger,
+            kv: &kv,
+            holdings,
+            plan: &plan,
+        };
+        let written = index(
+            migration,
+            &file_index,
+            &count_kv,
+            vectors,
+            self.permissions.stale,
+        )
+        .await;
         timing.end(&mut report.seconds.index);
         report.file_index = Some(written?);
         Ok(Some(plan))
@@ -277,20 +320,35 @@ impl Job {
         let kv = match plan {
             Some(plan) => Some((
                 self.accounts.kv.kv(&planned_namespace(&plan.namespace)?),
-                self.accounts.kv.kv(&planned_namespace(&plan.count.namespace)?),
+                self.accounts
+                    .kv
+                    .kv(&planned_namespace(&plan.count.namespace)?),
             )),
             None => None,
         };
         let file_index = plan.zip(kv.as_ref()).map(|(plan, (kv, count_kv))| {
-            let holdings = Holdings::Index { ledger: &migration.ledger, index: vectorize };
-            (FileIndex { ledger: &migration.ledger, kv, holdings, plan }, count_kv)
+            let holdings = Holdings::Index {
+                ledger: &migration.ledger,
+                index: vectorize,
+            };
+            (
+                FileIndex {
+                    ledger: &migration.ledger,
+                    kv,
+                    holdings,
+                    plan,
+                },
+                count_kv,
+            )
         });
         let subject = Subject {
             generation: &ready.generation,
             transform: &ready.prepared.transform,
             index: vectorize,
             source: self.origin.source(),
-            file_index: file_index.as_ref().map(|(index, count_kv)| (index, *count_kv)),
+            file_index: file_index
+                .as_ref()
+                .map(|(index, count_kv)| (index, *count_kv)),
         };
         let found = verify(migration, subject, self.depth).await;
         timing.end(&mut report.seconds.verify);
@@ -313,7 +371,10 @@ fn own_archive(migration: &Migration) -> Result<Generation, Error> {
         .advise("run the export again with the source that it was begun from"));
     }
     migration.archive.current()?.ok_or_else(|| {
-        Error::usage(format!("{} holds no archive", migration.archive.root().display()))
-            .advise("export into it first, or name a source")
+        Error::usage(format!(
+            "{} holds no archive",
+            migration.archive.root().display()
+        ))
+        .advise("export into it first, or name a source")
     })
 }

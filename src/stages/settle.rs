@@ -46,7 +46,10 @@ pub(super) async fn settle(
     }
     migration.ledger.settle_accepted()?;
     migration.reach(Milestone::Settled)?;
-    migration.progress.end(Step::Settle, &format!("{records} records applied by the index"));
+    migration.progress.end(
+        Step::Settle,
+        &format!("{records} records applied by the index"),
+    );
     Ok(records)
 }
 
@@ -54,7 +57,11 @@ pub(super) async fn settle(
 fn marks(migration: &Migration, batches: &[Batch]) -> Result<Vec<RecordRow>, Error> {
     let mut marks = Vec::with_capacity(batches.len());
     for batch in batches {
-        marks.extend(migration.ledger.last_record_between(batch.first, batch.last)?);
+        marks.extend(
+            migration
+                .ledger
+                .last_record_between(batch.first, batch.last)?,
+        );
     }
     Ok(marks)
 }
@@ -74,7 +81,10 @@ async fn send_barrier(
         debug_assert!(full.is_none(), "one record fits a batch");
     }
     let batch = cutter.finish().ok_or_else(|| {
-        Error::failed(format!("the ledger's record {} is not in the archive", mark.id))
+        Error::failed(format!(
+            "the ledger's record {} is not in the archive",
+            mark.id
+        ))
     })?;
     Ok(index.upsert(batch.body).await?)
 }
@@ -114,12 +124,17 @@ async fn wait(
 }
 
 fn our_mutations(migration: &Migration) -> Result<HashSet<String>, Error> {
-    migration.ledger.accepted_mutations().map(HashSet::from_iter)
+    migration
+        .ledger
+        .accepted_mutations()
+        .map(HashSet::from_iter)
 }
 
 /// A marker that is none of ours: somebody else's mutation came after.
 fn overtaken(info: &IndexInfo, ours: &HashSet<String>) -> bool {
-    info.processed_up_to.as_ref().is_some_and(|marker| !ours.contains(marker.as_str()))
+    info.processed_up_to
+        .as_ref()
+        .is_some_and(|marker| !ours.contains(marker.as_str()))
 }
 
 /// Reads back a record of each batch that is not confirmed yet; whether all are
@@ -131,14 +146,21 @@ async fn read_back(
 ) -> Result<bool, Error> {
     let mut still = Vec::new();
     for rows in unconfirmed.chunks(READ_AT_ONCE) {
-        let ids: Vec<VectorId> = rows.iter().filter_map(|row| VectorId::new(&*row.id).ok()).collect();
+        let ids: Vec<VectorId> = rows
+            .iter()
+            .filter_map(|row| VectorId::new(&*row.id).ok())
+            .collect();
         let stored = index.get_by_ids(&ids).await?;
         let confirmed = |row: &RecordRow| {
-            stored.iter().any(|vector| vector.id == row.id && stored_digest(vector) == row.digest)
+            stored
+                .iter()
+                .any(|vector| vector.id == row.id && stored_digest(vector) == row.digest)
         };
         still.extend(rows.iter().filter(|row| !confirmed(row)).cloned());
     }
-    migration.progress.advance(Step::Settle, (unconfirmed.len() - still.len()) as u64);
+    migration
+        .progress
+        .advance(Step::Settle, (unconfirmed.len() - still.len()) as u64);
     *unconfirmed = still;
     Ok(unconfirmed.is_empty())
 }

@@ -11,7 +11,10 @@ pub(super) struct Timing<'a> {
 impl<'a> Timing<'a> {
     /// Begins now.
     pub(super) fn begin(clock: &'a Clock) -> Self {
-        Self { clock, begun: clock.now() }
+        Self {
+            clock,
+            begun: clock.now(),
+        }
     }
 
     /// Adds the time since then to `seconds`.

@@ -20,7 +20,9 @@ pub fn to_file(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     check(migration, generation, transform, Files::NotIndexed)?;
-    let Some(last) = generation.points().checked_sub(1) else { return Ok(()) };
+    let Some(last) = generation.points().checked_sub(1) else {
+        return Ok(());
+    };
     migration.begin(Step::Transform, Some(generation.points()));
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut line = Vec::new();
@@ -37,7 +39,9 @@ pub fn to_file(
         }
     }
     out.flush().map_err(explain)?;
-    migration.progress.end(Step::Transform, &format!("{records} records written"));
+    migration
+        .progress
+        .end(Step::Transform, &format!("{records} records written"));
     Ok(())
 }
 

@@ -10,13 +10,11 @@ use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
+use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
 use crate::stages::refusals::{self, Acceptance};
 use crate::transform::Transform;
-
-/// What a batch weighs unless `--batch-bytes` says otherwise.
-const USUAL_BATCH_BYTES: usize = 32 << 20;
 
 /// What an upsert did, or would do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,12 +38,19 @@ pub(super) async fn upsert(
     index: &Vectorize,
 ) -> Result<Upserted, Error> {
     let mut feed = Feed::new(migration, generation, transform)?;
-    let Some(left) = feed.points_left() else { return Ok(Upserted::default()) };
+    let Some(left) = feed.points_left() else {
+        return Ok(Upserted::default());
+    };
     migration.begin(Step::Upsert, Some(left));
     if migration.is_dry_run() {
         return feed.only_count();
     }
-    let mut flights = Flights { migration, index, flying: JoinSet::new(), done: Upserted::default() };
+    let mut flights = Flights {
+        migration,
+        index,
+        flying: JoinSet::new(),
+        done: Upserted::default(),
+    };
     let outcome = flights.send_all(&mut feed).await;
     // What is on the wire is finished whatever stopped us: each answer that is
     // known is a batch that need not be sent again.
@@ -54,7 +59,10 @@ pub(super) async fn upsert(
     let done = flights.done;
     migration.progress.end(
         Step::Upsert,
-        &format!("{} records in {} batches accepted", done.records, done.batches),
+        &format!(
+            "{} records in {} batches accepted",
+            done.records, done.batches
+        ),
     );
     Ok(done)
 }
@@ -85,17 +93,27 @@ impl<'a> Feed<'a> {
         let fresh = match generation.points().checked_sub(1) {
             Some(last) if first <= last => Some(Fresh {
                 records: Records::new(&migration.ledger, generation, transform, first..=last)?,
-                cutter: Some(Cutter::new(limits(migration)?)),
+                cutter: Some(Cutter::new(BatchSize::new(&migration.pace).limits()?)),
             }),
             _ => None,
         };
-        Ok(Self { migration, generation, transform, unanswered, fresh })
+        Ok(Self {
+            migration,
+            generation,
+            transform,
+            unanswered,
+            fresh,
+        })
     }
 
     /// How many points have no accepted batch; none when nothing is left.
     fn points_left(&self) -> Option<u64> {
-        let again: u64 =
-            self.unanswered.as_slice().iter().map(|batch| batch.last - batch.first + 1).sum();
+        let again: u64 = self
+            .unanswered
+            .as_slice()
+            .iter()
+            .map(|batch| batch.last - batch.first + 1)
+            .sum();
         let fresh = match (&self.fresh, self.migration.ledger.first_unbatched()) {
             (Some(_), Ok(first)) => self.generation.points() - first,
             _ => 0,
@@ -103,14 +121,24 @@ impl<'a> Feed<'a> {
         Some(again + fresh).filter(|left| *left > 0)
     }
 
+    fn set_limits(&mut self, limits: BatchLimits) {
+        if let Some(cutter) = self.fresh.as_mut().and_then(|fresh| fresh.cutter.as_mut()) {
+            cutter.set_limits(limits);
+        }
+    }
+
     fn next(&mut self) -> Result<Option<CutBatch>, Error> {
         while let Some(batch) = self.unanswered.next() {
             if let Some(cut) = self.recut(batch)? {
                 return Ok(Some(cut));
             }
-            self.migration.ledger.set_batch_state(batch.first, BatchState::Settled)?;
+            self.migration
+                .ledger
+                .set_batch_state(batch.first, BatchState::Settled)?;
         }
-        let Some(fresh) = &mut self.fresh else { return Ok(None) };
+        let Some(fresh) = &mut self.fresh else {
+            return Ok(None);
+        };
         fresh.next()
     }
 
@@ -119,15 +147,25 @@ impl<'a> Feed<'a> {
     fn recut(&self, batch: Batch) -> Result<Option<CutBatch>, Error> {
         let mut cutter = Cutter::new(BatchLimits::LARGEST);
         let ledger = &self.migration.ledger;
-        for record in
-            Records::new(ledger, self.generation, self.transform, batch.first..=batch.last)?
-        {
+        for record in Records::new(
+            ledger,
+            self.generation,
+            self.transform,
+            batch.first..=batch.last,
+        )? {
             let (ordinal, record) = record?;
             // The largest limits hold whatever was cut under any setting.
             let overflow = cutter.push(ordinal, &record);
-            debug_assert!(overflow.is_none(), "a batch that was sent once fits one request");
+            debug_assert!(
+                overflow.is_none(),
+                "a batch that was sent once fits one request"
+            );
         }
-        Ok(cutter.finish().map(|cut| CutBatch { first: batch.first, last: batch.last, ..cut }))
+        Ok(cutter.finish().map(|cut| CutBatch {
+            first: batch.first,
+            last: batch.last,
+            ..cut
+        }))
     }
 
     fn only_count(mut self) -> Result<Upserted, Error> {
@@ -135,19 +173,26 @@ impl<'a> Feed<'a> {
         while let Some(batch) = self.next()? {
             self.migration.stop.check()?;
             would.count(&batch);
-            self.migration.progress.advance(Step::Upsert, batch.count as u64);
+            self.migration
+                .progress
+                .advance(Step::Upsert, batch.count as u64);
         }
-        let (records, batches) = (would.records, would.batches);
-        self.migration
-            .progress
-            .end(Step::Upsert, &format!("would send {records} records in {batches} batches"));
+        self.migration.progress.end(
+            Step::Upsert,
+            &format!(
+                "would send {} records in {} batches, {} bytes",
+                would.records, would.batches, would.bytes
+            ),
+        );
         Ok(would)
     }
 }
 
 impl Fresh<'_> {
     fn next(&mut self) -> Result<Option<CutBatch>, Error> {
-        let Some(cutter) = &mut self.cutter else { return Ok(None) };
+        let Some(cutter) = &mut self.cutter else {
+            return Ok(None);
+        };
         for record in &mut self.records {
             let (ordinal, record) = record?;
             if let Some(batch) = cutter.push(ordinal, &record) {
@@ -166,20 +211,6 @@ impl Upserted {
     }
 }
 
-/// One batch is being encoded while the others fly, all within `--memory`; half
-/// of it is left for the archive's row groups and the ledger.
-fn width(migration: &Migration, batch_bytes: usize) -> usize {
-    let bodies = migration.pace.memory / 2 / batch_bytes;
-    bodies.saturating_sub(1).clamp(1, migration.pace.concurrency)
-}
-
-fn limits(migration: &Migration) -> Result<BatchLimits, Error> {
-    let pace = &migration.pace;
-    let bytes = pace.batch_bytes.unwrap_or(USUAL_BATCH_BYTES);
-    BatchLimits::new(bytes, pace.batch_count)
-        .map_err(|error| Error::usage("the batch limits cannot be used").because(error))
-}
-
 struct Flights<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
@@ -194,11 +225,16 @@ struct Landed {
 
 impl Flights<'_> {
     async fn send_all(&mut self, feed: &mut Feed<'_>) -> Result<(), Error> {
-        let batch_bytes = self.migration.pace.batch_bytes.unwrap_or(USUAL_BATCH_BYTES);
-        let width = width(self.migration, batch_bytes);
+        let mut size = BatchSize::new(&self.migration.pace);
+        let mut waits = self.index.counters().waited;
         while let Some(batch) = feed.next()? {
-            while self.flying.len() >= width {
+            while self.flying.len() >= size.in_flight() {
                 self.land_one().await?;
+            }
+            // A wait for a turn since the last batch: requests are what binds.
+            if self.index.counters().waited > waits && size.grow() {
+                waits = self.index.counters().waited;
+                feed.set_limits(size.limits()?);
             }
             self.migration.stop.check()?;
             self.migration.ledger.batch_sent(batch.first, batch.last)?;
@@ -225,7 +261,9 @@ impl Flights<'_> {
     }
 
     async fn land_one(&mut self) -> Result<(), Error> {
-        let Some(joined) = self.flying.join_next().await else { return Ok(()) };
+        let Some(joined) = self.flying.join_next().await else {
+            return Ok(());
+        };
         match joined {
             Ok(Ok(landed)) => self.accept(landed),
             Ok(Err((batch, error))) => Err(self.explain(&batch, error)),
@@ -243,7 +281,9 @@ impl Flights<'_> {
             None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
         }
         self.done.count(&batch);
-        self.migration.progress.advance(Step::Upsert, batch.last - batch.first + 1);
+        self.migration
+            .progress
+            .advance(Step::Upsert, batch.last - batch.first + 1);
         Ok(())
     }
 

@@ -7,8 +7,12 @@ use crate::error::Error;
 use crate::stages::context::Migration;
 
 /// The index's own count lags behind what it has applied.
-const PATIENCE: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8), Duration::from_secs(15)];
+const PATIENCE: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+];
 
 /// The index's own count, once it agrees with what it must hold: our records and
 /// the foreign vectors of the inventory. Where it does not come to agree, others

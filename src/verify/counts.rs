@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use super::ids::ListedIds;
+use super::source::source_is_gone;
 use super::{Finding, Notebook, Subject};
+use crate::archive::Manifest;
 use crate::error::Error;
 use crate::stages::context::Migration;
 
 /// The index's own count lags behind what it has applied; a difference counts
 /// only when it is still there after this long.
-const PATIENCE: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(8), Duration::from_secs(20), Duration::from_secs(60)];
+const PATIENCE: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(8),
+    Duration::from_secs(20),
+    Duration::from_secs(60),
+];
 
 pub(super) async fn compare(
     migration: &Migration,
@@ -18,7 +24,7 @@ pub(super) async fn compare(
     listed: Option<ListedIds>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
-    source_and_archive(subject, notebook).await?;
+    source_and_archive(migration, subject, notebook).await?;
     archive_and_ledger(migration, subject, notebook)?;
     if let Some(listed) = listed {
         index_and_list(migration, subject, listed, notebook).await?;
@@ -27,30 +33,44 @@ pub(super) async fn compare(
 }
 
 async fn source_and_archive(
+    migration: &Migration,
     subject: &mut Subject<'_>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
     let archived = subject.generation.points();
-    let exported = subject.generation.manifest();
-    if let Some(before) = exported.count_before
-        && before != archived
-    {
-        notebook.add(
-            Finding::Count,
-            format!("the source counted {before} points when the export began, the archive holds {archived}"),
-        );
+    if let Some(told) = export_difference(subject.generation.manifest(), archived) {
+        notebook.add(Finding::Count, told);
+        return Ok(());
     }
-    let Some(source) = subject.source.as_deref_mut() else { return Ok(()) };
-    if let Some(now) = source.count().await?
-        && now != archived
-        && exported.count_before != Some(now)
-    {
-        notebook.add(
+    let Some(source) = subject.source.as_deref_mut() else {
+        return Ok(());
+    };
+    match source.count().await {
+        Ok(Some(now)) if now != archived => notebook.add(
             Finding::Count,
             format!("the source counts {now} points now, the archive holds {archived}"),
-        );
+        ),
+        Ok(_) => {}
+        Err(error) => {
+            source_is_gone(migration, &error);
+            subject.source = None;
+        }
     }
     Ok(())
+}
+
+/// A source that is written to while it is exported may have any number of
+/// points between what it counted before and after; outside of that, points were
+/// skipped or doubled.
+fn export_difference(manifest: &Manifest, archived: u64) -> Option<String> {
+    let before = manifest.count_before?;
+    let after = manifest.count_after.unwrap_or(before);
+    if (before.min(after)..=before.max(after)).contains(&archived) {
+        return None;
+    }
+    Some(format!(
+        "the source counted {before} points before the export and {after} after it, the archive holds {archived}"
+    ))
 }
 
 fn archive_and_ledger(
@@ -77,6 +97,15 @@ async fn index_and_list(
     listed: ListedIds,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
+    if let Some(total) = listed.total.filter(|total| *total != listed.ids) {
+        notebook.add(
+            Finding::Count,
+            format!(
+                "the index's list says it holds {total} ids and gives {}",
+                listed.ids
+            ),
+        );
+    }
     let mut counted = subject.index.info().await?.vector_count;
     for pause in PATIENCE {
         if counted == listed.ids {
@@ -88,7 +117,10 @@ async fn index_and_list(
     if counted != listed.ids {
         notebook.add(
             Finding::Count,
-            format!("the index counts {counted} vectors, its list holds {} ids", listed.ids),
+            format!(
+                "the index counts {counted} vectors, its list holds {} ids",
+                listed.ids
+            ),
         );
     }
     Ok(())

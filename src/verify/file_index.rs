@@ -14,8 +14,12 @@ use crate::stages::context::Migration;
 use crate::stages::index::read_listed;
 
 /// When to look again, counted from the look before: 90 seconds in all.
-const AGAIN: [Duration; 4] =
-    [Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(25), Duration::from_secs(45)];
+const AGAIN: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(25),
+    Duration::from_secs(45),
+];
 
 /// Differences that are looked at again; with more of them the first look
 /// decides for the rest.
@@ -94,7 +98,11 @@ async fn look_again(
         Some(_) => count_difference(subject, file_index, count_kv).await?,
         None => None,
     };
-    Ok(Open { entries, stale, count })
+    Ok(Open {
+        entries,
+        stale,
+        count,
+    })
 }
 
 async fn differing(
@@ -106,9 +114,14 @@ async fn differing(
     loop {
         migration.stop.check()?;
         let page = file_index.compare(after.as_deref()).await?;
-        migration.progress.advance(Step::Verify, page.compared.len() as u64);
-        differing
-            .extend(page.compared.into_iter().filter(|entry| entry.standing != Standing::Same));
+        migration
+            .progress
+            .advance(Step::Verify, page.compared.len() as u64);
+        differing.extend(
+            page.compared
+                .into_iter()
+                .filter(|entry| entry.standing != Standing::Same),
+        );
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(differing),
@@ -138,11 +151,14 @@ async fn count_difference(
     let key = &file_index.plan.count.key;
     let vectors = subject.index.info().await?.vector_count;
     Ok(match read_listed(count_kv, key).await? {
-        None => Some(format!("{key} is missing; the index holds {vectors} vectors")),
+        None => Some(format!(
+            "{key} is missing; the index holds {vectors} vectors"
+        )),
         Some(stored) if stored.value.trim().parse() == Ok(vectors) => None,
-        Some(stored) => {
-            Some(format!("{key} is {:?}; the index holds {vectors} vectors", stored.value))
-        }
+        Some(stored) => Some(format!(
+            "{key} is {:?}; the index holds {vectors} vectors",
+            stored.value
+        )),
     })
 }
 
@@ -154,7 +170,9 @@ fn finding(standing: Standing) -> Finding {
 }
 
 fn describe(entry: &Compared) -> String {
-    let Some(stored) = &entry.stored else { return entry.key.clone() };
+    let Some(stored) = &entry.stored else {
+        return entry.key.clone();
+    };
     let held = crate::file_index::parse_ids(&stored.value);
     match held {
         None => format!("{} is no list of ids", entry.key),

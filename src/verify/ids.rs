@@ -21,11 +21,14 @@ const DOUBLE_CHECKED: usize = 2_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListedIds {
     pub(super) ids: u64,
+    /// What the list itself says it holds.
+    pub(super) total: Option<u64>,
 }
 
 struct Walk {
     seen: Seen,
     listed: u64,
+    total: Option<u64>,
     extra: Vec<String>,
 }
 
@@ -34,8 +37,12 @@ pub(super) async fn compare(
     subject: &Subject<'_>,
     notebook: &mut Notebook,
 ) -> Result<Option<ListedIds>, Error> {
-    let mut walk =
-        Walk { seen: Seen::below(subject.generation.points()), listed: 0, extra: Vec::new() };
+    let mut walk = Walk {
+        seen: Seen::below(subject.generation.points()),
+        listed: 0,
+        total: None,
+        extra: Vec::new(),
+    };
     let finished = walk_list(migration, subject.index, &mut walk).await?;
     let unlisted = unlisted(migration, subject, &walk.seen)?;
     let missing = match finished && unlisted.len() > DOUBLE_CHECKED {
@@ -44,7 +51,9 @@ pub(super) async fn compare(
         // asked for before it is called missing.
         false => absent(migration, subject.index, unlisted).await?,
     };
-    missing.into_iter().for_each(|id| notebook.add(Finding::Missing, id));
+    missing
+        .into_iter()
+        .for_each(|id| notebook.add(Finding::Missing, id));
     if !finished {
         notebook.leave_out(format!(
             "extra vectors were not excluded: the index's list broke off {WALKS} times because it is being written to"
@@ -54,7 +63,10 @@ pub(super) async fn compare(
     for id in walk.extra {
         notebook.add(Finding::Extra, id);
     }
-    Ok(Some(ListedIds { ids: walk.listed }))
+    Ok(Some(ListedIds {
+        ids: walk.listed,
+        total: walk.total,
+    }))
 }
 
 /// Whether a walk came to the list's end within the tries we give it. What
@@ -72,7 +84,10 @@ async fn walk_list(
         }
         migration.warn("the list of ids broke off because the index is being written to");
         if attempt < WALKS {
-            migration.stop.pause(&migration.clock, BETWEEN_WALKS).await?;
+            migration
+                .stop
+                .pause(&migration.clock, BETWEEN_WALKS)
+                .await?;
         }
     }
     Ok(false)
@@ -92,7 +107,10 @@ async fn walk_once(
             Err(error) => return Err(error.into()),
         };
         walk.listed += page.ids.len() as u64;
-        migration.progress.advance(Step::Verify, page.ids.len() as u64);
+        walk.total = page.total.or(walk.total);
+        migration
+            .progress
+            .advance(Step::Verify, page.ids.len() as u64);
         for id in page.ids {
             match migration.ledger.record_of(&id)? {
                 Some(record) => walk.seen.insert(record.ordinal),
@@ -115,9 +133,14 @@ fn unlisted(
     let mut unlisted = Vec::new();
     let mut first = 0;
     while first < subject.generation.points() {
-        let rows = migration.ledger.records_between(first, first + WINDOW - 1)?;
-        unlisted
-            .extend(rows.into_iter().filter(|row| !seen.contains(row.ordinal)).map(|row| row.id));
+        let rows = migration
+            .ledger
+            .records_between(first, first + WINDOW - 1)?;
+        unlisted.extend(
+            rows.into_iter()
+                .filter(|row| !seen.contains(row.ordinal))
+                .map(|row| row.id),
+        );
         first += WINDOW;
     }
     Ok(unlisted)
@@ -131,8 +154,10 @@ async fn absent(
     let mut absent = Vec::new();
     for asked in ids.chunks(READ_AT_ONCE) {
         migration.stop.check()?;
-        let ids: Vec<VectorId> =
-            asked.iter().filter_map(|id| VectorId::new(id.as_str()).ok()).collect();
+        let ids: Vec<VectorId> = asked
+            .iter()
+            .filter_map(|id| VectorId::new(id.as_str()).ok())
+            .collect();
         let stored = index.get_by_ids(&ids).await?;
         let found = |id: &String| stored.iter().any(|vector| &vector.id == id);
         absent.extend(asked.iter().filter(|id| !found(id)).cloned());

@@ -108,7 +108,9 @@ impl Notebook {
     }
 
     fn count(&self, finding: Finding) -> u64 {
-        self.findings.get(&finding).map_or(0, |findings| findings.count)
+        self.findings
+            .get(&finding)
+            .map_or(0, |findings| findings.count)
     }
 
     /// Something that could not be compared, though it should have been.
@@ -145,7 +147,10 @@ pub async fn verify(
 
 fn conclude(migration: &Migration, notebook: Notebook) -> Result<VerificationFacts, Error> {
     let records = migration.ledger.totals()?.records;
-    let verdict = match (notebook.findings.is_empty(), notebook.not_compared.is_empty()) {
+    let verdict = match (
+        notebook.findings.is_empty(),
+        notebook.not_compared.is_empty(),
+    ) {
         (false, _) => Verdict::Different,
         (true, false) => Verdict::Incomplete,
         (true, true) => Verdict::Equal,
@@ -163,7 +168,9 @@ fn conclude(migration: &Migration, notebook: Notebook) -> Result<VerificationFac
         search: None,
         source_sampled: notebook.source_sampled,
         source_different: notebook.count(Finding::Source),
-        counts: counts.map(|counts| counts.examples.clone()).unwrap_or_default(),
+        counts: counts
+            .map(|counts| counts.examples.clone())
+            .unwrap_or_default(),
         proves: proves(notebook.values_sampled, notebook.values_different, records),
         not_compared: notebook.not_compared,
         findings: notebook

@@ -9,8 +9,11 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn below(points: u64) -> Self {
-        let words = usize::try_from(points.div_ceil(64)).expect("an archive's points fit memory as bits");
-        Self { words: vec![0; words] }
+        let words =
+            usize::try_from(points.div_ceil(64)).expect("an archive's points fit memory as bits");
+        Self {
+            words: vec![0; words],
+        }
     }
 
     pub(super) fn insert(&mut self, ordinal: u64) {
@@ -20,7 +23,9 @@ impl Seen {
     }
 
     pub(super) fn contains(&self, ordinal: u64) -> bool {
-        self.words.get((ordinal / 64) as usize).is_some_and(|word| word >> (ordinal % 64) & 1 == 1)
+        self.words
+            .get((ordinal / 64) as usize)
+            .is_some_and(|word| word >> (ordinal % 64) & 1 == 1)
     }
 }
 

@@ -21,23 +21,37 @@ pub(super) async fn compare(
     sample: &Sample,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
-    let Some(source) = subject.source.as_deref_mut() else { return Ok(()) };
+    let Some(source) = subject.source.as_deref_mut() else {
+        return Ok(());
+    };
     let step = sample.len().div_ceil(ASKED).max(1);
     let ordinals: Vec<u64> = sample.iter().copied().step_by(step).collect();
     for ordinals in ordinals.chunks(AT_ONCE) {
         migration.stop.check()?;
         let archived = subject.generation.points_at(ordinals)?;
         let ids: Vec<PointId> = archived.iter().map(|(_, point)| point.id.clone()).collect();
-        let Some(found) = source.fetch(&ids).await? else {
-            migration.tell("the source cannot be asked by id: the archive was not compared with it again");
-            return Ok(());
+        let found = match source.fetch(&ids).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                migration.tell(
+                    "the source cannot be asked by id: the archive was not compared with it again",
+                );
+                return Ok(());
+            }
+            Err(error) => {
+                source_is_gone(migration, &error);
+                return Ok(());
+            }
         };
-        let found: HashMap<&PointId, &Point> = found.iter().map(|point| (&point.id, point)).collect();
+        let found: HashMap<&PointId, &Point> =
+            found.iter().map(|point| (&point.id, point)).collect();
         for (_, point) in &archived {
             notebook.source_sampled += 1;
-            if let Some(what) =
-                difference(subject.generation.shape(), point, found.get(&point.id).copied())
-            {
+            if let Some(what) = difference(
+                subject.generation.shape(),
+                point,
+                found.get(&point.id).copied(),
+            ) {
                 notebook.add(Finding::Source, format!("{}: {what}", point.id));
             }
         }
@@ -45,9 +59,23 @@ pub(super) async fn compare(
     Ok(())
 }
 
+/// The source need not be there for the target to be proven equal to the archive.
+pub(super) fn source_is_gone(migration: &Migration, error: &Error) {
+    migration.warn(format!(
+        "the source cannot be asked any more, the archive was not compared with it again: {}",
+        crate::report::facts::chain(error)
+    ));
+}
+
 fn difference(shape: &Shape, archived: &Point, found: Option<&Point>) -> Option<String> {
-    let Some(found) = found else { return Some("the source no longer has it".to_owned()) };
-    for (field, (left, right)) in shape.dense.iter().zip(archived.dense.iter().zip(&found.dense)) {
+    let Some(found) = found else {
+        return Some("the source no longer has it".to_owned());
+    };
+    for (field, (left, right)) in shape
+        .dense
+        .iter()
+        .zip(archived.dense.iter().zip(&found.dense))
+    {
         let what = match (left, right) {
             (None, None) => None,
             (Some(left), Some(right)) => vector_difference(left, right),
@@ -59,5 +87,7 @@ fn difference(shape: &Shape, archived: &Point, found: Option<&Point>) -> Option<
         }
     }
     let key = metadata_difference(&archived.payload, &found.payload)?;
-    Some(format!("payload `{key}` differs between source and archive"))
+    Some(format!(
+        "payload `{key}` differs between source and archive"
+    ))
 }

@@ -85,14 +85,22 @@ async fn read(
 ) -> Result<HashMap<String, StoredVector>, Error> {
     let groups: Vec<Vec<VectorId>> = rows
         .chunks(READ_AT_ONCE)
-        .map(|rows| rows.iter().filter_map(|row| VectorId::new(row.id.as_str()).ok()).collect())
+        .map(|rows| {
+            rows.iter()
+                .filter_map(|row| VectorId::new(row.id.as_str()).ok())
+                .collect()
+        })
         .collect();
     let answers: Vec<Vec<StoredVector>> = stream::iter(groups)
         .map(|ids| async move { subject.index.get_by_ids(&ids).await })
         .buffer_unordered(CALLS_AT_ONCE)
         .try_collect()
         .await?;
-    Ok(answers.into_iter().flatten().map(|vector| (vector.id.clone(), vector)).collect())
+    Ok(answers
+        .into_iter()
+        .flatten()
+        .map(|vector| (vector.id.clone(), vector))
+        .collect())
 }
 
 fn tell(notebook: &mut Notebook, record: &Record, found: Option<&StoredVector>) {
@@ -124,12 +132,21 @@ fn tell(notebook: &mut Notebook, record: &Record, found: Option<&StoredVector>) 
 /// Where two vectors differ; bit for bit, −0 as 0.
 pub(super) fn vector_difference(expected: &[f32], found: &[f32]) -> Option<String> {
     if expected.len() != found.len() {
-        return Some(format!("{} numbers instead of {}", found.len(), expected.len()));
+        return Some(format!(
+            "{} numbers instead of {}",
+            found.len(),
+            expected.len()
+        ));
     }
     let bits = |value: f32| (value + 0.0).to_bits();
-    let position =
-        expected.iter().zip(found).position(|(left, right)| bits(*left) != bits(*right))?;
-    Some(format!("number {position} is {} instead of {}", found[position], expected[position]))
+    let position = expected
+        .iter()
+        .zip(found)
+        .position(|(left, right)| bits(*left) != bits(*right))?;
+    Some(format!(
+        "number {position} is {} instead of {}",
+        found[position], expected[position]
+    ))
 }
 
 /// A key under which two objects differ, as JSON values with numbers as f64.
@@ -137,12 +154,11 @@ pub(super) fn metadata_difference(
     expected: &crate::point::Payload,
     found: &crate::point::Payload,
 ) -> Option<String> {
-    let keys = expected.keys().chain(found.keys());
-    keys.filter(|key| match (expected.get(*key), found.get(*key)) {
+    let mut keys = expected.keys().chain(found.keys());
+    keys.find(|key| match (expected.get(*key), found.get(*key)) {
         (Some(left), Some(right)) => !crate::record::same_json(left, right),
         _ => true,
     })
-    .next()
     .cloned()
 }
 
@@ -160,7 +176,11 @@ mod tests {
             vector_difference(&[0.0, 1.5], &[0.0, next]).unwrap(),
             "number 1 is 1.5000001 instead of 1.5"
         );
-        assert!(vector_difference(&[1.0], &[]).unwrap().contains("0 numbers instead of 1"));
+        assert!(
+            vector_difference(&[1.0], &[])
+                .unwrap()
+                .contains("0 numbers instead of 1")
+        );
     }
 
     #[test]
@@ -175,7 +195,10 @@ mod tests {
             (json!({"a": 1, "b": {"c": [1, "x"]}, "d": null}), "d"),
             (json!({"a": 1, "b": {"c": ["x", 1]}}), "b"),
         ] {
-            assert_eq!(metadata_difference(&left, &object(other)).as_deref(), Some(key));
+            assert_eq!(
+                metadata_difference(&left, &object(other)).as_deref(),
+                Some(key)
+            );
         }
     }
 }

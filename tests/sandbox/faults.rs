@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use cf_migrate::clock::Clock;
 use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions};
 use serde_json::{Value, json};
 
@@ -102,7 +103,7 @@ async fn in_process_a_cut_connection_is_an_error_and_slowness_takes_simulated_ti
     for fault in ["drop-before", "drop-after", "truncated"] {
         assert!(upsert_under(&api, fault).await.is_err(), "{fault}");
     }
-    let before = tokio::time::Instant::now();
+    let before = Clock::real().now();
     upsert_under(&api, "slow").await.unwrap().result();
     assert_eq!(before.elapsed(), FaultKind::SLOWNESS);
 }

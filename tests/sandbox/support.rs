@@ -8,10 +8,10 @@ use cf_migrate::clock::Clock;
 use cf_migrate::sandbox::{Dropped, Sandbox, SandboxOptions, Unsettled};
 use serde_json::{Value, json};
 
-pub const JSON: &str = "application/json";
-pub const NDJSON: &str = "application/x-ndjson";
-pub const INDEXES: &str = "/accounts/acc/vectorize/v2/indexes";
-pub const NAMESPACES: &str = "/accounts/acc/storage/kv/namespaces";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+pub(crate) const INDEXES: &str = "/accounts/acc/vectorize/v2/indexes";
+pub(crate) const NAMESPACES: &str = "/accounts/acc/storage/kv/namespaces";
 
 enum Wire {
     Http {
@@ -22,26 +22,26 @@ enum Wire {
 }
 
 /// A sandbox and how it is called.
-pub struct Api {
-    pub sandbox: Sandbox,
+pub(crate) struct Api {
+    pub(crate) sandbox: Sandbox,
     wire: Wire,
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The result of a successful envelope.
     #[track_caller]
-    pub fn result(&self) -> Value {
+    pub(crate) fn result(&self) -> Value {
         let envelope = self.json();
         assert_eq!(envelope["success"], true, "{envelope}");
         assert_eq!(envelope["errors"], json!([]));
@@ -50,7 +50,7 @@ impl Answer {
 
     /// Status and code of a failed envelope.
     #[track_caller]
-    pub fn failure(&self) -> (u16, u64) {
+    pub(crate) fn failure(&self) -> (u16, u64) {
         let envelope = self.json();
         assert_eq!(envelope["success"], false, "{envelope}");
         assert_eq!(envelope["result"], Value::Null);
@@ -58,7 +58,7 @@ impl Answer {
         (self.status, envelope["errors"][0]["code"].as_u64().unwrap())
     }
 
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         self.json()["errors"][0]["message"]
             .as_str()
             .unwrap()
@@ -66,14 +66,14 @@ impl Answer {
     }
 }
 
-pub fn at_once() -> SandboxOptions {
+pub(crate) fn at_once() -> SandboxOptions {
     SandboxOptions {
         apply_delay: Duration::ZERO,
         ..SandboxOptions::default()
     }
 }
 
-pub fn lenient() -> SandboxOptions {
+pub(crate) fn lenient() -> SandboxOptions {
     SandboxOptions {
         unsettled: Unsettled::Lenient,
         ..at_once()
@@ -81,7 +81,7 @@ pub fn lenient() -> SandboxOptions {
 }
 
 /// A sandbox in memory, served over HTTP.
-pub async fn served(options: SandboxOptions) -> Api {
+pub(crate) async fn served(options: SandboxOptions) -> Api {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let sandbox = Sandbox::open(None, options, Clock::real()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,12 +96,12 @@ pub async fn served(options: SandboxOptions) -> Api {
 }
 
 /// A sandbox in memory on a simulated clock; the test must have paused tokio's time.
-pub fn simulated(options: SandboxOptions) -> Api {
+pub(crate) fn simulated(options: SandboxOptions) -> Api {
     let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     local(Sandbox::open(None, options, Clock::simulated(wall)).unwrap())
 }
 
-pub fn local(sandbox: Sandbox) -> Api {
+pub(crate) fn local(sandbox: Sandbox) -> Api {
     Api {
         sandbox,
         wire: Wire::Local,
@@ -110,7 +110,7 @@ pub fn local(sandbox: Sandbox) -> Api {
 
 impl Api {
     /// One call below `/client/v4`; an error when the connection broke.
-    pub async fn try_call(
+    pub(crate) async fn try_call(
         &self,
         method: Method,
         path: &str,
@@ -155,7 +155,7 @@ impl Api {
         }
     }
 
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -169,52 +169,52 @@ impl Api {
         self.try_call(method, path, &headers, body).await.unwrap()
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, JSON, "").await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call(Method::POST, path, JSON, body.to_string()).await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
         self.call(Method::PUT, path, JSON, body.to_string()).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.call(Method::DELETE, path, JSON, "").await
     }
 
     /// An index `i` of 32 dimensions.
-    pub async fn with_index(self, metric: &str) -> Self {
+    pub(crate) async fn with_index(self, metric: &str) -> Self {
         let body = json!({"name": "i", "config": {"dimensions": 32, "metric": metric}});
         self.post(INDEXES, body).await.result();
         self
     }
 
     /// Sends lines to index `i`; `verb` is insert or upsert.
-    pub async fn write(&self, verb: &str, lines: &[Value]) -> Answer {
+    pub(crate) async fn write(&self, verb: &str, lines: &[Value]) -> Answer {
         let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
         let path = format!("{INDEXES}/i/{verb}");
         self.call(Method::POST, &path, NDJSON, lines.join("\n"))
             .await
     }
 
-    pub async fn upsert(&self, lines: &[Value]) -> Answer {
+    pub(crate) async fn upsert(&self, lines: &[Value]) -> Answer {
         self.write("upsert", lines).await
     }
 
-    pub async fn get_by_ids(&self, ids: &[&str]) -> Value {
+    pub(crate) async fn get_by_ids(&self, ids: &[&str]) -> Value {
         let path = format!("{INDEXES}/i/get_by_ids");
         self.post(&path, json!({"ids": ids})).await.result()
     }
 
-    pub async fn info(&self) -> Value {
+    pub(crate) async fn info(&self) -> Value {
         self.get(&format!("{INDEXES}/i/info")).await.result()
     }
 
     /// A new namespace's path.
-    pub async fn namespace(&self, title: &str) -> String {
+    pub(crate) async fn namespace(&self, title: &str) -> String {
         let made = self
             .post(NAMESPACES, json!({"title": title}))
             .await
@@ -224,13 +224,13 @@ impl Api {
 }
 
 /// 32 values that begin with those given.
-pub fn values(first: &[f64]) -> Value {
+pub(crate) fn values(first: &[f64]) -> Value {
     let mut values = first.to_vec();
     values.resize(32, 0.0);
     json!(values)
 }
 
 /// A vector with 32 values, the first of which is given.
-pub fn vector(id: &str, first: f64) -> Value {
+pub(crate) fn vector(id: &str, first: f64) -> Value {
     json!({"id": id, "values": values(&[first, 1.0])})
 }

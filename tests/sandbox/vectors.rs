@@ -50,7 +50,7 @@ async fn upsert_replaces_the_whole_record_and_insert_keeps_the_stored_one() {
     let api = cosine(at_once()).await;
     let first =
         json!({"id": "a", "values": values(&[1.0]), "namespace": "n", "metadata": {"k": 1}});
-    api.upsert(&[first.clone()]).await.result();
+    api.upsert(&[first]).await.result();
     api.write("insert", &[vector("a", 2.0), vector("b", 2.0)])
         .await
         .result();

@@ -45,6 +45,40 @@ fn assert_within_limits(generation: &Generation) {
     }
 }
 
+/// The generation's ids are its ordinals, and its first part ends before `end`.
+fn assert_read_across_row_groups(generation: &Generation, end: u64) {
+    let first = File::open(generation.folder().join("part-000001.parquet")).unwrap();
+    let reader = SerializedFileReader::new(first).unwrap();
+    let second_group = reader.metadata().row_group(0).num_rows() as u64;
+    assert!(reader.metadata().num_row_groups() > 3);
+
+    for range in [
+        second_group - 2..second_group + 2,
+        second_group..second_group + 1,
+        1..end - 1,
+        second_group + 5..end + second_group + 5,
+    ] {
+        let read = generation.read(range.clone()).unwrap();
+        let read: Vec<_> = read.map(Result::unwrap).collect();
+        let same = |(ordinal, point): &(u64, Point)| point.id == PointId::Integer(*ordinal);
+        assert!(read.iter().all(same));
+        assert!(read.iter().map(|(ordinal, _)| *ordinal).eq(range));
+    }
+
+    let wanted = [
+        0,
+        1,
+        second_group - 1,
+        second_group,
+        end - 1,
+        end,
+        end + second_group,
+    ];
+    let found = generation.points_at(&wanted).unwrap();
+    let ids: Vec<_> = found.iter().map(|(_, point)| point.id.clone()).collect();
+    assert_eq!(ids, wanted.map(PointId::Integer));
+}
+
 #[test]
 fn parts_of_vectors_are_nearly_full_and_never_over_their_size() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,6 +100,7 @@ fn parts_of_vectors_are_nearly_full_and_never_over_their_size() {
             .all(|part| part.bytes > MAX_PART_BYTES as u64 / 10 * 8)
     );
     assert_eq!(sealed[1].first_ordinal, sealed[0].points);
+    assert_read_across_row_groups(&generation, sealed[0].points);
 }
 
 #[test]

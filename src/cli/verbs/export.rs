@@ -16,11 +16,18 @@ use crate::stages::context::{Migration, Mode};
 use crate::stages::export;
 
 pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Error> {
-    let mut source =
-        open::source(&args.from, args.vector.as_deref(), &setup.settings, setup.clock).await?;
+    let mut source = open::source(
+        &args.from,
+        args.vector.as_deref(),
+        &setup.settings,
+        setup.clock,
+    )
+    .await?;
     let mut report = Report::of("export", setup.global.dry_run);
-    report.warnings.extend(source.facts().warnings.iter().cloned());
     let (lock, migration, _scratch) = workspace(setup, &args.archive)?;
+    for warning in &source.facts().warnings {
+        migration.warn(warning);
+    }
     let begun = setup.clock.now();
     let exported = export(&migration, source.as_mut(), None).await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
@@ -42,9 +49,11 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
         _ => Vec::new(),
     };
     drop(lock);
-    let global = &setup.global;
-    let ending =
-        Ending { global, report: &mut report, error, folder: None, safe, resumable, next: Vec::new() };
+    let ending = Ending {
+        safe,
+        resumable,
+        ..Ending::new(setup, &mut report, error)
+    };
     Ok(ending.tell())
 }
 
@@ -53,7 +62,14 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
 fn workspace(
     setup: &Setup,
     archive: &Path,
-) -> Result<(Option<MigrationFolder>, Migration, Option<tempfile::TempDir>), Error> {
+) -> Result<
+    (
+        Option<MigrationFolder>,
+        Migration,
+        Option<tempfile::TempDir>,
+    ),
+    Error,
+> {
     let root = archive_root(archive);
     let scratch = Workspace::scratch(&root)?;
     let mut open = setup.migration(scratch, setup.mode());
@@ -74,5 +90,9 @@ fn workspace(
 /// A migration folder stands for the archive in it.
 fn archive_root(path: &Path) -> PathBuf {
     let inner = path.join("archive");
-    if path.join("ledger.db").is_file() || inner.is_dir() { inner } else { path.to_owned() }
+    if path.join("ledger.db").is_file() || inner.is_dir() {
+        inner
+    } else {
+        path.to_owned()
+    }
 }

@@ -27,8 +27,10 @@ pub(super) async fn run(setup: &Setup, args: IndexArgs) -> Result<ExitCode, Erro
     match &args.from {
         Locator::Vectorize(_) => from_vectorize(setup, &args).await,
         Locator::Path(path) => from_archive(setup, &args, path).await,
-        other => Err(Error::usage(format!("index reads an archive or vectorize:INDEX, not {other}"))
-            .advise("run the whole migration with --file-index, or name the migration's archive")),
+        other => Err(Error::usage(format!(
+            "index reads an archive or vectorize:INDEX, not {other}"
+        ))
+        .advise("run the whole migration with --file-index, or name the migration's archive")),
     }
 }
 
@@ -63,33 +65,39 @@ async fn from_archive(setup: &Setup, args: &IndexArgs, path: &Path) -> Result<Ex
         rehearse: false,
     };
     let session = Session::open(setup, job).await?;
-    Ok(session.timed(async |job, report| job.index(report).await).await)
+    Ok(session
+        .timed(async |job, report| job.index(report).await)
+        .await)
 }
 
 async fn from_vectorize(setup: &Setup, args: &IndexArgs) -> Result<ExitCode, Error> {
     let name = open::index_name(&args.from, &setup.settings)?;
     let wish = open::entries(&args.to, &args.entries, &setup.settings)?;
     let dir = setup.dir(&name);
-    let accounts =
-        open::accounts(&setup.global, &setup.settings, &setup.pace, &dir, setup.clock)?;
+    let accounts = setup.accounts(&dir, setup.mode())?;
     let scratch = Workspace::scratch(&dir.join("none.migration"))?;
     let open = setup.migration(scratch, setup.mode());
     let mut report = Report::of("index", setup.global.dry_run);
     let begun = setup.clock.now();
-    let outcome = rebuild(setup, args, &accounts, (&name, &wish), &open.migration, &mut report).await;
+    let outcome = rebuild(
+        setup,
+        args,
+        &accounts,
+        (&name, &wish),
+        &open.migration,
+        &mut report,
+    )
+    .await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
     report.seconds.index = Some(report.seconds.total);
     report.requests = Some(accounts.requests());
     let error = outcome.err();
-    let resumable = error.as_ref().is_some_and(crate::cli::outcome::is_resumable);
+    let resumable = error
+        .as_ref()
+        .is_some_and(crate::cli::outcome::is_resumable);
     let ending = Ending {
-        global: &setup.global,
-        report: &mut report,
-        error,
-        folder: None,
-        safe: Vec::new(),
         resumable,
-        next: Vec::new(),
+        ..Ending::new(setup, &mut report, error)
     };
     Ok(ending.tell())
 }
@@ -102,7 +110,10 @@ async fn rebuild(
     migration: &Migration,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let mapping = setup.settings.mapping(&args.mapping).over(&Mapping::default());
+    let mapping = setup
+        .settings
+        .mapping(&args.mapping)
+        .over(&Mapping::default());
     let vectorize = accounts.vectorize.vectorize(name);
     if vectorize.describe().await?.is_none() {
         return Err(Error::refused(format!("the index {name} does not exist"))
@@ -117,22 +128,40 @@ async fn rebuild(
     let kv = Some((entries, count));
     let (vectors, without_file) = read_index(migration, &vectorize, &mapping).await?;
     if without_file > 0 {
-        report.warnings.push(format!(
+        migration.warn(format!(
             "{without_file} vectors belong to no file: neither their id nor their metadata gives the key {}",
             mapping.file_key
         ));
     }
-    let plan =
-        file_index_plan(migration, accounts, Some(wish), kv.as_ref(), &mapping.file_key).await?;
+    let plan = file_index_plan(
+        migration,
+        accounts,
+        Some(wish),
+        kv.as_ref(),
+        &mapping.file_key,
+    )
+    .await?;
     let Some(plan) = plan else {
-        report.notes.push(format!("would write {} entries", migration.ledger.files()?));
+        migration.tell(format!("would write {} entries", migration.ledger.files()?));
         return Ok(());
     };
     let kv = accounts.kv.kv(&planned_namespace(&plan.namespace)?);
     let count_kv = accounts.kv.kv(&planned_namespace(&plan.count.namespace)?);
-    let holdings = Holdings::Index { ledger: &migration.ledger, index: &vectorize };
-    let file_index = FileIndex { ledger: &migration.ledger, kv: &kv, holdings, plan: &plan };
-    let stale = if args.prune { StaleEntries::Prune } else { StaleEntries::Report };
+    let holdings = Holdings::Index {
+        ledger: &migration.ledger,
+        index: &vectorize,
+    };
+    let file_index = FileIndex {
+        ledger: &migration.ledger,
+        kv: &kv,
+        holdings,
+        plan: &plan,
+    };
+    let stale = if args.prune {
+        StaleEntries::Prune
+    } else {
+        StaleEntries::Report
+    };
     report.file_index = Some(index(migration, &file_index, &count_kv, vectors, stale).await?);
     Ok(())
 }

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use super::args::{Cli, Verb};
 use super::outcome;
+pub(super) use session::Setup;
 
 /// Runs the verb.
 pub(super) async fn run(cli: Cli) -> ExitCode {

@@ -21,5 +21,7 @@ pub(super) async fn run(setup: &Setup, args: PlanArgs) -> Result<ExitCode, Error
         rehearse: true,
     };
     let session = Session::open(setup, job).await?;
-    Ok(session.timed(async |job, report| job.plan(args.full, report).await).await)
+    Ok(session
+        .timed(async |job, report| job.plan(args.full, report).await)
+        .await)
 }

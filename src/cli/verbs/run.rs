@@ -21,5 +21,7 @@ pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error>
         rehearse: false,
     };
     let session = Session::open(setup, job).await?;
-    Ok(session.timed(async |job, report| job.run(report).await).await)
+    Ok(session
+        .timed(async |job, report| job.run(report).await)
+        .await)
 }

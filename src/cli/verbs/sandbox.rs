@@ -16,7 +16,11 @@ pub(super) async fn run(setup: &Setup, args: SandboxArgs) -> Result<ExitCode, Er
         apply_delay: args.apply_delay.get(),
         stale: args.stale.get(),
         unsettled: args.unsettled,
-        budget: if args.no_budget { None } else { defaults.budget },
+        budget: if args.no_budget {
+            None
+        } else {
+            defaults.budget
+        },
         seed: args.seed,
         faults: args.faults,
     };
@@ -26,11 +30,14 @@ pub(super) async fn run(setup: &Setup, args: SandboxArgs) -> Result<ExitCode, Er
             .advise("give another folder with --dir; without one it lives in memory")
             .because(error)
     })?;
-    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
-        Error::failed(format!("nothing can listen on {}", args.listen))
+    let listener =
+        tokio::net::TcpListener::bind(args.listen)
+            .await
+            .map_err(|error| {
+                Error::failed(format!("nothing can listen on {}", args.listen))
             .advise("another program may use that port; port 0 lets the system choose a free one")
             .because(error)
-    })?;
+            })?;
     let address = listener
         .local_addr()
         .map_err(|error| Error::failed("the sandbox has no address").because(error))?;

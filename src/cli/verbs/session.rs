@@ -2,7 +2,7 @@
 //! to its ending.
 
 use std::fs::OpenOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,23 +19,23 @@ use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
-use crate::progress::Progress;
+use crate::progress::{Progress, Remembering};
 use crate::report::{Report, snippets};
 use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
 use crate::stages::context::{Migration, Mode, Stop};
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
-use crate::stages::prepare::{FileIndexWish, Request};
+use crate::stages::prepare::{Accounts, FileIndexWish, Request};
 use crate::stages::run::{Job, Permissions};
 use crate::verify::{DEFAULT_SAMPLE, Depth};
 
 /// What every verb begins with.
-pub(super) struct Setup {
-    pub(super) global: Global,
+pub(in crate::cli) struct Setup {
+    pub(in crate::cli) global: Global,
     pub(super) settings: Settings,
     pub(super) pace: Pace,
     pub(super) clock: Clock,
-    pub(super) progress: Arc<dyn Progress>,
+    pub(in crate::cli) progress: Arc<Remembering>,
     pub(super) stop: Stop,
 }
 
@@ -54,19 +54,34 @@ impl Setup {
             pace: settings.pace(&global.pace)?,
             settings,
             clock,
-            progress,
+            progress: Arc::new(Remembering::new(progress)),
             stop: interrupt::listen(),
         })
     }
 
     pub(super) fn mode(&self) -> Mode {
-        if self.global.dry_run { Mode::DryRun } else { Mode::Write }
+        if self.global.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Write
+        }
     }
 
     /// The migration folder of an index.
     pub(super) fn dir(&self, index: &IndexName) -> PathBuf {
         let default = || PathBuf::from(format!("{index}.migration"));
         self.global.dir.clone().unwrap_or_else(default)
+    }
+
+    /// The account, or the embedded sandbox.
+    pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
+        open::accounts(
+            &self.global,
+            &self.settings,
+            &self.pace,
+            (dir, mode),
+            self.clock,
+        )
     }
 
     /// A migration in that workspace.
@@ -76,12 +91,16 @@ impl Setup {
             ledger,
             archive,
             clock: self.clock,
-            progress: Arc::clone(&self.progress),
+            progress: Arc::clone(&self.progress) as Arc<dyn Progress>,
             stop: self.stop.clone(),
             pace: self.pace.clone(),
             mode,
         };
-        OpenMigration { migration, folder, scratch }
+        OpenMigration {
+            migration,
+            folder,
+            scratch,
+        }
     }
 }
 
@@ -94,10 +113,16 @@ pub(super) struct OpenMigration {
 
 /// A log file that takes a JSON object a line, where one was asked for.
 fn start_log(global: &Global) -> Result<(), Error> {
-    let Some(path) = &global.log else { return Ok(()) };
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Error::usage(format!("the log {} cannot be written", path.display())).because(error)
-    })?;
+    let Some(path) = &global.log else {
+        return Ok(());
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| {
+            Error::usage(format!("the log {} cannot be written", path.display())).because(error)
+        })?;
     let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
         .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
     tracing_subscriber::fmt()
@@ -132,17 +157,21 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) async fn open(setup: &'a Setup, args: JobArgs<'_>) -> Result<Self, Error> {
-        let mode = if args.rehearse { Mode::DryRun } else { setup.mode() };
+        let mode = if args.rehearse {
+            Mode::DryRun
+        } else {
+            setup.mode()
+        };
         let mapping = setup.settings.mapping(args.mapping);
         // The account's settings are looked at before any folder is made.
         let accounts = match &setup.global.sandbox {
             Some(_) => None,
-            None => Some(open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?),
+            None => Some(setup.accounts(&args.dir, mode)?),
         };
         let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
         let accounts = match accounts {
             Some(accounts) => accounts,
-            None => open::accounts(&setup.global, &setup.settings, &setup.pace, &args.dir, setup.clock)?,
+            None => setup.accounts(&args.dir, mode)?,
         };
         let archive = &open.migration.archive;
         let (origin, warning) = open::origin(
@@ -153,8 +182,10 @@ impl<'a> Session<'a> {
             setup.clock,
         )
         .await?;
-        let mut report = Report::of(args.verb, mode == Mode::DryRun);
-        report.warnings.extend(warning);
+        let report = Report::of(args.verb, mode == Mode::DryRun);
+        if let Some(warning) = warning {
+            open.migration.warn(warning);
+        }
         let request = Request {
             index: args.index,
             mapping,
@@ -170,14 +201,23 @@ impl<'a> Session<'a> {
             permissions: permissions(&args.permissions),
             depth: depth(args.depth.as_ref()),
         };
-        Ok(Self { setup, job, report, _scratch: open.scratch.take() })
+        Ok(Self {
+            setup,
+            job,
+            report,
+            _scratch: open.scratch.take(),
+        })
     }
 
     /// Concludes with what the job came to.
     pub(super) fn end(mut self, outcome: Result<(), Error>) -> ExitCode {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
-        let archived = self.report.points.as_ref().map_or(0, |points| points.archived);
+        let archived = self
+            .report
+            .points
+            .as_ref()
+            .map_or(0, |points| points.archived);
         let (safe, resumable) = match &error {
             Some(error) if !self.report.dry_run => (
                 outcome::safe(&self.job.migration.ledger, archived),
@@ -187,13 +227,11 @@ impl<'a> Session<'a> {
         };
         let next = self.next();
         let ending = Ending {
-            global: &self.setup.global,
-            report: &mut self.report,
-            error,
             folder: self.job.folder.as_ref(),
             safe,
             resumable,
             next,
+            ..Ending::new(self.setup, &mut self.report, error)
         };
         ending.tell()
     }
@@ -207,7 +245,10 @@ impl<'a> Session<'a> {
         let ledger = &self.job.migration.ledger;
         let plan: Option<FileIndexPlan> = load_file_index(ledger).ok().flatten();
         let namespace = plan.as_ref().map(|plan| plan.namespace.as_str());
-        let mut next = vec![snippets::bindings(self.job.request.index.as_str(), namespace)];
+        let mut next = vec![snippets::bindings(
+            self.job.request.index.as_str(),
+            namespace,
+        )];
         if plan.is_some() {
             let over = |ids| ledger.files_longer_than(ids).unwrap_or(0);
             next.extend(snippets::long_files(
@@ -232,16 +273,30 @@ impl<'a> Session<'a> {
 
 fn permissions(args: &PermissionArgs) -> Permissions {
     Permissions {
-        existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        existing: if args.overwrite {
+            Existing::Overwrite
+        } else {
+            Existing::Refuse
+        },
         allowed_rejects: args.allow_rejects,
-        stale: if args.prune { StaleEntries::Prune } else { StaleEntries::Report },
+        stale: if args.prune {
+            StaleEntries::Prune
+        } else {
+            StaleEntries::Report
+        },
     }
 }
 
 fn depth(args: Option<&DepthArgs>) -> Depth {
     match args {
-        Some(args) => Depth { sample: args.sample, seed: args.sample_seed },
-        None => Depth { sample: DEFAULT_SAMPLE, seed: 1 },
+        Some(args) => Depth {
+            sample: args.sample,
+            seed: args.sample_seed,
+        },
+        None => Depth {
+            sample: DEFAULT_SAMPLE,
+            seed: 1,
+        },
     }
 }
 

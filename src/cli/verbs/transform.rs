@@ -9,8 +9,8 @@ use crate::archive::Archive;
 use crate::cli::args::TransformArgs;
 use crate::cli::outcome::Ending;
 use crate::cli::workspace::Workspace;
-use crate::error::Error;
 use crate::cloudflare::IndexName;
+use crate::error::Error;
 use crate::plan::{IndexState, Wishes, choose_target};
 use crate::report::{PointFacts, Report};
 use crate::source::file;
@@ -27,11 +27,7 @@ pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, 
     let begun = setup.clock.now();
     let outcome = work(setup, &args, &folder, &mut open.migration, &mut report).await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
-    let global = &setup.global;
-    let (error, next) = (outcome.err(), Vec::new());
-    let ending =
-        Ending { global, report: &mut report, error, folder: None, safe: Vec::new(), resumable: false, next };
-    Ok(ending.tell())
+    Ok(Ending::new(setup, &mut report, outcome.err()).tell())
 }
 
 async fn work(
@@ -45,7 +41,10 @@ async fn work(
     let generation = match complete_archive(&args.archive)? {
         Some(archive) => {
             migration.archive = archive;
-            migration.archive.current()?.ok_or_else(|| no_archive(&args.archive))?
+            migration
+                .archive
+                .current()?
+                .ok_or_else(|| no_archive(&args.archive))?
         }
         None => export(migration, file::open(&args.archive)?.as_mut(), None).await?,
     };
@@ -55,7 +54,10 @@ async fn work(
     let source = &generation.manifest().source;
     let mapping = options.over(&Mapping::default());
     // The records are made for an index that would be created for them.
-    let wishes = Wishes { create: true, metric: options.metric };
+    let wishes = Wishes {
+        create: true,
+        metric: options.metric,
+    };
     let name = IndexName::new("new")?;
     let vector = mapping.vector.as_deref();
     let missing = (&name, &IndexState::Missing);
@@ -80,7 +82,11 @@ async fn work(
 
 fn complete_archive(path: &Path) -> Result<Option<Archive>, Error> {
     let inner = path.join("archive");
-    let root = if Archive::is_archive(&inner) { inner } else { path.to_owned() };
+    let root = if Archive::is_archive(&inner) {
+        inner
+    } else {
+        path.to_owned()
+    };
     if !Archive::is_archive(&root) {
         return Ok(None);
     }
@@ -88,8 +94,11 @@ fn complete_archive(path: &Path) -> Result<Option<Archive>, Error> {
 }
 
 fn no_archive(path: &Path) -> Error {
-    Error::failed(format!("the export into {} is not complete", path.display()))
-        .advise("run the export again with the source that it was begun from")
+    Error::failed(format!(
+        "the export into {} is not complete",
+        path.display()
+    ))
+    .advise("run the export again with the source that it was begun from")
 }
 
 fn out_folder(out: &Path) -> Result<PathBuf, Error> {
@@ -128,7 +137,9 @@ impl Output {
     }
 
     fn finish(self, out: &Path) -> Result<(), Error> {
-        let Self::File(file) = self else { return Ok(()) };
+        let Self::File(file) = self else {
+            return Ok(());
+        };
         let synced: std::io::Result<File> = file
             .as_file()
             .sync_all()

@@ -10,8 +10,14 @@ use crate::locator::Locator;
 
 pub(super) async fn run(setup: &Setup, args: UpsertArgs) -> Result<ExitCode, Error> {
     if !matches!(args.archive, Locator::Path(_)) {
-        return Err(Error::usage(format!("upsert reads an archive or a file, not {}", args.archive))
-            .advise(format!("run the whole migration: cf-migrate run {} {}", args.archive, args.to)));
+        return Err(Error::usage(format!(
+            "upsert reads an archive or a file, not {}",
+            args.archive
+        ))
+        .advise(format!(
+            "run the whole migration: cf-migrate run {} {}",
+            args.archive, args.to
+        )));
     }
     let index = open::index_name(&args.to, &setup.settings)?;
     let job = JobArgs {
@@ -26,5 +32,7 @@ pub(super) async fn run(setup: &Setup, args: UpsertArgs) -> Result<ExitCode, Err
         rehearse: false,
     };
     let session = Session::open(setup, job).await?;
-    Ok(session.timed(async |job, report| job.upsert(report).await).await)
+    Ok(session
+        .timed(async |job, report| job.upsert(report).await)
+        .await)
 }

@@ -25,5 +25,7 @@ pub(super) async fn run(setup: &Setup, args: VerifyArgs) -> Result<ExitCode, Err
     };
     let mut session = Session::open(setup, job).await?;
     session.report.dry_run = setup.global.dry_run;
-    Ok(session.timed(async |job, report| job.verify(report).await).await)
+    Ok(session
+        .timed(async |job, report| job.verify(report).await)
+        .await)
 }

@@ -85,6 +85,26 @@ fn two_processes_with_work_always_waiting_share_nearly_the_whole_limit() {
 }
 
 #[test]
+fn no_turn_is_forgotten_when_processes_take_them_at_the_same_instant() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = simulated_now();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let budget = open(folder.path(), 400, clock);
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    let turn = budget.update(|window| window.take(5, 400)).unwrap();
+                    assert_eq!(turn, Turn::Now);
+                }
+            });
+        }
+    });
+    let budget = open(folder.path(), 400, clock);
+    let turn = budget.update(|window| window.take(5, 400)).unwrap();
+    assert!(matches!(turn, Turn::In(_)), "a call was lost");
+}
+
+#[test]
 fn another_account_or_token_has_a_budget_of_its_own() {
     let names = [("a", "bc"), ("ab", "c"), ("a", "b")]
         .map(|(account, token)| file_name(account, &SecretString::from(token)));

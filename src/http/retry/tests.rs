@@ -102,7 +102,7 @@ fn the_last_attempt_ends_whatever_passes_and_returns_what_is_done() {
 }
 
 #[test]
-fn an_address_that_never_answered_gets_fewer_attempts() {
+fn an_address_that_was_never_reached_gets_fewer_attempts() {
     let progress = |attempts| Progress {
         attempts,
         contact: false,

@@ -16,35 +16,8 @@ const LARGEST_METADATA: usize = 10_240;
 /// Checks one vector for an index; the failure names the vector.
 pub(super) fn check(index: &Index, line: &Line, unsettled: Unsettled) -> Result<(), Failure> {
     check_id(&line.id)?;
-    if let Some(namespace) = line
-        .namespace
-        .as_deref()
-        .filter(|name| name.len() > LONGEST_NAMESPACE)
-    {
-        return Err(upstream(
-            40009,
-            &format!(
-                "namespace too long for id {:?}; max {LONGEST_NAMESPACE} bytes, got {} bytes",
-                line.id,
-                namespace.len()
-            ),
-        ));
-    }
-    if line.values.len() != index.dimensions {
-        return Err(upstream(
-            40012,
-            &format!(
-                "invalid vector for id {:?}, expected {} dimensions, and got {} dimensions",
-                line.id,
-                index.dimensions,
-                line.values.len()
-            ),
-        ));
-    }
-    if unsettled == Unsettled::Strict && index.metric == Metric::Cosine && is_zero(&line.values) {
-        let message = format!("invalid vector for id {:?}, all values are zero", line.id);
-        return Err(upstream(40012, &message));
-    }
+    check_namespace(line)?;
+    check_values(index, line, unsettled)?;
     match &line.metadata {
         Some(metadata) => check_metadata(&line.id, metadata, unsettled),
         None => Ok(()),
@@ -59,6 +32,33 @@ fn check_id(id: &str) -> Result<(), Failure> {
         let got = id.len();
         let message = format!("id too long; max {LONGEST_ID} bytes, got {got} bytes: {id:?}");
         return Err(upstream(40008, &message));
+    }
+    Ok(())
+}
+
+fn check_namespace(line: &Line) -> Result<(), Failure> {
+    let got = line.namespace.as_ref().map_or(0, String::len);
+    if got <= LONGEST_NAMESPACE {
+        return Ok(());
+    }
+    let id = &line.id;
+    let message =
+        format!("namespace too long for id {id:?}; max {LONGEST_NAMESPACE} bytes, got {got} bytes");
+    Err(upstream(40009, &message))
+}
+
+fn check_values(index: &Index, line: &Line, unsettled: Unsettled) -> Result<(), Failure> {
+    let (id, wanted, got) = (&line.id, index.dimensions, line.values.len());
+    if got != wanted {
+        let message = format!(
+            "invalid vector for id {id:?}, expected {wanted} dimensions, and got {got} dimensions"
+        );
+        return Err(upstream(40012, &message));
+    }
+    let in_doubt = unsettled == Unsettled::Strict && index.metric == Metric::Cosine;
+    if in_doubt && is_zero(&line.values) {
+        let message = format!("invalid vector for id {id:?}, all values are zero");
+        return Err(upstream(40012, &message));
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! A line of NDJSON → the parts of a point, in Qdrant's form
 //! (`id, vector, payload`) or Vectorize's (`id, values, metadata, namespace`).
 //! Whether it fits the other lines is for [`super::shape`].
+//!
+//! Refused: keys that are not part of the form, and a key that occurs twice in
+//! the line or among its vectors (within a payload the last one counts, as JSON
+//! readers have it). Null is the same as absent.
 
 use std::fmt;
 

@@ -24,7 +24,7 @@ use crate::archive::Archive;
 use crate::error::Error;
 use crate::source::Source;
 
-pub use error::FileError;
+pub use error::{Compression, FileError};
 
 use archive::ArchiveSource;
 use ndjson::NdjsonSource;
