@@ -4,10 +4,8 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::file_index::{FileIndex, Standing};
-use crate::ledger::Ledger;
+use crate::ledger::{BatchState, Ledger};
 use crate::stages::context::Migration;
-use crate::stages::index::unreadable;
 
 /// The largest value that KV takes (KV limits page).
 const MAX_VALUE_BYTES: u64 = 25 << 20;
@@ -82,23 +80,21 @@ pub(super) fn entries(ledger: &Ledger) -> Result<(), Error> {
     }
 }
 
-/// Refuses where KV holds something else than ids under a key of ours: found out
-/// after the records were written, it would leave the migration halfway.
-pub(super) async fn readable(file_index: &FileIndex<'_>) -> Result<(), Error> {
-    file_index.list().await?;
-    let mut after: Option<String> = None;
-    loop {
-        let page = file_index.compare(after.as_deref()).await?;
-        let other = page
-            .compared
-            .iter()
-            .find(|entry| entry.standing == Standing::Unreadable);
-        if let Some(entry) = other {
-            return Err(unreadable(&entry.key));
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
+/// Refuses a file index over records that are not all written: its entries would
+/// name vectors that do not exist.
+pub(super) fn written(migration: &Migration, points: u64) -> Result<(), Error> {
+    let ledger = &migration.ledger;
+    let first = ledger.first_unbatched()?;
+    let left = match points.checked_sub(1) {
+        Some(last) if first <= last => ledger.first_record_between(first, last)?,
+        _ => None,
+    };
+    let unanswered = ledger.batches(BatchState::Sent)?.len();
+    if left.is_none() && unanswered == 0 {
+        return Ok(());
     }
+    Err(
+        Error::refused("the records of this migration are not all written")
+            .advise("finish it first: cf-migrate upsert, or cf-migrate run with --file-index"),
+    )
 }

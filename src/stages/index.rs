@@ -11,6 +11,7 @@ use crate::ledger::{InventoryEntry, Milestone};
 use crate::progress::Step;
 use crate::report::FileIndexFacts;
 use crate::stages::context::Migration;
+use crate::stages::inventory::before;
 
 /// Pairs of one bulk write (KV API).
 const PAIRS_AT_ONCE: usize = 10_000;
@@ -102,17 +103,17 @@ impl Writer<'_> {
         self.facts.unchanged += same.len() as u64;
         self.facts.written += changed.len() as u64;
         changed.iter().try_for_each(|entry| self.explain(entry))?;
+        let namespace = &self.file_index.plan.namespace;
         let mut pairs = Vec::new();
         let mut inventory = Vec::new();
         for entry in changed {
-            inventory.push(self.before(&entry));
+            inventory.push(before(namespace, &entry));
             pairs.push(self.pair(entry));
         }
         if self.migration.is_dry_run() {
             return Ok(());
         }
         self.migration.ledger.add_entry_inventory(&inventory)?;
-        let namespace = &self.file_index.plan.namespace;
         let written: Vec<_> = pairs
             .iter()
             .map(|pair| (pair.key.clone(), pair.value.clone()))
@@ -139,20 +140,6 @@ impl Writer<'_> {
         match entry.standing {
             Standing::Unreadable => Err(unreadable(&entry.key)),
             _ => Ok(()),
-        }
-    }
-
-    /// The entry as it is, for the inventory.
-    fn before(&self, entry: &Compared) -> InventoryEntry {
-        let stored = entry.stored.as_ref();
-        InventoryEntry {
-            namespace: self.file_index.plan.namespace.clone(),
-            key: entry.key.clone(),
-            value: stored.map(|stored| stored.value.clone()),
-            metadata: stored
-                .and_then(|stored| stored.metadata.as_ref())
-                .map(ToString::to_string),
-            expiration: stored.and_then(|stored| stored.expiration),
         }
     }
 

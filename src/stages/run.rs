@@ -14,7 +14,7 @@ use crate::stages::check::{Files, check, write_rejections};
 use crate::stages::context::Migration;
 use crate::stages::export::export;
 use crate::stages::index::{StaleEntries, index};
-use crate::stages::inventory::{Existing, inventory};
+use crate::stages::inventory::{Existing, inventory, inventory_entries};
 use crate::stages::mend::mend;
 use crate::stages::prepare::{
     Accounts, FileIndexWish, Prepared, Request, create_missing, file_index_plan, planned_namespace,
@@ -116,6 +116,7 @@ impl Job {
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
+        gate::written(&self.migration, ready.generation.points())?;
         let index = self.accounts.vectorize.vectorize(&self.request.index);
         self.write_file_index(&ready, &index, report)
             .await
@@ -237,7 +238,7 @@ impl Job {
         };
         let plan = FileIndexPlan::new(namespace.clone(), file_key, count, wish.ttl);
         let kv = self.accounts.kv.kv(&planned_namespace(namespace)?);
-        gate::readable(&FileIndex {
+        inventory_entries(&FileIndex {
             ledger,
             kv: &kv,
             holdings: Holdings::Unknown,

@@ -9,6 +9,7 @@ use crate::progress::Step;
 use crate::stages::check::{Files, check};
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
+use crate::stages::remarks;
 use crate::transform::Transform;
 
 /// Writes every record of the generation, a line each; the ledger then knows
@@ -20,6 +21,7 @@ pub fn to_file(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     check(migration, generation, transform, Files::NotIndexed)?;
+    remarks::of_check(migration, Files::NotIndexed)?;
     let Some(last) = generation.points().checked_sub(1) else {
         return Ok(());
     };

@@ -51,6 +51,8 @@ pub enum Switch {
     Hide(Id),
     /// A point whose first number is changed in scroll answers only.
     Alter(Id),
+    /// A point with another payload in scroll answers only.
+    AlterPayload(Id),
     /// The first point of every page comes twice.
     Duplicate,
     /// Every page comes backwards.
@@ -85,6 +87,7 @@ pub(super) struct Spoil {
     empty: Countdown,
     pub(super) hidden: BTreeSet<Id>,
     pub(super) altered: BTreeSet<Id>,
+    pub(super) payload_altered: BTreeSet<Id>,
     pub(super) order: Disorder,
     pub(super) cut_after: Option<u64>,
 }
@@ -165,6 +168,7 @@ impl Spoil {
             Switch::EmptyPage { call } => self.empty = Countdown(call),
             Switch::Hide(id) => drop(self.hidden.insert(id)),
             Switch::Alter(id) => drop(self.altered.insert(id)),
+            Switch::AlterPayload(id) => drop(self.payload_altered.insert(id)),
             Switch::Duplicate => self.order = Disorder::Duplicate,
             Switch::Backwards => self.order = Disorder::Backwards,
             Switch::CutAfter { bytes } => self.cut_after = Some(bytes),

@@ -124,6 +124,9 @@ impl State {
         if self.faults.spoil.altered.contains(&id) {
             wire::nudge(&mut point);
         }
+        if self.faults.spoil.payload_altered.contains(&id) {
+            point.payload.insert("text".to_owned(), "another".into());
+        }
         let selectors = (request.with_payload.as_ref(), request.with_vectors.as_ref());
         self.answered(point, selectors)
     }
