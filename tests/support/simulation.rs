@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use cf_migrate::archive::Archive;
 use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
@@ -31,7 +32,6 @@ use cf_migrate::stages::inventory::Existing;
 use cf_migrate::stages::prepare::{Accounts, FileIndexWish, Request};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
-use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
@@ -89,21 +89,27 @@ impl Outcome {
 
     pub fn number(&self, path: &str) -> u64 {
         let found = self.report.pointer(path);
-        found.and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {:#}", self.report))
+        found
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("{path} in {:#}", self.report))
     }
 
     /// Count and examples of one kind of finding; nothing where there is none.
     pub fn finding(&self, name: &str) -> (u64, Vec<String>) {
         let found = &self.report["verification"]["findings"][name];
         let examples = found["examples"].as_array().cloned().unwrap_or_default();
-        let texts = examples.iter().map(|example| example.as_str().unwrap().to_owned());
+        let texts = examples
+            .iter()
+            .map(|example| example.as_str().unwrap().to_owned());
         (found["count"].as_u64().unwrap_or(0), texts.collect())
     }
 
     /// The kinds of finding.
     pub fn kinds(&self) -> Vec<String> {
         let found = self.report["verification"]["findings"].as_object();
-        found.map(|found| found.keys().cloned().collect()).unwrap_or_default()
+        found
+            .map(|found| found.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Every archived point ends as settled, unchanged or rejected.
@@ -150,7 +156,10 @@ impl Simulation {
             existing: Existing::Refuse,
             create: true,
             file_index: true,
-            mapping: MappingOptions { id: Some(ID.parse().unwrap()), ..MappingOptions::default() },
+            mapping: MappingOptions {
+                id: Some(ID.parse().unwrap()),
+                ..MappingOptions::default()
+            },
             sample: DEFAULT_SAMPLE,
             before_call: None,
             interrupt_after: None,
@@ -253,7 +262,10 @@ impl Simulation {
                 allowed_rejects: self.allowed_rejects,
                 stale: StaleEntries::Report,
             },
-            depth: Depth { sample: self.sample, seed: 1 },
+            depth: Depth {
+                sample: self.sample,
+                seed: 1,
+            },
         }
     }
 
