@@ -9,14 +9,18 @@ use serde_json::json;
 use cf_migrate::sandbox::inspect::StoredVector;
 use cf_migrate::sandbox::{FaultKind, Operation, Sandbox};
 use cf_migrate::settings::PaceOptions;
+use cf_migrate::stages::inventory::Existing;
 
-use crate::binary::{INDEX, call, create_index, values};
+use crate::binary::{INDEX, call, create_index, expected_vector, values};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 
 const POINTS: u64 = 100;
 
 fn batches_of_ten() -> PaceOptions {
-    PaceOptions { batch_count: Some(10), ..PaceOptions::default() }
+    PaceOptions {
+        batch_count: Some(10),
+        ..PaceOptions::default()
+    }
 }
 
 async fn slow_index(delay: Duration) -> Simulation {
@@ -27,8 +31,15 @@ async fn slow_index(delay: Duration) -> Simulation {
     });
     simulation.pace = batches_of_ten();
     create_index(&simulation.sandbox, DIMENSIONS).await;
-    let vector = StoredVector { namespace: None, values: values(9_999, DIMENSIONS), metadata: None };
-    simulation.sandbox.put_vector(INDEX, "theirs", &vector).unwrap();
+    let vector = StoredVector {
+        namespace: None,
+        values: values(9_999, DIMENSIONS),
+        metadata: None,
+    };
+    simulation
+        .sandbox
+        .put_vector(INDEX, "theirs", &vector)
+        .unwrap();
     simulation
 }
 
@@ -38,12 +49,22 @@ async fn other_writer(sandbox: &Sandbox, every: Duration, clock: cf_migrate::clo
     loop {
         clock.sleep(every).await;
         let line = json!({"id": "theirs", "values": values(9_999, DIMENSIONS)});
-        call(sandbox, "POST", "/vectorize/v2/indexes/docs/upsert", line.to_string()).await;
+        call(
+            sandbox,
+            "POST",
+            "/vectorize/v2/indexes/docs/upsert",
+            line.to_string(),
+        )
+        .await;
     }
 }
 
 async fn run_beside_a_writer(simulation: &Simulation) -> Outcome {
-    let writer = other_writer(&simulation.sandbox, Duration::from_millis(100), simulation.clock);
+    let writer = other_writer(
+        &simulation.sandbox,
+        Duration::from_millis(100),
+        simulation.clock,
+    );
     match select(Box::pin(simulation.run()), Box::pin(writer)).await {
         Either::Left((outcome, _)) => outcome,
     }
@@ -67,8 +88,39 @@ async fn a_barrier_that_another_writer_overtakes_still_settles() {
         outcome.check_sum();
         assert_eq!(outcome.number("/points/settled"), POINTS);
         let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
-        assert!(waited < delay.as_secs_f64() + 60.0, "{waited} s for a delay of {delay:?}");
+        assert!(
+            waited < delay.as_secs_f64() + 60.0,
+            "{waited} s for a delay of {delay:?}"
+        );
     }
+}
+
+/// Ten batches that replace what the index holds: all but two records as they are
+/// there already.
+async fn replacing(delay: Duration) -> Simulation {
+    let mut simulation = slow_index(delay).await;
+    for number in 0..POINTS {
+        let (id, mut vector) = expected_vector(number, DIMENSIONS);
+        if [3, 77].contains(&number) {
+            vector.values[0] += 1.0;
+        }
+        simulation.sandbox.put_vector(INDEX, &id, &vector).unwrap();
+    }
+    simulation.existing = Existing::Overwrite;
+    simulation
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_there_before_is_not_taken_for_what_was_sent() {
+    let delay = Duration::from_secs(100);
+    let simulation = replacing(delay).await;
+    let outcome = simulation.run().await.expect_code(0);
+    assert_eq!(outcome.number("/points/settled"), POINTS);
+
+    let simulation = replacing(delay).await;
+    let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+    let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
+    assert!((90.0..200.0).contains(&waited), "{waited} s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +129,12 @@ async fn an_index_that_never_applies_ends_in_a_stop_that_can_be_resumed() {
     let simulation = slow_index(day).await;
     let outcome = simulation.run().await.expect_code(5);
     let told = outcome.error.as_deref().unwrap();
-    for part in ["applied nothing of ours for 15m", "10 accepted batches", "run the same command again", "--settle-timeout"] {
+    for part in [
+        "applied nothing of ours for 15m",
+        "10 accepted batches",
+        "run the same command again",
+        "--settle-timeout",
+    ] {
         assert!(told.contains(part), "{part:?} in {told}");
     }
     let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
@@ -89,7 +146,11 @@ async fn an_index_that_never_applies_ends_in_a_stop_that_can_be_resumed() {
     // The new barrier waits in the queue as long as everything else did.
     let again = run_patiently(simulation, day).await;
     again.1.expect_code(0).check_sum();
-    assert_eq!(again.0.upserts.lock().unwrap().len(), sent + 1, "only a new barrier was sent");
+    assert_eq!(
+        again.0.upserts.lock().unwrap().len(),
+        sent + 1,
+        "only a new barrier was sent"
+    );
 }
 
 async fn run_patiently(mut simulation: Simulation, delay: Duration) -> (Simulation, Outcome) {
@@ -111,7 +172,9 @@ async fn a_shorter_settle_timeout_is_obeyed() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
     let simulation = slow_index(Duration::from_secs(5)).await;
-    simulation.sandbox.queue_fault(Operation::Upsert, FaultKind::NeverApplied);
+    simulation
+        .sandbox
+        .queue_fault(Operation::Upsert, FaultKind::NeverApplied);
     let limit = Duration::from_secs(3_600);
     let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation));
     let outcome = run.await.expect("it hangs").expect_code(5);
@@ -126,10 +189,15 @@ async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
 #[tokio::test(start_paused = true)]
 async fn a_barrier_that_is_lost_itself_still_settles() {
     let simulation = slow_index(Duration::from_secs(5)).await;
-    for _ in 0..11 {
-        simulation.sandbox.queue_fault(Operation::Upsert, FaultKind::Slow);
+    for _ in 0..10 {
+        simulation
+            .sandbox
+            .queue_fault(Operation::Upsert, FaultKind::Slow);
     }
     // The eleventh upsert is the barrier.
+    simulation
+        .sandbox
+        .queue_fault(Operation::Upsert, FaultKind::NeverApplied);
     let outcome = simulation.run().await.expect_code(0);
     assert_eq!(outcome.number("/points/settled"), POINTS);
     assert!(simulation.sandbox.unused_faults().is_empty());
