@@ -1,6 +1,7 @@
 //! What a migration costs: the number of each call for a known collection, so that
 //! a regression shows, and the limits that calls and batches keep.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cf_migrate::sandbox::{Operation, Sandbox};
@@ -15,8 +16,12 @@ fn count(sandbox: &Sandbox, operation: Operation) -> usize {
 /// Counts of every operation that was called.
 fn bill(sandbox: &Sandbox) -> Vec<(Operation, usize)> {
     let calls = sandbox.calls();
-    let operations: std::collections::BTreeSet<_> = calls.all().iter().map(|call| call.operation).collect();
-    operations.into_iter().map(|operation| (operation, calls.count(operation))).collect()
+    let operations: std::collections::BTreeSet<_> =
+        calls.all().iter().map(|call| call.operation).collect();
+    operations
+        .into_iter()
+        .map(|operation| (operation, calls.count(operation)))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,8 +33,9 @@ async fn a_run_of_a_thousand_points_costs_so_many_calls() {
         (Operation::CreateIndex, 1),
         // Planning finds no index.
         (Operation::GetIndex, 1),
-        // Settling, the count for KV, the counts and the KV count of verifying.
-        (Operation::IndexInfo, 4),
+        // Settling, before the barrier and after it; the count for KV; the counts
+        // and the KV count of verifying.
+        (Operation::IndexInfo, 5),
         // One batch, and the barrier.
         (Operation::Upsert, 2),
         // Every value, twenty at a time.
@@ -57,10 +63,18 @@ async fn a_second_run_writes_nothing() {
     let simulation = Simulation::new(1_000, |options| options.apply_delay = Duration::ZERO);
     simulation.run().await.expect_code(0);
     let state = simulation.state();
-    let writes = [Operation::Upsert, Operation::BulkPut, Operation::CreateIndex, Operation::CreateNamespace];
+    let writes = [
+        Operation::Upsert,
+        Operation::BulkPut,
+        Operation::CreateIndex,
+        Operation::CreateNamespace,
+    ];
     let before = writes.map(|operation| count(&simulation.sandbox, operation));
     let outcome = simulation.run().await.expect_code(0);
-    assert_eq!(writes.map(|operation| count(&simulation.sandbox, operation)), before);
+    assert_eq!(
+        writes.map(|operation| count(&simulation.sandbox, operation)),
+        before
+    );
     assert_eq!(outcome.number("/points/unchanged"), 1_000);
     assert_eq!(outcome.number("/points/settled"), 0);
     assert_eq!(outcome.number("/file_index/written"), 0);
@@ -80,7 +94,11 @@ async fn calls_of_any_five_minutes_stay_within_the_budget() {
         let outcome = simulation.run().await.expect_code(0);
         let calls = simulation.sandbox.calls();
         assert!(calls.total() > 2 * budget as usize, "too few calls to tell");
-        assert!(calls.most_within(window) <= budget as usize, "{}", calls.most_within(window));
+        assert!(
+            calls.most_within(window) <= budget as usize,
+            "{}",
+            calls.most_within(window)
+        );
         assert_eq!(outcome.number("/requests/rate_limited"), 0);
     }
 }
@@ -88,26 +106,45 @@ async fn calls_of_any_five_minutes_stay_within_the_budget() {
 #[tokio::test(start_paused = true)]
 async fn retries_count_against_the_budget_too() {
     let mut simulation = Simulation::new(400, |options| {
-        options.faults = vec!["503:0.2".parse().unwrap(), "drop-after:0.1".parse().unwrap()];
+        options.faults = vec![
+            "503:0.2".parse().unwrap(),
+            "drop-after:0.1".parse().unwrap(),
+        ];
     });
-    simulation.pace =
-        PaceOptions { api_budget: Some(30), batch_count: Some(20), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        api_budget: Some(30),
+        batch_count: Some(20),
+        ..PaceOptions::default()
+    };
     simulation.run().await.expect_code(0);
-    let most = simulation.sandbox.calls().most_within(Duration::from_secs(300));
+    let most = simulation
+        .sandbox
+        .calls()
+        .most_within(Duration::from_secs(300));
     assert!(most <= 30, "{most} calls");
 }
 
 #[tokio::test(start_paused = true)]
 async fn batches_keep_the_count_and_the_bytes_that_were_asked_for() {
     let mut simulation = Simulation::new(500, |_| {});
-    simulation.pace = PaceOptions { batch_count: Some(37), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        batch_count: Some(37),
+        ..PaceOptions::default()
+    };
     simulation.run().await.expect_code(0);
-    let lines: Vec<usize> = bodies(&simulation).iter().map(|body| lines(body)).collect();
+    let lines: Vec<usize> = bodies(&simulation).iter().map(lines).collect();
     assert!(lines.iter().all(|lines| *lines <= 37), "{lines:?}");
-    assert_eq!(lines.len(), 500_usize.div_ceil(37) + 1, "full batches, and the barrier");
+    assert_eq!(
+        lines.len(),
+        500_usize.div_ceil(37) + 1,
+        "full batches, and the barrier"
+    );
 
     let mut simulation = Simulation::new(500, |_| {});
-    simulation.pace = PaceOptions { batch_bytes: Some("64KiB".parse().unwrap()), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        batch_bytes: Some("64KiB".parse().unwrap()),
+        ..PaceOptions::default()
+    };
     simulation.run().await.expect_code(0);
     let sizes: Vec<usize> = bodies(&simulation).iter().map(bytes::Bytes::len).collect();
     assert!(sizes.iter().all(|size| *size <= 64 << 10), "{sizes:?}");
@@ -115,21 +152,51 @@ async fn batches_keep_the_count_and_the_bytes_that_were_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_many_batches_fly_at_once_as_concurrency_and_memory_allow() {
+    // Half of the memory is for bodies, one of which is being encoded.
+    for (concurrency, batch_bytes, memory, most) in [
+        (1, "1MiB", "256MiB", 1),
+        (5, "1MiB", "256MiB", 5),
+        (64, "8MiB", "64MiB", 3),
+    ] {
+        let mut simulation = Simulation::new(200, |options| {
+            options.faults = vec!["slow:1".parse().unwrap()];
+        });
+        simulation.pace = PaceOptions {
+            batch_count: Some(10),
+            concurrency: Some(concurrency),
+            batch_bytes: Some(batch_bytes.parse().unwrap()),
+            memory: Some(memory.parse().unwrap()),
+            ..PaceOptions::default()
+        };
+        simulation.run().await.expect_code(0);
+        let seen = simulation.in_flight.1.load(Ordering::Relaxed);
+        assert_eq!(seen, most, "with --concurrency {concurrency}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resumed_run_sends_only_what_was_not_accepted() {
     let mut simulation = Simulation::new(1_000, |_| {});
-    simulation.pace =
-        PaceOptions { batch_count: Some(50), concurrency: Some(2), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        batch_count: Some(50),
+        concurrency: Some(2),
+        ..PaceOptions::default()
+    };
     simulation.interrupt_after = Some(400);
     interrupted(&simulation).await;
     let before = bodies(&simulation).len();
-    assert!((8..=11).contains(&before), "{before} batches before the interruption");
+    assert!(
+        (8..=11).contains(&before),
+        "{before} batches before the interruption"
+    );
 
     simulation.interrupt_after = None;
     let outcome = simulation.run().await.expect_code(0);
     outcome.check_sum();
     let bodies = bodies(&simulation);
     assert_eq!(bodies.len(), 20 + 1, "each batch once, and the barrier");
-    let sent: usize = bodies.iter().map(|body| lines(body)).sum();
+    let sent: usize = bodies.iter().map(lines).sum();
     assert_eq!(sent, 1_000 + 1);
 }
 
@@ -142,13 +209,19 @@ async fn interrupted(simulation: &Simulation) -> Outcome {
 #[tokio::test(start_paused = true)]
 async fn other_batch_sizes_at_the_next_start_send_nothing_twice() {
     let mut simulation = Simulation::new(1_000, |_| {});
-    simulation.pace = PaceOptions { batch_count: Some(50), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        batch_count: Some(50),
+        ..PaceOptions::default()
+    };
     simulation.interrupt_after = Some(300);
     interrupted(&simulation).await;
     simulation.interrupt_after = None;
-    simulation.pace = PaceOptions { batch_count: Some(7), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        batch_count: Some(7),
+        ..PaceOptions::default()
+    };
     simulation.run().await.expect_code(0).check_sum();
-    let sent: usize = bodies(&simulation).iter().map(|body| lines(body)).sum();
+    let sent: usize = bodies(&simulation).iter().map(lines).sum();
     assert_eq!(sent, 1_000 + 1);
 }
 
@@ -157,5 +230,7 @@ fn bodies(simulation: &Simulation) -> Vec<bytes::Bytes> {
 }
 
 fn lines(body: &bytes::Bytes) -> usize {
-    body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
+    body.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .count()
 }

@@ -16,7 +16,11 @@ use crate::simulation::{DIMENSIONS, Simulation};
 const FOREIGN: u64 = 1_500;
 
 fn foreign(number: u64) -> StoredVector {
-    StoredVector { namespace: None, values: values(number, DIMENSIONS), metadata: None }
+    StoredVector {
+        namespace: None,
+        values: values(number, DIMENSIONS),
+        metadata: None,
+    }
 }
 
 /// An index of two pages whose list breaks as soon as something is applied
@@ -28,7 +32,10 @@ async fn two_pages() -> Simulation {
     });
     create_index(&simulation.sandbox, DIMENSIONS).await;
     for number in 0..FOREIGN {
-        simulation.sandbox.put_vector(INDEX, &format!("foreign_{number:04}"), &foreign(number)).unwrap();
+        simulation
+            .sandbox
+            .put_vector(INDEX, &format!("foreign_{number:04}"), &foreign(number))
+            .unwrap();
     }
     simulation
 }
@@ -37,7 +44,10 @@ async fn two_pages() -> Simulation {
 fn busy(simulation: &mut Simulation) {
     let sandbox = simulation.sandbox.clone();
     simulation.before_call = Some(Arc::new(move |path: &str| {
-        let (sandbox, strikes) = (sandbox.clone(), path.contains("/list?") && path.contains("cursor="));
+        let (sandbox, strikes) = (
+            sandbox.clone(),
+            path.contains("/list?") && path.contains("cursor="),
+        );
         async move {
             if strikes {
                 write_foreign(&sandbox).await;
@@ -49,7 +59,13 @@ fn busy(simulation: &mut Simulation) {
 
 async fn write_foreign(sandbox: &cf_migrate::sandbox::Sandbox) {
     let line = json!({"id": "foreign_0000", "values": values(0, DIMENSIONS)});
-    call(sandbox, "POST", "/vectorize/v2/indexes/docs/upsert", line.to_string()).await;
+    call(
+        sandbox,
+        "POST",
+        "/vectorize/v2/indexes/docs/upsert",
+        line.to_string(),
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +75,10 @@ async fn three_broken_walks_of_the_inventory_stop_before_anything_is_written() {
     let before = simulation.sandbox.vectors(INDEX).unwrap();
     let outcome = simulation.run().await.expect_code(5);
     let told = outcome.error.unwrap();
-    assert!(told.contains("3 walks broke off") && told.contains("nothing was written"), "{told}");
+    assert!(
+        told.contains("3 walks broke off") && told.contains("nothing was written"),
+        "{told}"
+    );
     assert_eq!(simulation.sandbox.vectors(INDEX).unwrap(), before);
     assert!(simulation.sandbox.namespaces().unwrap().is_empty());
     assert!(simulation.upserts.lock().unwrap().is_empty());
@@ -69,7 +88,10 @@ async fn three_broken_walks_of_the_inventory_stop_before_anything_is_written() {
     // Once the other writer pauses, the same command goes on.
     simulation.before_call = None;
     simulation.run().await.expect_code(0).check_sum();
-    assert_eq!(simulation.sandbox.vectors(INDEX).unwrap().len() as u64, FOREIGN + 20);
+    assert_eq!(
+        simulation.sandbox.vectors(INDEX).unwrap().len() as u64,
+        FOREIGN + 20
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,8 +102,13 @@ async fn three_broken_walks_of_verify_say_that_extras_were_not_excluded() {
     let outcome = simulation.verify().await.expect_code(5);
     assert_eq!(outcome.report["outcome"], "stopped");
     assert_eq!(outcome.report["verification"]["verdict"], "incomplete");
-    let left_out = outcome.report["verification"]["not_compared"][0].as_str().unwrap();
-    assert!(left_out.starts_with("extra vectors were not excluded"), "{left_out}");
+    let left_out = outcome.report["verification"]["not_compared"][0]
+        .as_str()
+        .unwrap();
+    assert!(
+        left_out.starts_with("extra vectors were not excluded"),
+        "{left_out}"
+    );
     assert_eq!(outcome.number("/verification/values_sampled"), 20);
 
     // What can be found without the list is found all the same.
@@ -107,6 +134,13 @@ async fn a_walk_that_breaks_once_is_walked_again() {
         .boxed()
     }));
     let outcome = simulation.run().await.expect_code(0);
-    assert!(outcome.said.iter().any(|line| line.contains("walking it again")), "{:?}", outcome.said);
+    assert!(
+        outcome
+            .said
+            .iter()
+            .any(|line| line.contains("walking it again")),
+        "{:?}",
+        outcome.said
+    );
     assert_eq!(outcome.number("/points/foreign"), FOREIGN);
 }

@@ -15,8 +15,14 @@ const SEEDS: u64 = 3;
 
 /// What a run is meant to end in.
 fn wanted() -> State {
-    let vectors = (0..POINTS).map(|number| expected_vector(number, DIMENSIONS)).collect();
-    let ids = |file: u64| (0..5).map(|chunk| format!("f{file}_{chunk}")).collect::<Vec<_>>();
+    let vectors = (0..POINTS)
+        .map(|number| expected_vector(number, DIMENSIONS))
+        .collect();
+    let ids = |file: u64| {
+        (0..5)
+            .map(|chunk| format!("f{file}_{chunk}"))
+            .collect::<Vec<_>>()
+    };
     let mut entries: std::collections::BTreeMap<_, _> = (0..POINTS / 5)
         .map(|file| {
             let ids = ids(file);
@@ -33,12 +39,18 @@ fn wanted() -> State {
 /// A migration in batches of ten, so that there are many calls to strike.
 fn simulation(change: impl FnOnce(&mut SandboxOptions)) -> Simulation {
     let mut simulation = Simulation::new(POINTS, change);
-    simulation.pace = PaceOptions { batch_count: Some(10), ..PaceOptions::default() };
+    simulation.pace = PaceOptions {
+        batch_count: Some(10),
+        ..PaceOptions::default()
+    };
     simulation
 }
 
 fn struck(kinds: &[(&str, f64)], seed: u64, unsettled: Unsettled) -> Simulation {
-    let faults = kinds.iter().map(|(kind, rate)| FaultRate { kind: kind.parse().unwrap(), rate: *rate });
+    let faults = kinds.iter().map(|(kind, rate)| FaultRate {
+        kind: kind.parse().unwrap(),
+        rate: *rate,
+    });
     simulation(|options| {
         options.faults = faults.collect();
         options.seed = seed;
@@ -67,12 +79,17 @@ async fn ends_proven(kinds: &[(&str, f64)]) {
             let outcome = run_to_the_end(&simulation).await.expect_code(0);
             assert_eq!(outcome.report["outcome"], "proven");
             let differences = wanted().differences(&simulation.state());
-            assert!(differences.is_empty(), "{kinds:?} seed {seed} {unsettled}: {differences:?}");
+            assert!(
+                differences.is_empty(),
+                "{kinds:?} seed {seed} {unsettled}: {differences:?}"
+            );
             outcome.check_sum();
             retried += outcome.number("/requests/retried");
         }
     }
-    let only_slow = kinds.iter().all(|(kind, _)| ["slow", "kv-partial"].contains(kind));
+    let only_slow = kinds
+        .iter()
+        .all(|(kind, _)| ["slow", "kv-partial"].contains(kind));
     assert!(only_slow || retried > 0, "no call met {kinds:?}");
 }
 
@@ -106,8 +123,17 @@ got_over! {
 #[tokio::test(start_paused = true)]
 async fn everything_at_once_is_got_over() {
     let kinds = [
-        "429", "500", "502-html", "503-bare", "504", "drop-before", "drop-after", "slow",
-        "truncated", "kv-partial", "cursor-corrupted",
+        "429",
+        "500",
+        "502-html",
+        "503-bare",
+        "504",
+        "drop-before",
+        "drop-after",
+        "slow",
+        "truncated",
+        "kv-partial",
+        "cursor-corrupted",
     ];
     ends_proven(&kinds.map(|kind| (kind, 0.03))).await;
 }
@@ -116,12 +142,17 @@ async fn everything_at_once_is_got_over() {
 async fn faults_and_a_stale_store_are_got_over_together() {
     for seed in 0..SEEDS {
         let simulation = simulation(|options| {
-            options.faults = ["429:0.05", "drop-after:0.1", "kv-partial:0.3"].map(|f| f.parse().unwrap()).to_vec();
+            options.faults = ["429:0.05", "drop-after:0.1", "kv-partial:0.3"]
+                .map(|f| f.parse().unwrap())
+                .to_vec();
             options.seed = seed;
             options.stale = Duration::from_secs(60);
         });
         run_to_the_end(&simulation).await.expect_code(0);
-        assert_eq!(wanted().differences(&simulation.state()), Vec::<String>::new());
+        assert_eq!(
+            wanted().differences(&simulation.state()),
+            Vec::<String>::new()
+        );
     }
 }
 
@@ -131,8 +162,14 @@ async fn a_bulk_write_that_leaves_keys_out_is_sent_again() {
         options.faults = vec!["kv-partial:0.9".parse().unwrap()];
     });
     run_to_the_end(&simulation).await.expect_code(0);
-    let puts = simulation.sandbox.calls().count(cf_migrate::sandbox::Operation::BulkPut);
-    assert!(puts > 2, "entries and the count in {puts} calls: no key was left out");
+    let puts = simulation
+        .sandbox
+        .calls()
+        .count(cf_migrate::sandbox::Operation::BulkPut);
+    assert!(
+        puts > 2,
+        "entries and the count in {puts} calls: no key was left out"
+    );
 }
 
 /// What is lost or altered behind an accepted mutation is found, each and every
@@ -146,7 +183,10 @@ async fn is_found_and_mended(kind: FaultKind, finding: &str) {
         let (count, named) = outcome.finding(finding);
         assert_eq!(count, bad.len() as u64, "{:#}", outcome.report);
         for example in &named {
-            assert!(bad.iter().any(|id| example.starts_with(id.as_str())), "{example}");
+            assert!(
+                bad.iter().any(|id| example.starts_with(id.as_str())),
+                "{example}"
+            );
         }
         if bad.is_empty() {
             outcome.expect_code(0);
@@ -165,7 +205,10 @@ async fn is_found_and_mended(kind: FaultKind, finding: &str) {
 /// Ids whose vectors are not as they were meant to be.
 fn bad_vectors(simulation: &Simulation) -> Vec<String> {
     let (wanted, found) = (wanted(), simulation.state());
-    let bad = wanted.vectors.iter().filter(|(id, vector)| found.vectors.get(*id) != Some(*vector));
+    let bad = wanted
+        .vectors
+        .iter()
+        .filter(|(id, vector)| found.vectors.get(*id) != Some(*vector));
     bad.map(|(id, _)| id.clone()).collect()
 }
 
