@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+/// What to do when a file may not become as large as it has to.
+pub(crate) const RAISE_LIMIT: &str = "files may not become that large here: raise the limit (ulimit -f), or use another disk with --dir, and run the same command again";
+
 /// A migration folder that this process alone may write.
 #[derive(Debug)]
 pub struct MigrationFolder {
@@ -117,6 +120,7 @@ fn explain(path: &Path, error: io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Error::stopped(message).advise("free some space and run the same command again")
         }
+        io::ErrorKind::FileTooLarge => Error::stopped(message).advise(RAISE_LIMIT),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Error::failed(message)
                 .advise("make the folder writable for this user, or choose another with --dir")

@@ -172,6 +172,7 @@ fn end_of_io(source: &io::Error) -> (Kind, Option<&'static str>) {
             Kind::Stopped,
             Some("free some space and run the same command again: what is sealed is kept"),
         ),
+        ErrorKind::FileTooLarge => (Kind::Stopped, Some(crate::folder::RAISE_LIMIT)),
         ErrorKind::PermissionDenied => (
             Kind::Forbidden,
             Some("permission denied: let this user read and write there, or choose another folder"),

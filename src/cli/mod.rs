@@ -23,7 +23,7 @@ pub fn main() -> ExitCode {
     if let Err(error) = dotenv
         && !error.not_found()
     {
-        return outcome::usage(&cli.global, &format!(".env cannot be read: {error}"));
+        return outcome::usage(&cli.global, &unreadable(&error));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -38,4 +38,24 @@ pub fn main() -> ExitCode {
         }
     };
     runtime.block_on(verbs::run(cli))
+}
+
+/// Says which variable of `.env` is malformed; never its line, which may hold a
+/// secret.
+fn unreadable(error: &dotenvy::Error) -> String {
+    match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let name = line.split_once('=').map_or("", |(name, _)| name.trim());
+            let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            let named = match name.is_empty() || !name.chars().all(is_name) {
+                true => "a line".to_owned(),
+                false => format!("the line of {name}"),
+            };
+            format!(
+                ".env cannot be read: {named} is malformed; write NAME=VALUE, and quotes in pairs"
+            )
+        }
+        dotenvy::Error::Io(error) => format!(".env cannot be read: {error}"),
+        _ => ".env cannot be read".to_owned(),
+    }
 }

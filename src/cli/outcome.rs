@@ -88,7 +88,13 @@ impl<'a> Ending<'a> {
             text.push_str(&format!("{safe}\n"));
         }
         if self.resumable {
-            text.push_str(&format!("to go on, run: {}\n", command_line()));
+            let mended = self.error.as_ref().is_some_and(needs_mending);
+            let when = if mended {
+                "when that is mended, to go on"
+            } else {
+                "to go on"
+            };
+            text.push_str(&format!("{when}, run: {}\n", command_line()));
         }
         if self.error.is_none() {
             self.next
@@ -216,7 +222,11 @@ fn findings(report: &Report) -> String {
 /// What the ledger knows to be safe.
 pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
     let count = |state| ledger.records_in(state).unwrap_or(0);
-    let (accepted, settled) = (count(BatchState::Accepted), count(BatchState::Settled));
+    let (sent, accepted, settled) = (
+        count(BatchState::Sent),
+        count(BatchState::Accepted),
+        count(BatchState::Settled),
+    );
     let mut safe = Vec::new();
     if archived > 0 {
         safe.push(format!("safe: {archived} points are in the archive"));
@@ -227,10 +237,21 @@ pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
             accepted + settled
         ));
     }
-    if safe.is_empty() {
-        safe.push("nothing was written to Cloudflare".to_owned());
+    if sent > 0 {
+        safe.push(format!(
+            "safe: {sent} records were sent and not accepted, as far as is known; they are sent again"
+        ));
+    }
+    if sent + accepted + settled == 0 {
+        safe.push("nothing was written to Cloudflare's index".to_owned());
     }
     safe
+}
+
+/// Whether running the same command again is of no use before something was
+/// done about the error.
+fn needs_mending(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Failed | Kind::Forbidden)
 }
 
 /// Whether running the same command again can help.

@@ -138,6 +138,8 @@ fn success_verdict(answer: &Answer, form: Form) -> Verdict {
             _ => Verdict::Final,
         },
         Body::Foreign => Verdict::Final,
+        // A page is no piece of an answer: something else sits at this address.
+        Body::Broken if answer.body.trim_ascii_start().starts_with(b"<") => Verdict::Final,
         Body::Broken => Verdict::Retry,
     }
 }

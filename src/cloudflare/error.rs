@@ -192,7 +192,7 @@ impl fmt::Display for ApiError {
             Self::BadAnswer {
                 expected, excerpt, ..
             } => write!(f, "the answer should be {expected}, but begins: {excerpt}"),
-            Self::RateLimited { .. } => f.write_str("too many requests for too long"),
+            Self::RateLimited { .. } => f.write_str("no call was let through"),
             Self::Http { .. } => f.write_str("no usable answer came from Cloudflare"),
             refused => match refused.parts().1 {
                 Some(refusal) => write!(f, "Cloudflare answered: {refusal}"),

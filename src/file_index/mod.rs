@@ -10,7 +10,7 @@ mod entry;
 mod holdings;
 mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
@@ -121,9 +121,10 @@ impl FileIndex<'_> {
 
     /// The ids of an entry that are no record of this migration.
     fn foreign(&self, file: &FileEntry, ids: &[String]) -> Result<Vec<String>, Error> {
+        let ours: HashSet<&String> = file.ids.iter().collect();
         let mut foreign = Vec::new();
         for id in ids {
-            if !file.ids.contains(id) && self.ledger.record_of(id)?.is_none() {
+            if !ours.contains(id) && self.ledger.record_of(id)?.is_none() {
                 foreign.push(id.clone());
             }
         }

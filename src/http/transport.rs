@@ -71,8 +71,10 @@ impl From<TransportError> for Error {
     fn from(error: TransportError) -> Self {
         let message = error.to_string();
         match error {
-            TransportError::BaseUrl(_) => Self::usage(message)
-                .advise("give the full prefix, such as https://api.cloudflare.com/client/v4"),
+            TransportError::BaseUrl(_) => Self::usage(message).advise(
+                "CLOUDFLARE_API_BASE_URL takes a full prefix, such as https://api.cloudflare.com/client/v4 (the default); \
+                 plain http to another machine needs --insecure-http",
+            ),
             TransportError::Token => {
                 Self::usage(message).advise("copy the token again, without spaces or line breaks")
             }

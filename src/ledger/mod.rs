@@ -44,6 +44,9 @@ pub enum LedgerError {
     /// The folder or file cannot be written.
     #[error("it cannot be written")]
     NotWritable(#[source] rusqlite::Error),
+    /// The operating system could not do what SQLite asked.
+    #[error("reading or writing it failed")]
+    Io(#[source] rusqlite::Error),
     /// Anything else SQLite says.
     #[error("the ledger could not be read or written")]
     Sqlite(#[source] rusqlite::Error),
@@ -111,6 +114,29 @@ impl Ledger {
             connection
                 .execute("INSERT INTO plan VALUES (?, ?)", [section, json])
                 .map(drop)
+        })
+    }
+
+    /// Whether anything may have gone to the account: a batch or an entry.
+    pub fn has_sent(&self) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM batch) OR EXISTS (SELECT 1 FROM entry)",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// Forgets the plan and everything that followed from it. Only for a ledger
+    /// that [has sent](Self::has_sent) nothing.
+    pub fn begin_again(&self) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute_batch(
+                "BEGIN; DELETE FROM plan; DELETE FROM milestone; DELETE FROM record;
+                 DELETE FROM rejection; DELETE FROM note; UPDATE checked SET points = 0;
+                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
+            )
         })
     }
 
@@ -194,6 +220,9 @@ fn explain(path: &Path, error: LedgerError) -> Error {
         LedgerError::DiskFull(_) => {
             Error::stopped(message).advise("free some space and run the same command again")
         }
+        LedgerError::Io(_) => Error::stopped(message).advise(
+            "see whether the disk is full or failing, or files may not become that large (ulimit -f); then run the same command again",
+        ),
         LedgerError::NotWritable(_) => Error::failed(message)
             .advise("make the migration folder writable for this user, or choose another with --dir"),
         LedgerError::Sqlite(_) => Error::failed(message),

@@ -143,6 +143,7 @@ impl From<rusqlite::Error> for LedgerError {
                 Self::Damaged(error.to_string())
             }
             Some(ErrorCode::DiskFull) => Self::DiskFull(error),
+            Some(ErrorCode::SystemIoFailure) => Self::Io(error),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Self::NotWritable(error)
             }

@@ -74,6 +74,16 @@ impl Plan {
     pub fn freeze(&self, ledger: &Ledger) -> Result<(), Error> {
         freeze(ledger, RECORDS, self)
     }
+
+    /// Whether this plan may take the place of the one that the ledger keeps:
+    /// of the same source, while nothing was sent. What was refused before its
+    /// first write is mended by other settings, on the same folder and archive.
+    pub fn may_replace(&self, ledger: &Ledger) -> Result<bool, Error> {
+        match Self::load(ledger)? {
+            Some(kept) if kept != *self && kept.source == self.source => Ok(!ledger.has_sent()?),
+            _ => Ok(false),
+        }
+    }
 }
 
 /// The file index's plan that the ledger keeps.
@@ -182,11 +192,8 @@ mod tests {
         assert!(differences(&frozen, &frozen).is_empty());
     }
 
-    #[test]
-    fn a_frozen_plan_is_held_against_every_later_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
-        let plan = Plan {
+    fn plan() -> Plan {
+        Plan {
             source: PlannedSource {
                 name: "qdrant:docs".into(),
                 identity: "http://a:6334".into(),
@@ -198,7 +205,32 @@ mod tests {
                 dimensions: Dimensions::new(384).unwrap(),
                 metric: Metric::Cosine,
             },
-        };
+        }
+    }
+
+    #[test]
+    fn only_a_plan_of_the_same_source_that_sent_nothing_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
+        let kept = plan();
+        assert!(!kept.may_replace(&ledger).unwrap());
+        kept.freeze(&ledger).unwrap();
+        assert!(!kept.may_replace(&ledger).unwrap());
+        let mut other = plan();
+        other.mapping.id = "{file_id}".parse().unwrap();
+        assert!(other.may_replace(&ledger).unwrap());
+        let mut elsewhere = other.clone();
+        elsewhere.source.name = "qdrant:more".into();
+        assert!(!elsewhere.may_replace(&ledger).unwrap());
+        ledger.batch_sent(0, 9).unwrap();
+        assert!(!other.may_replace(&ledger).unwrap());
+    }
+
+    #[test]
+    fn a_frozen_plan_is_held_against_every_later_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
+        let plan = plan();
         plan.freeze(&ledger).unwrap();
         plan.freeze(&ledger).unwrap();
         assert_eq!(Plan::load(&ledger).unwrap(), Some(plan.clone()));

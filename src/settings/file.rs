@@ -59,17 +59,20 @@ impl ConfigFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
                 Ok(Self::default())
             }
-            Err(error) => {
-                Err(Error::usage(format!("{} cannot be read", path.display())).because(error))
-            }
+            Err(error) => Err(Error::usage(format!("{} cannot be read", path.display()))
+                .advise("check the path that --config gives")
+                .because(error)),
         }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| {
-            Error::usage(format!("{} is not a settings file of cf-migrate", path.display()))
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            // The library's own text shows the whole line, which may hold a token
+            // that somebody put there.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let (line, reason) = (before.matches('\n').count() + 1, error.message());
+            Error::usage(format!("{}, line {line}: {reason}", path.display()))
                 .advise("see the README's section on configuration; tokens belong in the environment or in .env")
-                .because(error)
         })
     }
 }
@@ -82,7 +85,21 @@ mod tests {
     fn a_key_nobody_knows_is_refused_by_name() {
         let error = ConfigFile::parse(Path::new("t.toml"), "[pace]\nconcurency = 3\n").unwrap_err();
         let text = crate::report::facts::chain(&error);
-        assert!(text.contains("concurency"), "{text}");
+        assert!(
+            text.contains("t.toml, line 2: unknown field `concurency`"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_token_in_the_file_is_refused_without_being_shown() {
+        let text = "[cloudflare]\napi-token = 's3cret'\n";
+        let error = ConfigFile::parse(Path::new("t.toml"), text).unwrap_err();
+        let text = crate::report::facts::chain(&error);
+        assert!(
+            text.contains("api-token") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::ledger::{BatchState, Ledger};
 use crate::stages::context::Migration;
 
 /// The largest value that KV takes (KV limits page).
@@ -52,9 +52,14 @@ fn example(json: &str) -> String {
     format!("{}: {}", text("source_id"), text("message"))
 }
 
-/// Refuses more records than an index holds.
+/// Refuses more records than an index holds, and none at all: what is left of a
+/// collection whose every point is rejected is a mistake in the settings.
 pub(super) fn records(points: u64, rejected: u64) -> Result<(), Error> {
     let records = points - rejected.min(points);
+    if records == 0 && points > 0 {
+        return Err(Error::refused(format!("none of the {points} points can become a record"))
+            .advise("see rejected.ndjson for the reasons, and choose other mapping options; nothing was written"));
+    }
     if records <= MAX_VECTORS {
         return Ok(());
     }
@@ -73,4 +78,23 @@ pub(super) fn entries(ledger: &Ledger) -> Result<(), Error> {
         ))
         .advise("choose a --file-key that splits this file's vectors over several entries. Nothing was written")),
     }
+}
+
+/// Refuses a file index over records that are not all written: its entries would
+/// name vectors that do not exist.
+pub(super) fn written(migration: &Migration, points: u64) -> Result<(), Error> {
+    let ledger = &migration.ledger;
+    let first = ledger.first_unbatched()?;
+    let left = match points.checked_sub(1) {
+        Some(last) if first <= last => ledger.first_record_between(first, last)?,
+        _ => None,
+    };
+    let unanswered = ledger.batches(BatchState::Sent)?.len();
+    if left.is_none() && unanswered == 0 {
+        return Ok(());
+    }
+    Err(
+        Error::refused("the records of this migration are not all written")
+            .advise("finish it first: cf-migrate upsert, or cf-migrate run with --file-index"),
+    )
 }

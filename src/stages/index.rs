@@ -11,6 +11,7 @@ use crate::ledger::{InventoryEntry, Milestone};
 use crate::progress::Step;
 use crate::report::FileIndexFacts;
 use crate::stages::context::Migration;
+use crate::stages::inventory::before;
 
 /// Pairs of one bulk write (KV API).
 const PAIRS_AT_ONCE: usize = 10_000;
@@ -102,17 +103,17 @@ impl Writer<'_> {
         self.facts.unchanged += same.len() as u64;
         self.facts.written += changed.len() as u64;
         changed.iter().try_for_each(|entry| self.explain(entry))?;
+        let namespace = &self.file_index.plan.namespace;
         let mut pairs = Vec::new();
         let mut inventory = Vec::new();
         for entry in changed {
-            inventory.push(self.before(&entry));
+            inventory.push(before(namespace, &entry));
             pairs.push(self.pair(entry));
         }
         if self.migration.is_dry_run() {
             return Ok(());
         }
         self.migration.ledger.add_entry_inventory(&inventory)?;
-        let namespace = &self.file_index.plan.namespace;
         let written: Vec<_> = pairs
             .iter()
             .map(|pair| (pair.key.clone(), pair.value.clone()))
@@ -137,26 +138,8 @@ impl Writer<'_> {
             ));
         }
         match entry.standing {
-            Standing::Unreadable => Err(Error::refused(format!(
-                "the KV entry {} holds something else than a list of vector ids",
-                entry.key
-            ))
-            .advise("use another --file-key, another KV namespace, or delete that entry; it was left as it is")),
+            Standing::Unreadable => Err(unreadable(&entry.key)),
             _ => Ok(()),
-        }
-    }
-
-    /// The entry as it is, for the inventory.
-    fn before(&self, entry: &Compared) -> InventoryEntry {
-        let stored = entry.stored.as_ref();
-        InventoryEntry {
-            namespace: self.file_index.plan.namespace.clone(),
-            key: entry.key.clone(),
-            value: stored.map(|stored| stored.value.clone()),
-            metadata: stored
-                .and_then(|stored| stored.metadata.as_ref())
-                .map(ToString::to_string),
-            expiration: stored.and_then(|stored| stored.expiration),
         }
     }
 
@@ -250,6 +233,16 @@ impl Writer<'_> {
             .add_entries(&key.namespace, &[(key.key.clone(), value)])?;
         put_all(self.migration, kv, vec![pair]).await
     }
+}
+
+/// Somebody else's value under a key of ours is not to be overwritten.
+pub(super) fn unreadable(key: &str) -> Error {
+    Error::refused(format!(
+        "the KV entry {key} holds something else than a list of vector ids"
+    ))
+    .advise(
+        "use another --file-key, another KV namespace, or delete that entry; it was left as it is",
+    )
 }
 
 /// Reads one key the way a stale store wants it: only when it is listed.

@@ -1,13 +1,14 @@
 //! Looking before the first write: which ids the index holds already. One that
 //! we would write refuses the run unless overwriting was asked for; all others
-//! are foreign and stay. (KV's inventory is taken where its entries are read,
-//! in [`crate::stages::index`].)
+//! are foreign and stay. And which entries of our files KV holds.
 
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
-use crate::ledger::Milestone;
+use crate::file_index::{Compared, FileIndex, Standing};
+use crate::ledger::{InventoryEntry, Milestone};
 use crate::progress::Step;
 use crate::stages::context::Migration;
+use crate::stages::index::unreadable;
 
 /// Walks that may break before we give up: the list's cursor breaks while the
 /// index applies writes (code 40052), and a new walk is the only remedy.
@@ -119,5 +120,51 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
             Some(next) => cursor = Some(next),
             None => return Ok(ids),
         }
+    }
+}
+
+/// Reads the entries of our files that are there already into the inventory, and
+/// refuses where one holds something else than ids: found out only after the
+/// records are written, it would leave the migration halfway.
+pub async fn inventory_entries(file_index: &FileIndex<'_>) -> Result<(), Error> {
+    file_index.list().await?;
+    let namespace = &file_index.plan.namespace;
+    let mut after: Option<String> = None;
+    loop {
+        let page = file_index.compare(after.as_deref()).await?;
+        let there: Vec<&Compared> = page
+            .compared
+            .iter()
+            .filter(|entry| entry.stored.is_some())
+            .collect();
+        if let Some(entry) = there
+            .iter()
+            .find(|entry| entry.standing == Standing::Unreadable)
+        {
+            return Err(unreadable(&entry.key));
+        }
+        let entries: Vec<InventoryEntry> = there
+            .into_iter()
+            .map(|entry| before(namespace, entry))
+            .collect();
+        file_index.ledger.add_entry_inventory(&entries)?;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// An entry as it is, for the inventory.
+pub(super) fn before(namespace: &str, entry: &Compared) -> InventoryEntry {
+    let stored = entry.stored.as_ref();
+    InventoryEntry {
+        namespace: namespace.to_owned(),
+        key: entry.key.clone(),
+        value: stored.map(|stored| stored.value.clone()),
+        metadata: stored
+            .and_then(|stored| stored.metadata.as_ref())
+            .map(ToString::to_string),
+        expiration: stored.and_then(|stored| stored.expiration),
     }
 }

@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod listing;
 mod mend;
 pub mod prepare;
+pub mod rebuild;
 pub mod records;
 mod refusals;
 mod remarks;

@@ -136,6 +136,10 @@ pub async fn prepare(
         return Err(refuse(&blockers));
     }
     let plan = plan(accounts, request, source.0, &mapping, target);
+    if plan.may_replace(&migration.ledger)? {
+        migration.ledger.begin_again()?;
+        migration.tell("the settings are not those of the last start; nothing was written then, so every point is checked anew");
+    }
     plan.freeze(&migration.ledger)?;
     let transform = resolve(mapping, source.0, target)?;
     Ok(Prepared {

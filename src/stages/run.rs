@@ -4,20 +4,21 @@
 use crate::archive::Generation;
 use crate::cloudflare::Vectorize;
 use crate::error::Error;
-use crate::file_index::{FileIndex, FileIndexPlan, Holdings};
+use crate::file_index::{CountKey, FileIndex, FileIndexPlan, Holdings};
 use crate::folder::MigrationFolder;
-use crate::ledger::Milestone;
-use crate::plan::IndexState;
+use crate::ledger::{BatchState, Milestone};
+use crate::plan::{IndexState, KvState};
 use crate::report::{PointFacts, Report, RequestFacts};
 use crate::source::{Source, SourceFacts};
 use crate::stages::check::{Files, check, write_rejections};
 use crate::stages::context::Migration;
 use crate::stages::export::export;
 use crate::stages::index::{StaleEntries, index};
-use crate::stages::inventory::{Existing, inventory};
+use crate::stages::inventory::{Existing, inventory, inventory_entries};
 use crate::stages::mend::mend;
 use crate::stages::prepare::{
-    Accounts, Prepared, Request, create_missing, file_index_plan, planned_namespace, prepare,
+    Accounts, FileIndexWish, Prepared, Request, create_missing, file_index_plan, planned_namespace,
+    prepare,
 };
 use crate::stages::settle::settle;
 use crate::stages::timing::Timing;
@@ -94,7 +95,7 @@ impl Job {
     /// Plan, export, upsert, settle, index, verify.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
-        self.gate(&ready, report)?;
+        self.gate(&ready, report).await?;
         let index = self.write_records(&ready, report).await?;
         let file_index = self.write_file_index(&ready, &index, report).await?;
         if self.migration.is_dry_run() {
@@ -107,14 +108,15 @@ impl Job {
     /// Plan, export (of a file), upsert, settle.
     pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
-        self.gate(&ready, report)?;
+        self.gate(&ready, report).await?;
         self.write_records(&ready, report).await.map(drop)
     }
 
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
-        self.gate(&ready, report)?;
+        self.gate(&ready, report).await?;
+        gate::written(&self.migration, ready.generation.points())?;
         let index = self.accounts.vectorize.vectorize(&self.request.index);
         self.write_file_index(&ready, &index, report)
             .await
@@ -123,14 +125,15 @@ impl Job {
 
     /// Compares, and writes nothing to the account.
     pub async fn verify(&mut self, report: &mut Report) -> Result<(), Error> {
-        let ready = self.archive_and_check(report).await?;
-        if ready.prepared.index_state == IndexState::Missing {
+        let index = self.accounts.vectorize.vectorize(&self.request.index);
+        if index.describe().await?.is_none() {
             return Err(
                 Error::refused(format!("the index {} does not exist", self.request.index))
-                    .advise("name an existing index"),
+                    .advise("there is nothing to compare with: name an existing index"),
             );
         }
-        let index = self.accounts.vectorize.vectorize(&self.request.index);
+        self.request.create = false;
+        let ready = self.archive_and_check(report).await?;
         let file_index = self.file_index_plan(&ready).await?;
         self.verify_all(&ready, &index, file_index.as_ref(), report)
             .await
@@ -193,12 +196,13 @@ impl Job {
             source: source.or(generation.manifest().count_after),
             archived: generation.points(),
             rejected: totals.rejected,
-            unchanged: totals.records,
+            // What no earlier start brought into the index is not there yet.
+            unchanged: self.migration.ledger.records_in(BatchState::Settled)?,
             ..PointFacts::default()
         })
     }
 
-    fn gate(&self, ready: &Ready, report: &Report) -> Result<(), Error> {
+    async fn gate(&self, ready: &Ready, report: &Report) -> Result<(), Error> {
         let rejected = report.points.as_ref().map_or(0, |points| points.rejected);
         let folder = self.folder.as_ref().map(MigrationFolder::path);
         gate::rejections(
@@ -208,10 +212,39 @@ impl Job {
             folder,
         )?;
         gate::records(ready.generation.points(), rejected)?;
-        match self.request.file_index {
-            Some(_) => gate::entries(&self.migration.ledger),
+        match &self.request.file_index {
+            Some(wish) => {
+                gate::entries(&self.migration.ledger)?;
+                self.entries_gate(ready, wish).await
+            }
             None => Ok(()),
         }
+    }
+
+    /// Entries that are there already are read before the first write only: later
+    /// ones are ours.
+    async fn entries_gate(&self, ready: &Ready, wish: &FileIndexWish) -> Result<(), Error> {
+        let ledger = &self.migration.ledger;
+        let Some((KvState::Present(namespace), _)) = &ready.prepared.kv else {
+            return Ok(());
+        };
+        if ledger.has_sent()? {
+            return Ok(());
+        }
+        let file_key = ready.prepared.plan.mapping.file_key.clone();
+        let count = CountKey {
+            namespace: namespace.clone(),
+            key: wish.count.1.clone(),
+        };
+        let plan = FileIndexPlan::new(namespace.clone(), file_key, count, wish.ttl);
+        let kv = self.accounts.kv.kv(&planned_namespace(namespace)?);
+        inventory_entries(&FileIndex {
+            ledger,
+            kv: &kv,
+            holdings: Holdings::Unknown,
+            plan: &plan,
+        })
+        .await
     }
 
     /// Everything that writes to Vectorize, until the index has applied it.

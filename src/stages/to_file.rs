@@ -9,6 +9,7 @@ use crate::progress::Step;
 use crate::stages::check::{Files, check};
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
+use crate::stages::remarks;
 use crate::transform::Transform;
 
 /// Writes every record of the generation, a line each; the ledger then knows
@@ -20,6 +21,7 @@ pub fn to_file(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     check(migration, generation, transform, Files::NotIndexed)?;
+    remarks::of_check(migration, Files::NotIndexed)?;
     let Some(last) = generation.points().checked_sub(1) else {
         return Ok(());
     };
@@ -47,9 +49,15 @@ pub fn to_file(
 
 fn explain(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::StorageFull => Error::stopped("the records could not be written")
-            .advise("free some space and run the same command again"),
-        _ => Error::failed("the records could not be written"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::stopped("the records could not be written")
+                .advise("free some space and run the same command again")
+        }
+        io::ErrorKind::FileTooLarge => {
+            Error::stopped("the records could not be written").advise(crate::folder::RAISE_LIMIT)
+        }
+        _ => Error::failed("the records could not be written")
+            .advise("see the reason given, or write to another place"),
     }
     .because(error)
 }

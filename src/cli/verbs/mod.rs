@@ -6,6 +6,7 @@ mod plan;
 mod run;
 mod sandbox;
 mod session;
+mod standalone;
 mod transform;
 mod upsert;
 mod verify;

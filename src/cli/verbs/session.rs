@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
 use crate::cli::outcome::{self, Ending};
 use crate::cli::progress::{Bars, Plain};
@@ -121,7 +122,9 @@ fn start_log(global: &Global) -> Result<(), Error> {
         .append(true)
         .open(path)
         .map_err(|error| {
-            Error::usage(format!("the log {} cannot be written", path.display())).because(error)
+            Error::usage(format!("the log {} cannot be written", path.display()))
+                .advise("give a file in a folder that exists and that this user can write to")
+                .because(error)
         })?;
     let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
         .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
@@ -163,25 +166,25 @@ impl<'a> Session<'a> {
             setup.mode()
         };
         let mapping = setup.settings.mapping(args.mapping);
-        // The account's settings are looked at before any folder is made.
+        // The account's settings and the source are looked at before any folder
+        // is made: a mistake in either leaves nothing behind.
         let accounts = match &setup.global.sandbox {
             Some(_) => None,
             None => Some(setup.accounts(&args.dir, mode)?),
         };
+        let (origin, warning) = open::origin(
+            args.from,
+            mapping.vector.as_deref(),
+            &Archive::at(args.dir.join("archive")),
+            &setup.settings,
+            setup.clock,
+        )
+        .await?;
         let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
         let accounts = match accounts {
             Some(accounts) => accounts,
             None => setup.accounts(&args.dir, mode)?,
         };
-        let archive = &open.migration.archive;
-        let (origin, warning) = open::origin(
-            args.from,
-            mapping.vector.as_deref(),
-            archive,
-            &setup.settings,
-            setup.clock,
-        )
-        .await?;
         let report = Report::of(args.verb, mode == Mode::DryRun);
         if let Some(warning) = warning {
             open.migration.warn(warning);

@@ -5,19 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::session::Setup;
-use crate::archive::Archive;
+use super::standalone;
 use crate::cli::args::TransformArgs;
 use crate::cli::outcome::Ending;
 use crate::cli::workspace::Workspace;
-use crate::cloudflare::IndexName;
 use crate::error::Error;
-use crate::plan::{IndexState, Wishes, choose_target};
 use crate::report::{PointFacts, Report};
-use crate::source::file;
 use crate::stages::context::{Migration, Mode};
-use crate::stages::prepare::resolve;
-use crate::stages::{export, to_file, write_rejections};
-use crate::transform::Mapping;
+use crate::stages::{to_file, write_rejections};
 
 pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, Error> {
     let folder = out_folder(&args.out)?;
@@ -37,33 +32,8 @@ async fn work(
     migration: &mut Migration,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let options = setup.settings.mapping(&args.mapping);
-    let generation = match complete_archive(&args.archive)? {
-        Some(archive) => {
-            migration.archive = archive;
-            migration
-                .archive
-                .current()?
-                .ok_or_else(|| no_archive(&args.archive))?
-        }
-        None => export(migration, file::open(&args.archive)?.as_mut(), None).await?,
-    };
-    if let Some(damage) = generation.check()?.into_iter().next() {
-        return Err(damage.error.into());
-    }
-    let source = &generation.manifest().source;
-    let mapping = options.over(&Mapping::default());
-    // The records are made for an index that would be created for them.
-    let wishes = Wishes {
-        create: true,
-        metric: options.metric,
-    };
-    let name = IndexName::new("new")?;
-    let vector = mapping.vector.as_deref();
-    let missing = (&name, &IndexState::Missing);
-    let target = choose_target(&source.shape, vector, missing, wishes, &mut Vec::new())
-        .map_err(|blocker| Error::refused(blocker.what).advise(blocker.advice))?;
-    let transform = resolve(mapping, source, target)?;
+    let generation = standalone::archive(migration, &args.archive).await?;
+    let transform = standalone::transform(setup, &args.mapping, &generation)?;
     let mut out = Output::begin(&args.out, folder, setup.mode())?;
     to_file::to_file(migration, &generation, &transform, out.writer())?;
     out.finish(&args.out)?;
@@ -78,27 +48,6 @@ async fn work(
         ..PointFacts::default()
     });
     Ok(())
-}
-
-fn complete_archive(path: &Path) -> Result<Option<Archive>, Error> {
-    let inner = path.join("archive");
-    let root = if Archive::is_archive(&inner) {
-        inner
-    } else {
-        path.to_owned()
-    };
-    if !Archive::is_archive(&root) {
-        return Ok(None);
-    }
-    Ok(Some(Archive::at(root)))
-}
-
-fn no_archive(path: &Path) -> Error {
-    Error::failed(format!(
-        "the export into {} is not complete",
-        path.display()
-    ))
-    .advise("run the export again with the source that it was begun from")
 }
 
 fn out_folder(out: &Path) -> Result<PathBuf, Error> {

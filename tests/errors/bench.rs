@@ -1,0 +1,96 @@
+//! What a row's test works with: a shell whose variables name a served sandbox,
+//! a Qdrant double where it wants one, and files made on the spot.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Shell, Told, sample};
+use crate::cloud::{ACCOUNT, Cloud, TOKEN};
+use crate::support::qdrant::{QdrantDouble, Server};
+
+/// The options of the sample's migration.
+pub(crate) const MAPPED: &str = "--id '{file_id}_{chunk_index}'";
+
+pub(crate) struct Bench {
+    pub(crate) shell: Shell,
+    pub(crate) cloud: Cloud,
+    qdrant: Option<Server>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let mut shell = Shell::new();
+        let cloud = Cloud::start();
+        shell.set("CLOUDFLARE_ACCOUNT_ID", ACCOUNT);
+        shell.set("CLOUDFLARE_API_TOKEN", TOKEN);
+        shell.set("CLOUDFLARE_API_BASE_URL", &cloud.url());
+        Self {
+            shell,
+            cloud,
+            qdrant: None,
+        }
+    }
+
+    /// What was done so far was preparation.
+    pub(crate) fn prepared(&mut self) {
+        self.cloud.forget_calls();
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Told {
+        self.shell.run(line)
+    }
+
+    /// Runs the sample's migration, with more options.
+    pub(crate) fn run_sample(&self, options: &str) -> Told {
+        self.run(&format!(
+            "run {} vectorize:docs {MAPPED} {options}",
+            sample()
+        ))
+    }
+
+    /// The sample is migrated; what follows is the test.
+    pub(crate) fn migrated(&mut self) {
+        self.run_sample("--create").ends(0);
+        self.prepared();
+    }
+
+    /// `points.ndjson` with these lines, migrated with `options`.
+    pub(crate) fn run_lines(&self, lines: &[Value], options: &str) -> Told {
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        self.run_text(&lines.join("\n"), options)
+    }
+
+    pub(crate) fn run_text(&self, text: &str, options: &str) -> Told {
+        self.shell.write("points.ndjson", text);
+        self.run(&format!("run points.ndjson vectorize:docs {options}"))
+    }
+
+    /// A running Qdrant, which `QDRANT_URL` names.
+    pub(crate) fn serve(&mut self, double: QdrantDouble) -> &Server {
+        let server = double.start();
+        self.shell.set("QDRANT_URL", &server.grpc_url());
+        self.shell
+            .set("QDRANT_REST_PORT", &server.rest_port().to_string());
+        self.qdrant.insert(server)
+    }
+
+    /// The recorded collection, migrated.
+    pub(crate) fn run_recorded(&mut self, name: &str, options: &str) -> Told {
+        self.serve(QdrantDouble::recorded(name));
+        self.run(&format!("run qdrant:{name} vectorize:docs {options}"))
+    }
+}
+
+/// A point in Qdrant's form with a vector of 32 dimensions.
+pub(crate) fn point(id: impl Into<Value>, payload: &Value) -> Value {
+    json!({"id": id.into(), "vector": vec![0.5; 32], "payload": payload})
+}
+
+/// A point whose vector is that text.
+pub(crate) fn with_vector(vector: &str) -> String {
+    format!(r#"{{"id": 1, "vector": {vector}, "payload": {{}}}}"#)
+}
+
+/// A payload of one field.
+pub(crate) fn payload(field: &str, value: impl Into<Value>) -> Value {
+    Value::Object(Map::from_iter([(field.to_owned(), value.into())]))
+}

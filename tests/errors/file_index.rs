@@ -1,0 +1,32 @@
+//! The file index in Workers KV.
+
+use crate::bench::Bench;
+use crate::cli::Told;
+
+/// The first file of the sample.
+const KEY: &str = "file:19yifg-fSBFNWDTaMmHcHZiw7Ele6YBDd";
+
+fn run_onto(bench: &mut Bench, value: &str) -> Told {
+    bench.cloud.create_index("docs", 384, "cosine");
+    let namespace = bench.cloud.create_namespace("files");
+    bench.cloud.put_text(&namespace, KEY, value);
+    bench.prepared();
+    let told = bench.run_sample("--file-index kv:files");
+    assert_eq!(bench.cloud.texts(&namespace)[KEY], value);
+    told
+}
+
+rows! {
+    fn entry_no_json(bench) {
+        run_onto(bench, "my notes")
+    }
+
+    fn entry_no_list(bench) {
+        run_onto(bench, r#"{"ids": ["a"]}"#)
+    }
+
+    fn entries_without_migration(bench) {
+        bench.shell.write("points.ndjson", "");
+        bench.run("index points.ndjson kv:files")
+    }
+}

@@ -1,0 +1,106 @@
+//! Files that points are read from.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::bench::{Bench, point, with_vector};
+use crate::cli::{Told, sample};
+
+fn run_file(bench: &Bench, name: &str, content: impl AsRef<[u8]>) -> Told {
+    bench.shell.write(name, content);
+    bench.run(&format!("run {name} vectorize:docs --create"))
+}
+
+/// Its first two thirds.
+fn cut(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.len() * 2 / 3);
+    bytes
+}
+
+fn points() -> Vec<u8> {
+    std::fs::read(sample()).unwrap()
+}
+
+rows! {
+    fn file_missing(bench) {
+        bench.run("run nothing.ndjson vectorize:docs --create")
+    }
+
+    fn file_empty(bench) {
+        run_file(bench, "points.ndjson", "\n\n")
+    }
+
+    fn file_not_json(bench) {
+        run_file(bench, "points.ndjson", format!("{}\nid,text\n", point(1, &json!({}))))
+    }
+
+    fn file_json_array(bench) {
+        run_file(bench, "points.ndjson", json!([point(1, &json!({}))]).to_string())
+    }
+
+    fn file_cut_off(bench) {
+        run_file(bench, "points.ndjson", cut(points()))
+    }
+
+    fn file_gzip_cut_off(bench) {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&points()).unwrap();
+        run_file(bench, "points.ndjson.gz", cut(gzip.finish().unwrap()))
+    }
+
+    fn file_zstd_cut_off(bench) {
+        let zstd = zstd::encode_all(&*points(), 1).unwrap();
+        run_file(bench, "points.ndjson.zst", cut(zstd))
+    }
+
+    fn file_parquet(bench) {
+        run_file(bench, "points.parquet", b"PAR1....PAR1")
+    }
+
+    fn file_id_wrong_type(bench) {
+        run_file(bench, "points.ndjson", point(json!([1]), &json!({})).to_string())
+    }
+
+    fn file_vector_wrong_type(bench) {
+        run_file(bench, "points.ndjson", with_vector("\"0.1, 0.2\""))
+    }
+
+    fn file_payload_wrong_type(bench) {
+        run_file(bench, "points.ndjson", point(1, &json!("text")).to_string())
+    }
+
+    fn file_number_wrong_type(bench) {
+        run_file(bench, "points.ndjson", with_vector(r#"[0.1, "0.2"]"#))
+    }
+
+    fn file_nan(bench) {
+        run_file(bench, "points.ndjson", with_vector("[0.1, NaN]"))
+    }
+
+    fn file_number_beyond(bench) {
+        run_file(bench, "points.ndjson", with_vector("[0.1, 1e39]"))
+    }
+
+    fn file_lengths_differ(bench) {
+        let short = with_vector("[0.1, 0.2]");
+        run_file(bench, "points.ndjson", format!("{}\n{short}\n", point(1, &json!({}))))
+    }
+
+    fn file_without_vector(bench) {
+        run_file(bench, "points.ndjson", r#"{"id": 1, "payload": {}}"#)
+    }
+
+    fn file_dimensions_too_few(bench) {
+        run_file(bench, "points.ndjson", with_vector("[0.1, 0.2]"))
+    }
+
+    fn folder_without_archive(bench) {
+        std::fs::create_dir(bench.shell.path("folder")).unwrap();
+        bench.run("run folder vectorize:docs --create")
+    }
+
+    fn path_no_file(bench) {
+        bench.run("run /dev/null vectorize:docs --create")
+    }
+}

@@ -1,0 +1,66 @@
+//! Points that cannot become records.
+
+use serde_json::json;
+
+use crate::bench::{payload, point};
+
+rows! {
+    fn field_missing(bench) {
+        let points = [point(1, &payload("doc", "a")), point(2, &json!({})), point(3, &json!({"doc": null}))];
+        let told = bench.run_lines(&points, "--create --id '{doc}'");
+        let rejected = bench.shell.read("docs.migration/rejected.ndjson");
+        let ids: Vec<serde_json::Value> =
+            rejected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(ids.iter().map(|line| &line["source_id"]).collect::<Vec<_>>(), ["2", "3"]);
+        assert!(ids.iter().all(|line| line["reason"] == "missing_field"), "{rejected}");
+        told
+    }
+
+    fn field_missing_allowed(bench) wrote {
+        let points = [point(1, &payload("doc", "a")), point(2, &json!({}))];
+        let told = bench.run_lines(&points, "--create --id '{doc}' --allow-rejects 1");
+        assert_eq!(bench.cloud.vectors("docs").into_keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(bench.shell.read("docs.migration/rejected.ndjson").lines().count(), 1);
+        told
+    }
+
+    fn field_wrong_type(bench) {
+        bench.run_lines(&[point(1, &json!({"doc": {"name": "a"}}))], "--create --id '{doc}'")
+    }
+
+    fn ids_collide(bench) {
+        let points = [point(1, &payload("doc", "a")), point(2, &payload("doc", "a"))];
+        let told = bench.run_lines(&points, "--create --id '{doc}'");
+        told.says("\n  1: the vector id 'a' is also that of the point '2'")
+            .says("\n  2: the vector id 'a' is also that of the point '1'")
+    }
+
+    fn id_too_long(bench) {
+        bench.run_lines(&[point("x".repeat(65), &json!({}))], "--create")
+    }
+
+    fn metadata_too_large(bench) {
+        bench.run_lines(&[point(1, &payload("text", "x".repeat(10_240)))], "--create")
+    }
+
+    fn metadata_key_refused(bench) {
+        bench.run_lines(&[point(1, &payload("a\"b", 1))], "--create")
+    }
+
+    fn namespace_too_long(bench) {
+        bench.run_lines(&[point(1, &payload("tenant", "x".repeat(65)))], "--create --namespace '{tenant}'")
+    }
+
+    fn integer_too_big(bench) {
+        bench.run_lines(&[point(1, &payload("n", 9_007_199_254_740_993_u64))], "--create")
+    }
+
+    fn file_key_too_long(bench) {
+        let long = payload("file_id", "x".repeat(508));
+        bench.run_lines(&[point(1, &long)], "--create --file-index kv:files")
+    }
+
+    fn all_rejected(bench) {
+        bench.run_lines(&[point(1, &json!({}))], "--create --id '{doc}' --allow-rejects 5")
+    }
+}

@@ -1,0 +1,255 @@
+//! The command line, variables, and the settings file.
+
+use crate::bench::MAPPED;
+use crate::cli::sample;
+
+fn sample_to(target: &str) -> String {
+    format!("run {} {target} {MAPPED}", sample())
+}
+
+rows! {
+    making no folder;
+
+    fn account_id_missing(bench) {
+        bench.shell.unset("CLOUDFLARE_ACCOUNT_ID");
+        bench.run_sample("")
+    }
+
+    fn account_id_empty(bench) {
+        bench.shell.set("CLOUDFLARE_ACCOUNT_ID", " ");
+        bench.run_sample("")
+    }
+
+    fn account_id_malformed(bench) {
+        bench.shell.set("CLOUDFLARE_ACCOUNT_ID", "my/account");
+        bench.run_sample("")
+    }
+
+    fn api_token_missing(bench) {
+        bench.shell.unset("CLOUDFLARE_API_TOKEN");
+        bench.run_sample("")
+    }
+
+    fn api_token_empty(bench) {
+        bench.shell.set("CLOUDFLARE_API_TOKEN", "");
+        bench.run_sample("")
+    }
+
+    fn api_token_broken(bench) {
+        bench.shell.set("CLOUDFLARE_API_TOKEN", "first-line\nsecond-line");
+        let told = bench.run_sample("");
+        assert!(!told.stderr.contains("second-line"), "{told}");
+        told
+    }
+
+    fn kv_token_empty(bench) {
+        bench.shell.set("CLOUDFLARE_KV_API_TOKEN", "");
+        bench.run_sample("")
+    }
+
+    fn base_url_empty(bench) {
+        bench.shell.set("CLOUDFLARE_API_BASE_URL", "");
+        bench.run_sample("")
+    }
+
+    fn base_url_no_url(bench) {
+        bench.shell.set("CLOUDFLARE_API_BASE_URL", "api.cloudflare.com");
+        bench.run_sample("")
+    }
+
+    fn base_url_plain_http(bench) {
+        bench.shell.set("CLOUDFLARE_API_BASE_URL", "http://192.0.2.1/client/v4");
+        bench.run_sample("")
+    }
+
+    fn index_default_missing(bench) {
+        bench.run(&sample_to("vectorize:"))
+    }
+
+    fn kv_default_missing(bench) {
+        bench.run_sample("--file-index kv:")
+    }
+
+    fn qdrant_url_missing(bench) {
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
+    fn qdrant_url_empty(bench) {
+        bench.shell.set("QDRANT_URL", "");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
+    fn qdrant_url_without_scheme(bench) {
+        bench.shell.set("QDRANT_URL", "localhost:6333");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
+    fn qdrant_url_other_scheme(bench) {
+        bench.shell.set("QDRANT_URL", "grpc://localhost:6334");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
+    fn qdrant_url_with_password(bench) {
+        bench.shell.set("QDRANT_URL", "http://me:s3cret@localhost:6334");
+        let told = bench.run("run qdrant:docs vectorize:docs");
+        assert!(!told.stderr.contains("s3cret"), "{told}");
+        told
+    }
+
+    fn qdrant_port_malformed(bench) {
+        bench.shell.set("QDRANT_URL", "http://localhost:6334");
+        bench.shell.set("QDRANT_GRPC_PORT", "70000");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
+    fn qdrant_key_empty(bench) {
+        bench.shell.set("QDRANT_URL", "http://localhost:6334");
+        bench.shell.set("QDRANT_API_KEY", "");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
+    fn dotenv_malformed(bench) {
+        bench.shell.write(".env", "CLOUDFLARE_ACCOUNT_ID='no end\n");
+        bench.run_sample("")
+    }
+
+    fn config_unknown_key(bench) {
+        bench.shell.write("cf-migrate.toml", "[pace]\nconcurency = 2\n");
+        bench.run_sample("")
+    }
+
+    fn config_unknown_section(bench) {
+        bench.shell.write("cf-migrate.toml", "[cloudfare]\naccount-id = 'a'\n");
+        bench.run_sample("")
+    }
+
+    fn config_wrong_type(bench) {
+        bench.shell.write("cf-migrate.toml", "[pace]\nconcurrency = 'many'\n");
+        bench.run_sample("")
+    }
+
+    fn config_not_toml(bench) {
+        bench.shell.write("cf-migrate.toml", "concurrency: 2\n");
+        bench.run_sample("")
+    }
+
+    fn config_missing(bench) {
+        bench.run_sample("--config other.toml")
+    }
+
+    fn no_verb(bench) {
+        bench.run("")
+    }
+
+    fn unknown_verb(bench) {
+        bench.run("migrate a.ndjson vectorize:docs")
+    }
+
+    fn unknown_flag(bench) {
+        bench.run_sample("--paralel 4")
+    }
+
+    fn place_missing(bench) {
+        bench.run("run vectorize:docs")
+    }
+
+    fn scheme_unknown(bench) {
+        bench.run("run pinecone:docs vectorize:docs")
+    }
+
+    fn scheme_unsupported(bench) {
+        bench.run("run upstash: vectorize:docs")
+    }
+
+    fn scheme_without_name(bench) {
+        bench.run("run qdrant: vectorize:docs")
+    }
+
+    fn target_no_index(bench) {
+        bench.run(&sample_to("kv:docs"))
+    }
+
+    fn target_name_impossible(bench) {
+        bench.run(&sample_to(&format!("vectorize:{}", "x".repeat(65))))
+    }
+
+    fn source_no_source(bench) {
+        bench.run("run vectorize:a vectorize:b")
+    }
+
+    fn file_index_no_namespace(bench) {
+        bench.run_sample("--file-index vectorize:docs")
+    }
+
+    fn live_source_to_upsert(bench) {
+        bench.run("upsert qdrant:docs vectorize:docs")
+    }
+
+    fn live_source_to_index(bench) {
+        bench.run("index qdrant:docs kv:files")
+    }
+
+    fn template_unclosed(bench) {
+        bench.run(&format!("run {} vectorize:docs --id '{{file_id'", sample()))
+    }
+
+    fn template_unopened(bench) {
+        bench.run(&format!("run {} vectorize:docs --id 'file_id}}'", sample()))
+    }
+
+    fn template_empty_field(bench) {
+        bench.run(&format!("run {} vectorize:docs --id '{{}}'", sample()))
+    }
+
+    fn batch_bytes_no_size(bench) {
+        bench.run_sample("--batch-bytes plenty")
+    }
+
+    fn batch_bytes_beyond(bench) {
+        bench.run_sample("--batch-bytes 200MB")
+    }
+
+    fn batch_count_beyond(bench) {
+        bench.run_sample("--batch-count 5001")
+    }
+
+    fn concurrency_beyond(bench) {
+        bench.run_sample("--concurrency 0")
+    }
+
+    fn api_budget_beyond(bench) {
+        bench.run_sample("--api-budget 1201")
+    }
+
+    fn memory_too_little(bench) {
+        bench.run_sample("--memory 1MiB")
+    }
+
+    fn settle_timeout_no_time(bench) {
+        bench.run_sample("--settle-timeout soon")
+    }
+
+    fn kv_ttl_too_short(bench) {
+        bench.run_sample("--file-index kv:files --kv-ttl 30s")
+    }
+
+    fn count_key_no_place(bench) {
+        bench.run_sample("--file-index kv:files --count-key kv:files")
+    }
+
+    fn count_key_alone(bench) {
+        bench.run_sample("--count-key other")
+    }
+
+    fn log_unwritable(bench) {
+        bench.shell.write("file", "");
+        bench.run_sample("--log file/run.log")
+    }
+
+    fn state_folder_unusable(bench) {
+        bench.shell.write("file", "");
+        let below = bench.shell.path("file/state");
+        bench.shell.set("CF_MIGRATE_STATE_DIR", &below.to_string_lossy());
+        bench.run_sample("--create")
+    }
+}
