@@ -202,3 +202,16 @@ async fn a_barrier_that_is_lost_itself_still_settles() {
     assert_eq!(outcome.number("/points/settled"), POINTS);
     assert!(simulation.sandbox.unused_faults().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_index_whose_own_count_lags_behind_is_waited_for() {
+    let simulation = slow_index(Duration::from_secs(1)).await;
+    let count = async {
+        simulation.sandbox.miscount(INDEX, 29).unwrap();
+        simulation.clock.sleep(Duration::from_secs(70)).await;
+        simulation.sandbox.miscount(INDEX, -29).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(simulation.run(), count);
+    outcome.expect_code(0);
+    assert_eq!(simulation.state().entries["_vector_count"].value, b"101");
+}
