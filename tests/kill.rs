@@ -9,6 +9,7 @@
 #[path = "support/binary.rs"]
 mod binary;
 #[path = "support/mod.rs"]
+#[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
 use std::collections::BTreeMap;

@@ -114,7 +114,7 @@ impl<'a> Ending<'a> {
                 "done with rejections: {} points are not in the index; rejected.ndjson says why",
                 points.map_or(0, |points| points.rejected)
             ),
-            Outcome::Differences => "differences were found; see above and report.json".to_owned(),
+            Outcome::Differences => DIFFERENCES.to_owned(),
             Outcome::Stopped => "nothing that was compared differs, but not everything could be compared; run the same command again".to_owned(),
             _ if self.report.verb == "plan" => {
                 "nothing stands in the way; nothing was written".to_owned()
@@ -124,6 +124,11 @@ impl<'a> Ending<'a> {
         }
     }
 }
+
+/// A run that comes again does not write over what differs: it may be the
+/// application's own doing, a file that was changed or deleted meanwhile.
+const DIFFERENCES: &str = "differences were found; see above and report.json\n\
+    to write records that are missing or differ again, run the same command with a new folder (--dir) and --overwrite";
 
 /// The closing table of steps.
 fn table(report: &Report) -> Option<Table> {

@@ -211,6 +211,26 @@ impl Ledger {
         })
     }
 
+    /// The last record with an ordinal in `first..=last` that the index did not
+    /// hold before our first write.
+    pub fn last_new_record_between(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<RecordRow>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                     WHERE ordinal BETWEEN ? AND ?
+                     AND NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = record.id)
+                     ORDER BY ordinal DESC LIMIT 1",
+                )?
+                .query_row([as_sql(first), as_sql(last)], read_record)
+                .optional()
+        })
+    }
+
     /// The first record with an ordinal in `first..=last`.
     pub fn first_record_between(&self, first: u64, last: u64) -> Result<Option<RecordRow>, Error> {
         self.with(|connection| {

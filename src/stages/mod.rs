@@ -5,6 +5,7 @@
 mod batch_size;
 mod check;
 pub mod context;
+mod evidence;
 mod export;
 mod gate;
 pub mod index;

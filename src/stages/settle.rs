@@ -1,8 +1,8 @@
 //! Accepted is not settled: waits until the index has applied every accepted
 //! batch. One record is sent again alone as a barrier; the queue is applied in
 //! order, so once the barrier is applied, everything before it is. Where another
-//! writer's mutation overtakes the barrier's marker, a record of each batch is
-//! read back instead (Vectorize insert page, on asynchrony).
+//! writer's mutation overtakes the barrier's marker, what was sent is read back
+//! instead: [`super::evidence`] (Vectorize insert page, on asynchrony).
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,15 +13,13 @@ use crate::cloudflare::{IndexInfo, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState, Milestone, RecordRow};
 use crate::progress::Step;
-use crate::record::VectorId;
 use crate::stages::context::Migration;
-use crate::stages::records::{Records, stored_digest};
+use crate::stages::evidence::Evidence;
+use crate::stages::records::Records;
 use crate::transform::Transform;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// get_by_ids takes 20 ids a call.
-const READ_AT_ONCE: usize = 20;
 
 /// Waits until every accepted batch is applied; says how many records that were.
 ///
@@ -39,10 +37,14 @@ pub(super) async fn settle(
     }
     let records = migration.ledger.records_in(BatchState::Accepted)?;
     migration.begin(Step::Settle, Some(accepted.len() as u64));
-    let mut marks = marks(migration, &accepted)?;
-    if let Some(last) = marks.last() {
-        let barrier = send_barrier(migration, generation, transform, index, last).await?;
-        wait(migration, index, &barrier, &mut marks).await?;
+    // All of a batch may have been rejected since; then there is nothing to send.
+    if let Some(last) = last_record(migration, &accepted)? {
+        let before = index.info().await?;
+        let barrier = send_barrier(migration, generation, transform, index, &last).await?;
+        let evidence = Evidence::of(migration, index, &accepted)?;
+        Wait::new(migration, index, barrier, before)?
+            .until_applied(evidence)
+            .await?;
     }
     migration.ledger.settle_accepted()?;
     migration.reach(Milestone::Settled)?;
@@ -53,17 +55,16 @@ pub(super) async fn settle(
     Ok(records)
 }
 
-/// The last record of each batch.
-fn marks(migration: &Migration, batches: &[Batch]) -> Result<Vec<RecordRow>, Error> {
-    let mut marks = Vec::with_capacity(batches.len());
-    for batch in batches {
-        marks.extend(
-            migration
-                .ledger
-                .last_record_between(batch.first, batch.last)?,
-        );
+fn last_record(migration: &Migration, batches: &[Batch]) -> Result<Option<RecordRow>, Error> {
+    for batch in batches.iter().rev() {
+        let last = migration
+            .ledger
+            .last_record_between(batch.first, batch.last)?;
+        if last.is_some() {
+            return Ok(last);
+        }
     }
-    Ok(marks)
+    Ok(None)
 }
 
 async fn send_barrier(
@@ -89,87 +90,69 @@ async fn send_barrier(
     Ok(index.upsert(batch.body).await?)
 }
 
-async fn wait(
-    migration: &Migration,
-    index: &Vectorize,
-    barrier: &MutationId,
-    unconfirmed: &mut Vec<RecordRow>,
-) -> Result<(), Error> {
-    let ours = our_mutations(migration)?;
-    let mut seen: Option<IndexInfo> = None;
-    let mut progressed = migration.clock.now();
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let info = index.info().await?;
-        if info.processed_up_to.as_ref() == Some(barrier) {
-            return Ok(());
-        }
-        let moved = seen.as_ref() != Some(&info);
-        let overtaken = overtaken(&info, &ours);
-        let is_late = migration.clock.now() - progressed >= migration.pace.settle_timeout;
-        let before = unconfirmed.len();
-        // Late, because the marker may have been overtaken between two looks.
-        if (is_late || moved && overtaken) && read_back(migration, index, unconfirmed).await? {
-            return Ok(());
-        }
-        // Another writer's progress is none of ours: it may go on for ever.
-        if moved && !overtaken || unconfirmed.len() < before {
-            progressed = migration.clock.now();
-        } else if is_late {
-            return Err(no_progress(migration, unconfirmed.len()));
-        }
-        seen = Some(info);
-        migration.stop.pause(&migration.clock, pause).await?;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+/// Waits for the barrier, or for evidence that it was overtaken.
+struct Wait<'a> {
+    migration: &'a Migration,
+    index: &'a Vectorize,
+    barrier: MutationId,
+    /// The mutations of the accepted batches.
+    ours: HashSet<String>,
+    /// What the index said last.
+    seen: IndexInfo,
+}
+
+impl<'a> Wait<'a> {
+    /// `before`: what the index said before the barrier was sent.
+    fn new(
+        migration: &'a Migration,
+        index: &'a Vectorize,
+        barrier: MutationId,
+        before: IndexInfo,
+    ) -> Result<Self, Error> {
+        let ours = HashSet::from_iter(migration.ledger.accepted_mutations()?);
+        Ok(Self {
+            migration,
+            index,
+            barrier,
+            ours,
+            seen: before,
+        })
     }
-}
 
-fn our_mutations(migration: &Migration) -> Result<HashSet<String>, Error> {
-    migration
-        .ledger
-        .accepted_mutations()
-        .map(HashSet::from_iter)
-}
-
-/// A marker that is none of ours: somebody else's mutation came after.
-fn overtaken(info: &IndexInfo, ours: &HashSet<String>) -> bool {
-    info.processed_up_to
-        .as_ref()
-        .is_some_and(|marker| !ours.contains(marker.as_str()))
-}
-
-/// Reads back a record of each batch that is not confirmed yet, up to the first
-/// that is not as it was sent: batches are applied in about the order in which
-/// they were accepted, so behind it asking only costs calls. Whether all are.
-async fn read_back(
-    migration: &Migration,
-    index: &Vectorize,
-    unconfirmed: &mut Vec<RecordRow>,
-) -> Result<bool, Error> {
-    let mut still = Vec::new();
-    let mut unasked = unconfirmed.chunks(READ_AT_ONCE);
-    for rows in unasked.by_ref() {
-        let ids: Vec<VectorId> = rows
-            .iter()
-            .filter_map(|row| VectorId::new(&*row.id).ok())
-            .collect();
-        let stored = index.get_by_ids(&ids).await?;
-        let confirmed = |row: &RecordRow| {
-            stored
-                .iter()
-                .any(|vector| vector.id == row.id && stored_digest(vector) == row.digest)
-        };
-        still.extend(rows.iter().filter(|row| !confirmed(row)).cloned());
-        if !still.is_empty() {
-            break;
+    async fn until_applied(mut self, mut evidence: Evidence<'_>) -> Result<(), Error> {
+        let Self { migration, .. } = self;
+        let mut progressed = migration.clock.now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let info = self.index.info().await?;
+            if info.processed_up_to.as_ref() == Some(&self.barrier) {
+                return Ok(());
+            }
+            let is_late = migration.clock.now() - progressed >= migration.pace.settle_timeout;
+            let moved = info != self.seen;
+            let overtaken = moved && !self.is_ours(&info);
+            // Late, because the marker may have been overtaken between two looks.
+            let seen_more = (overtaken || is_late) && evidence.look().await?;
+            if evidence.missing_batches() == 0 {
+                return Ok(());
+            }
+            // Another writer's progress is none of ours: it may go on for ever.
+            if seen_more || moved && !overtaken {
+                progressed = migration.clock.now();
+            } else if is_late {
+                return Err(no_progress(migration, evidence.missing_batches()));
+            }
+            self.seen = info;
+            migration.stop.pause(&migration.clock, pause).await?;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
-    still.extend(unasked.flatten().cloned());
-    migration
-        .progress
-        .advance(Step::Settle, (unconfirmed.len() - still.len()) as u64);
-    *unconfirmed = still;
-    Ok(unconfirmed.is_empty())
+
+    /// Whether the marker is at one of our mutations, or nothing was ever applied.
+    fn is_ours(&self, info: &IndexInfo) -> bool {
+        let marker = info.processed_up_to.as_ref();
+        marker.is_none_or(|marker| self.ours.contains(marker.as_str()))
+    }
 }
 
 fn no_progress(migration: &Migration, batches: usize) -> Error {

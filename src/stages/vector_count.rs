@@ -6,12 +6,14 @@ use crate::cloudflare::Vectorize;
 use crate::error::Error;
 use crate::stages::context::Migration;
 
-/// The index's own count lags behind what it has applied.
-const PATIENCE: [Duration; 4] = [
+/// The index's own count lags behind what it has applied; verification is as
+/// patient before it calls a difference a finding.
+const PATIENCE: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
     Duration::from_secs(8),
-    Duration::from_secs(15),
+    Duration::from_secs(18),
+    Duration::from_secs(60),
 ];
 
 /// The index's own count, once it agrees with what it must hold: our records and

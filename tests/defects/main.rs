@@ -9,6 +9,7 @@ mod binary;
 #[path = "../support/simulation.rs"]
 mod simulation;
 #[path = "../support/mod.rs"]
+#[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
 mod file_index;

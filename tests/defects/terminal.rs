@@ -60,7 +60,33 @@ fn findings_are_named_and_counted_at_the_terminal_and_in_the_report() {
         "\nvalues: 1\n  f9_1: number 5 is 9 instead of ",
         "\nevery finding by name is in report.json\n",
         "\ndifferences were found; see above and report.json\n",
+        "run the same command with a new folder (--dir) and --overwrite\n",
     ] {
         assert!(ended.stderr.contains(told), "{told:?} in {}", ended.stderr);
     }
+}
+
+#[test]
+fn what_differs_is_written_again_into_a_new_folder_as_the_terminal_says() {
+    let served = Served::new(SandboxOptions::default());
+    let place = Workplace::of(&served);
+    write_lines(
+        &place.path("points.ndjson"),
+        (0..20).map(|number| point(number, DIMENSIONS)),
+    );
+    let common = ["run", "points.ndjson", "vectorize:docs", "--id", ID];
+    place
+        .run(&[common.as_slice(), &["--create"]].concat())
+        .expect_code(0);
+    let before = served.sandbox.vectors(INDEX).unwrap();
+    let mut changed = before["f1_1"].clone();
+    changed.values[3] = 0.25;
+    served.sandbox.put_vector(INDEX, "f1_1", &changed).unwrap();
+    served.sandbox.remove_vector(INDEX, "f2_2").unwrap();
+
+    place.run(&common).expect_code(4);
+    place
+        .run(&[common.as_slice(), &["--dir", "again", "--overwrite"]].concat())
+        .expect_code(0);
+    assert_eq!(served.sandbox.vectors(INDEX).unwrap(), before);
 }

@@ -1,6 +1,7 @@
 //! What a migration costs: the number of each call for a known collection, so that
 //! a regression shows, and the limits that calls and batches keep.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cf_migrate::sandbox::{Operation, Sandbox};
@@ -32,8 +33,9 @@ async fn a_run_of_a_thousand_points_costs_so_many_calls() {
         (Operation::CreateIndex, 1),
         // Planning finds no index.
         (Operation::GetIndex, 1),
-        // Settling, the count for KV, the counts and the KV count of verifying.
-        (Operation::IndexInfo, 4),
+        // Settling, before the barrier and after it; the count for KV; the counts
+        // and the KV count of verifying.
+        (Operation::IndexInfo, 5),
         // One batch, and the barrier.
         (Operation::Upsert, 2),
         // Every value, twenty at a time.
@@ -130,7 +132,7 @@ async fn batches_keep_the_count_and_the_bytes_that_were_asked_for() {
         ..PaceOptions::default()
     };
     simulation.run().await.expect_code(0);
-    let lines: Vec<usize> = bodies(&simulation).iter().map(|body| lines(body)).collect();
+    let lines: Vec<usize> = bodies(&simulation).iter().map(lines).collect();
     assert!(lines.iter().all(|lines| *lines <= 37), "{lines:?}");
     assert_eq!(
         lines.len(),
@@ -147,6 +149,30 @@ async fn batches_keep_the_count_and_the_bytes_that_were_asked_for() {
     let sizes: Vec<usize> = bodies(&simulation).iter().map(bytes::Bytes::len).collect();
     assert!(sizes.iter().all(|size| *size <= 64 << 10), "{sizes:?}");
     assert!(sizes.len() > 3, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_batches_fly_at_once_as_concurrency_and_memory_allow() {
+    // Half of the memory is for bodies, one of which is being encoded.
+    for (concurrency, batch_bytes, memory, most) in [
+        (1, "1MiB", "256MiB", 1),
+        (5, "1MiB", "256MiB", 5),
+        (64, "8MiB", "64MiB", 3),
+    ] {
+        let mut simulation = Simulation::new(200, |options| {
+            options.faults = vec!["slow:1".parse().unwrap()];
+        });
+        simulation.pace = PaceOptions {
+            batch_count: Some(10),
+            concurrency: Some(concurrency),
+            batch_bytes: Some(batch_bytes.parse().unwrap()),
+            memory: Some(memory.parse().unwrap()),
+            ..PaceOptions::default()
+        };
+        simulation.run().await.expect_code(0);
+        let seen = simulation.in_flight.1.load(Ordering::Relaxed);
+        assert_eq!(seen, most, "with --concurrency {concurrency}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +196,7 @@ async fn a_resumed_run_sends_only_what_was_not_accepted() {
     outcome.check_sum();
     let bodies = bodies(&simulation);
     assert_eq!(bodies.len(), 20 + 1, "each batch once, and the barrier");
-    let sent: usize = bodies.iter().map(|body| lines(body)).sum();
+    let sent: usize = bodies.iter().map(lines).sum();
     assert_eq!(sent, 1_000 + 1);
 }
 
@@ -195,7 +221,7 @@ async fn other_batch_sizes_at_the_next_start_send_nothing_twice() {
         ..PaceOptions::default()
     };
     simulation.run().await.expect_code(0).check_sum();
-    let sent: usize = bodies(&simulation).iter().map(|body| lines(body)).sum();
+    let sent: usize = bodies(&simulation).iter().map(lines).sum();
     assert_eq!(sent, 1_000 + 1);
 }
 

@@ -9,8 +9,10 @@ mod binary;
 #[path = "../support/simulation.rs"]
 mod simulation;
 #[path = "../support/mod.rs"]
+#[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
+mod crashes;
 mod economy;
 mod listing;
 mod matrix;

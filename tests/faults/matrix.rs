@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cf_migrate::sandbox::{FaultKind, FaultRate, SandboxOptions, Unsettled};
+use cf_migrate::sandbox::{Budget, FaultKind, FaultRate, SandboxOptions, Unsettled};
 use cf_migrate::settings::PaceOptions;
 use cf_migrate::stages::inventory::Existing;
 
@@ -136,6 +136,47 @@ async fn everything_at_once_is_got_over() {
         "cursor-corrupted",
     ];
     ends_proven(&kinds.map(|kind| (kind, 0.03))).await;
+}
+
+/// A firewall's page is nothing that waiting helps against: each run that meets it
+/// ends, and loses nothing that was done.
+#[tokio::test(start_paused = true)]
+async fn a_firewall_that_interferes_now_and_then_costs_runs_and_nothing_else() {
+    let simulation = struck(&[("challenge", 0.02)], 5, Unsettled::Strict);
+    let mut stopped = 0;
+    let outcome = loop {
+        let outcome = simulation.run().await;
+        if outcome.report["exit_code"] != 6 {
+            break outcome;
+        }
+        stopped += 1;
+        assert!(stopped < 30, "{:?}", outcome.error);
+    };
+    assert!(stopped > 0, "no call met the firewall");
+    outcome.expect_code(0).check_sum();
+    assert_eq!(
+        wanted().differences(&simulation.state()),
+        Vec::<String>::new()
+    );
+}
+
+/// Production uses the same account: its block is waited out, and no call is made
+/// meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_blocked_account_is_left_alone_until_the_block_ends() {
+    let window = Duration::from_secs(300);
+    let simulation = simulation(|options| {
+        options.budget = Some(Budget { calls: 30, window });
+    });
+    let outcome = run_to_the_end(&simulation).await.expect_code(0);
+    let blocks = outcome.number("/requests/rate_limited");
+    assert!(blocks > 0, "the account was never blocked");
+    let calls = simulation.sandbox.calls();
+    let times: Vec<_> = calls.all().iter().map(|call| call.at).collect();
+    let pauses = times.windows(2).filter(|pair| pair[1] - pair[0] >= window);
+    assert!(pauses.count() > 0, "calls went on during the block");
+    // Those that were under way when the block began are refused with it.
+    assert!(blocks <= 5 * 4, "{blocks} refused calls");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,8 +9,9 @@ use serde_json::json;
 use cf_migrate::sandbox::inspect::StoredVector;
 use cf_migrate::sandbox::{FaultKind, Operation, Sandbox};
 use cf_migrate::settings::PaceOptions;
+use cf_migrate::stages::inventory::Existing;
 
-use crate::binary::{INDEX, call, create_index, values};
+use crate::binary::{INDEX, call, create_index, expected_vector, values};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 
 const POINTS: u64 = 100;
@@ -94,6 +95,34 @@ async fn a_barrier_that_another_writer_overtakes_still_settles() {
     }
 }
 
+/// Ten batches that replace what the index holds: all but two records as they are
+/// there already.
+async fn replacing(delay: Duration) -> Simulation {
+    let mut simulation = slow_index(delay).await;
+    for number in 0..POINTS {
+        let (id, mut vector) = expected_vector(number, DIMENSIONS);
+        if [3, 77].contains(&number) {
+            vector.values[0] += 1.0;
+        }
+        simulation.sandbox.put_vector(INDEX, &id, &vector).unwrap();
+    }
+    simulation.existing = Existing::Overwrite;
+    simulation
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_there_before_is_not_taken_for_what_was_sent() {
+    let delay = Duration::from_secs(100);
+    let simulation = replacing(delay).await;
+    let outcome = simulation.run().await.expect_code(0);
+    assert_eq!(outcome.number("/points/settled"), POINTS);
+
+    let simulation = replacing(delay).await;
+    let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+    let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
+    assert!((90.0..200.0).contains(&waited), "{waited} s");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_index_that_never_applies_ends_in_a_stop_that_can_be_resumed() {
     let day = Duration::from_secs(24 * 3_600);
@@ -160,13 +189,29 @@ async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
 #[tokio::test(start_paused = true)]
 async fn a_barrier_that_is_lost_itself_still_settles() {
     let simulation = slow_index(Duration::from_secs(5)).await;
-    for _ in 0..11 {
+    for _ in 0..10 {
         simulation
             .sandbox
             .queue_fault(Operation::Upsert, FaultKind::Slow);
     }
     // The eleventh upsert is the barrier.
+    simulation
+        .sandbox
+        .queue_fault(Operation::Upsert, FaultKind::NeverApplied);
     let outcome = simulation.run().await.expect_code(0);
     assert_eq!(outcome.number("/points/settled"), POINTS);
     assert!(simulation.sandbox.unused_faults().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_whose_own_count_lags_behind_is_waited_for() {
+    let simulation = slow_index(Duration::from_secs(1)).await;
+    let count = async {
+        simulation.sandbox.miscount(INDEX, 29).unwrap();
+        simulation.clock.sleep(Duration::from_secs(70)).await;
+        simulation.sandbox.miscount(INDEX, -29).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(simulation.run(), count);
+    outcome.expect_code(0);
+    assert_eq!(simulation.state().entries["_vector_count"].value, b"101");
 }

@@ -10,6 +10,7 @@
 )]
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -33,10 +34,11 @@ use cf_migrate::stages::prepare::{Accounts, FileIndexWish, Request};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use crate::binary::{
     ACCOUNT, ID, INDEX, NAMESPACE, State, create_index, create_namespace, point, write_lines,
@@ -57,16 +59,33 @@ pub struct Simulation {
     pub file_index: bool,
     pub mapping: MappingOptions,
     pub sample: usize,
-    /// What happens before a call reaches the account, which sees its path.
-    pub before_call: Option<Arc<dyn Fn(&str) -> BoxFuture<'static, ()> + Send + Sync>>,
+    /// What happens before a call reaches the account.
+    pub before_call: Option<BeforeCall>,
+    /// The process ends here, as by SIGKILL.
+    pub crash: Option<Crash>,
     /// Interrupts as Ctrl-C does, after so many records of the upsert.
     pub interrupt_after: Option<u64>,
+    crashed: Arc<Notify>,
+    /// Upserts on the wire now, and the most there were at once.
+    pub in_flight: Arc<(AtomicUsize, AtomicUsize)>,
     /// The bodies of the upserts so far.
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
     /// The migration folder.
     pub folder: PathBuf,
+}
+
+/// Something that sees the path of a call before it is made.
+pub type BeforeCall = Arc<dyn Fn(&str) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A process that ends at its n-th call, counted from 1.
+#[derive(Debug, Clone, Copy)]
+pub enum Crash {
+    /// Before the call is carried out.
+    Before(usize),
+    /// After it, its answer lost.
+    After(usize),
 }
 
 /// What became of one verb.
@@ -162,7 +181,10 @@ impl Simulation {
             },
             sample: DEFAULT_SAMPLE,
             before_call: None,
+            crash: None,
             interrupt_after: None,
+            crashed: Arc::default(),
+            in_flight: Arc::default(),
             upserts: Arc::default(),
             folder: dir.path().join("docs.migration"),
             source,
@@ -193,6 +215,15 @@ impl Simulation {
     /// `run`, as a process of its own would.
     pub async fn run(&self) -> Outcome {
         self.verb(Verb::Run).await
+    }
+
+    /// `run`, unless it crashes: everything it held is dropped then.
+    pub async fn run_or_crash(&self) -> Option<Outcome> {
+        let crashed = Arc::clone(&self.crashed);
+        match select(Box::pin(self.run()), Box::pin(crashed.notified())).await {
+            Either::Left((outcome, _)) => Some(outcome),
+            Either::Right(((), _)) => None,
+        }
     }
 
     /// `verify`, as a process of its own would.
@@ -272,17 +303,31 @@ impl Simulation {
     fn accounts(&self, pace: &Pace) -> Accounts {
         let (sandbox, upserts) = (self.sandbox.clone(), Arc::clone(&self.upserts));
         let before_call = self.before_call.clone();
+        let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
+        let in_flight = Arc::clone(&self.in_flight);
+        let calls = AtomicUsize::new(0);
         let call = Arc::new(move |request: axum::http::Request<Bytes>| {
+            let number = calls.fetch_add(1, Ordering::Relaxed) + 1;
             let path = request.uri().to_string();
-            if path.ends_with("/upsert") {
+            let upserting = path.ends_with("/upsert").then(|| Flight::begin(&in_flight));
+            if upserting.is_some() {
                 upserts.lock().unwrap().push(request.body().clone());
             }
             let (sandbox, before) = (sandbox.clone(), before_call.clone());
+            let crashed = Arc::clone(&crashed);
             async move {
                 if let Some(before) = before {
                     before(&path).await;
                 }
-                sandbox.handle(request).await.map_err(|_| ConnectionLost)
+                if matches!(crash, Some(Crash::Before(at)) if at == number) {
+                    end_here(&crashed).await;
+                }
+                let answer = sandbox.handle(request).await.map_err(|_| ConnectionLost);
+                if matches!(crash, Some(Crash::After(at)) if at == number) {
+                    end_here(&crashed).await;
+                }
+                drop(upserting);
+                answer
             }
             .boxed()
         });
@@ -297,6 +342,29 @@ impl Simulation {
             clients: vec![client],
         }
     }
+}
+
+/// An upsert on the wire.
+struct Flight(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Flight {
+    fn begin(counts: &Arc<(AtomicUsize, AtomicUsize)>) -> Self {
+        let now = counts.0.fetch_add(1, Ordering::Relaxed) + 1;
+        counts.1.fetch_max(now, Ordering::Relaxed);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Nothing of this process goes on.
+async fn end_here(crashed: &Notify) {
+    crashed.notify_one();
+    std::future::pending().await
 }
 
 /// Keeps what is said, and interrupts where that was asked for.
