@@ -45,9 +45,18 @@ fn a_killed_run_started_again_ends_as_an_undisturbed_one() {
     };
     tell(&format!("kills at random moments, KILL_SEED={seed}"));
     let cases = [
-        Case { source: SourceKind::File, account: AccountKind::ServedLive },
-        Case { source: SourceKind::File, account: AccountKind::Embedded },
-        Case { source: SourceKind::Qdrant, account: AccountKind::ServedEmpty },
+        Case {
+            source: SourceKind::File,
+            account: AccountKind::ServedLive,
+        },
+        Case {
+            source: SourceKind::File,
+            account: AccountKind::Embedded,
+        },
+        Case {
+            source: SourceKind::Qdrant,
+            account: AccountKind::ServedEmpty,
+        },
     ];
     let mut stages: BTreeMap<String, usize> = BTreeMap::new();
     std::thread::scope(|scope| {
@@ -67,7 +76,10 @@ fn a_killed_run_started_again_ends_as_an_undisturbed_one() {
     tell(&format!("{kills} kills: {stages:?}"));
     assert!(kills >= 60, "{kills} kills");
     for stage in ["export", "upsert", "settle", "index", "verify"] {
-        assert!(stages.contains_key(stage), "no kill hit {stage}: {stages:?}");
+        assert!(
+            stages.contains_key(stage),
+            "no kill hit {stage}: {stages:?}"
+        );
     }
 }
 
@@ -103,7 +115,11 @@ impl Case {
     fn kill_often(self, seed: u64) -> Vec<String> {
         let source = Points::of(self.source);
         let undisturbed = Migration::new(self, &source);
-        assert_eq!(undisturbed.attempt(0, None), None, "it was not to be killed");
+        assert_eq!(
+            undisturbed.attempt(0, None),
+            None,
+            "it was not to be killed"
+        );
         let wanted = undisturbed.state();
         check_undisturbed(self, &undisturbed.state_before, &wanted);
 
@@ -147,9 +163,8 @@ impl Moments {
     /// Moments of a run that takes as long as the one that left this log.
     fn new(seed: u64, log: &Path) -> Self {
         let events = events(log);
-        let time = |event: &Value| {
-            humantime::parse_rfc3339(event["timestamp"].as_str().unwrap()).unwrap()
-        };
+        let time =
+            |event: &Value| humantime::parse_rfc3339(event["timestamp"].as_str().unwrap()).unwrap();
         let lengths = STEPS.map(|step| {
             let name = step.unwrap_or("export");
             let at = |kind: &str| {
@@ -163,14 +178,21 @@ impl Moments {
                 Some(_) => at("end").duration_since(at("begin")).unwrap_or_default(),
             }
         });
-        Self { random: StdRng::seed_from_u64(seed), turn: 0, lengths }
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            turn: 0,
+            lengths,
+        }
     }
 
     fn next(&mut self) -> Moment {
         let step = self.turn % STEPS.len();
         self.turn += 1;
         let share = self.random.random_range(0.0..1.0);
-        Moment { step: STEPS[step], after: self.lengths[step].mul_f64(share) }
+        Moment {
+            step: STEPS[step],
+            after: self.lengths[step].mul_f64(share),
+        }
     }
 }
 
@@ -183,7 +205,10 @@ struct Points {
 impl Points {
     fn of(kind: SourceKind) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        write_lines(&dir.path().join("points.ndjson"), (0..POINTS).map(|n| point(n, DIMENSIONS)));
+        write_lines(
+            &dir.path().join("points.ndjson"),
+            (0..POINTS).map(|n| point(n, DIMENSIONS)),
+        );
         let server = (kind == SourceKind::Qdrant)
             .then(|| QdrantDouble::generated("docs", POINTS, DIMENSIONS, 7).start());
         Self { dir, server }
@@ -215,23 +240,48 @@ impl Migration {
                 .with("QDRANT_REST_PORT", server.rest_port().to_string());
         }
         let state_before = match (&served, case.account) {
-            (_, AccountKind::ServedEmpty) => State { vectors: BTreeMap::new(), entries: BTreeMap::new() },
+            (_, AccountKind::ServedEmpty) => State {
+                vectors: BTreeMap::new(),
+                entries: BTreeMap::new(),
+            },
             (Some(served), _) => live_application(&served.sandbox),
             (None, _) => live_application(&embedded(&place)),
         };
-        Self { place, served, locator: points.locator(), state_before }
+        Self {
+            place,
+            served,
+            locator: points.locator(),
+            state_before,
+        }
     }
 
     fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> = [
-            "run", &self.locator, &format!("vectorize:{INDEX}"), "--file-index", &format!("kv:{NAMESPACE}"),
-            "--id", binary::ID, "--create", "--json", "--batch-count", "100", "--concurrency", "2",
-            "--sample", "300", "--api-budget", "1200",
+            "run",
+            &self.locator,
+            &format!("vectorize:{INDEX}"),
+            "--file-index",
+            &format!("kv:{NAMESPACE}"),
+            "--id",
+            binary::ID,
+            "--create",
+            "--json",
+            "--batch-count",
+            "100",
+            "--concurrency",
+            "2",
+            "--sample",
+            "300",
+            "--api-budget",
+            "1200",
         ]
         .map(str::to_owned)
         .to_vec();
         if self.served.is_none() {
-            arguments.push(format!("--sandbox={}", self.place.path("sandbox").display()));
+            arguments.push(format!(
+                "--sandbox={}",
+                self.place.path("sandbox").display()
+            ));
         }
         arguments
     }
@@ -245,7 +295,9 @@ impl Migration {
         let mut killed = Vec::new();
         for number in 0.. {
             let moment = (killed.len() < KILLS_IN_A_ROW).then(|| moments.next());
-            let Some(stage) = self.attempt(number, moment) else { break };
+            let Some(stage) = self.attempt(number, moment) else {
+                break;
+            };
             killed.push(stage);
             self.check_foreign();
         }
@@ -294,10 +346,18 @@ impl Migration {
         }
         let state = State::of(&served.sandbox);
         for (id, vector) in &self.state_before.vectors {
-            assert_eq!(state.vectors.get(id), Some(vector), "the foreign vector {id}");
+            assert_eq!(
+                state.vectors.get(id),
+                Some(vector),
+                "the foreign vector {id}"
+            );
         }
         for key in ["settings", "file:foreign"] {
-            assert_eq!(state.entries.get(key), self.state_before.entries.get(key), "{key}");
+            assert_eq!(
+                state.entries.get(key),
+                self.state_before.entries.get(key),
+                "{key}"
+            );
         }
     }
 
@@ -314,7 +374,11 @@ impl Migration {
             "{what}: {report:#}"
         );
         assert_eq!(number("archived"), POINTS, "{what}");
-        assert_eq!(number("foreign"), self.state_before.vectors.len() as u64, "{what}");
+        assert_eq!(
+            number("foreign"),
+            self.state_before.vectors.len() as u64,
+            "{what}"
+        );
     }
 }
 
@@ -328,7 +392,12 @@ fn options() -> SandboxOptions {
 
 /// The sandbox that the binary embeds, opened while the binary does not run.
 fn embedded(place: &Workplace) -> Sandbox {
-    Sandbox::open(Some(&place.path("sandbox")), SandboxOptions::default(), Clock::real()).unwrap()
+    Sandbox::open(
+        Some(&place.path("sandbox")),
+        SandboxOptions::default(),
+        Clock::real(),
+    )
+    .unwrap()
 }
 
 /// Fills an account with vectors and entries that are not ours, some of them
@@ -342,7 +411,9 @@ fn live_application(sandbox: &Sandbox) -> State {
             values: values(1_000_000 + number, DIMENSIONS),
             metadata: Some(json!({"owner": "application", "number": number})),
         };
-        sandbox.put_vector(INDEX, &format!("foreign_{number}"), &vector).unwrap();
+        sandbox
+            .put_vector(INDEX, &format!("foreign_{number}"), &vector)
+            .unwrap();
     }
     let mut settings = entry(&[]);
     settings.value = b"not ids".to_vec();
@@ -365,7 +436,10 @@ fn live_application(sandbox: &Sandbox) -> State {
 fn check_undisturbed(case: Case, before: &State, after: &State) {
     let foreign = before.vectors.len() as u64;
     assert_eq!(after.vectors.len() as u64, POINTS + foreign);
-    assert_eq!(after.entries["_vector_count"].value, (POINTS + foreign).to_string().into_bytes());
+    assert_eq!(
+        after.entries["_vector_count"].value,
+        (POINTS + foreign).to_string().into_bytes()
+    );
     if case.source == SourceKind::Qdrant {
         return;
     }
@@ -385,8 +459,11 @@ fn was_killed(status: ExitStatus) -> bool {
 
 /// Waits for the moment, or for the end of the process.
 fn wait_for(moment: Moment, child: &mut Child, log: &Path) {
-    let Some(step) = moment.step else { return pause(moment.after) };
-    let begun = |event: &Value| event["fields"]["event"] == "begin" && event["fields"]["step"] == step;
+    let Some(step) = moment.step else {
+        return pause(moment.after);
+    };
+    let begun =
+        |event: &Value| event["fields"]["event"] == "begin" && event["fields"]["step"] == step;
     while child.try_wait().unwrap().is_none() {
         if events(log).iter().any(begun) {
             return pause(moment.after);
@@ -415,7 +492,9 @@ fn events(log: &Path) -> Vec<Value> {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().filter(|line| line.contains("\"event\""));
-    lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 #[allow(clippy::disallowed_methods, reason = "the binary runs in real time")]

@@ -19,15 +19,25 @@ async fn proven() -> Simulation {
 
 fn put(simulation: &Simulation, key: &str, entry: &StoredEntry) {
     let namespace = namespace_id(&simulation.sandbox);
-    simulation.sandbox.put_entry(&namespace, key, entry).unwrap();
+    simulation
+        .sandbox
+        .put_entry(&namespace, key, entry)
+        .unwrap();
 }
 
 fn remove(simulation: &Simulation, key: &str) {
-    simulation.sandbox.remove_entry(&namespace_id(&simulation.sandbox), key).unwrap();
+    simulation
+        .sandbox
+        .remove_entry(&namespace_id(&simulation.sandbox), key)
+        .unwrap();
 }
 
 fn text(value: &str) -> StoredEntry {
-    StoredEntry { value: value.as_bytes().to_vec(), expiration: None, metadata: None }
+    StoredEntry {
+        value: value.as_bytes().to_vec(),
+        expiration: None,
+        metadata: None,
+    }
 }
 
 /// What `verify` finds, which must be one finding of that kind that was looked
@@ -38,7 +48,10 @@ fn expect_one(found: &Outcome, kind: &str, example: &str) {
     assert_eq!(found.finding(kind), (1, vec![example.to_owned()]));
     assert_eq!(found.number(&format!("/verification/{kind}")), 1);
     let seconds = found.report["seconds"]["verify"].as_f64().unwrap();
-    assert!(seconds >= RECHECK.as_secs_f64(), "looked again for {seconds} s only");
+    assert!(
+        seconds >= RECHECK.as_secs_f64(),
+        "looked again for {seconds} s only"
+    );
 }
 
 async fn verified(simulation: &Simulation) -> Outcome {
@@ -49,21 +62,33 @@ async fn verified(simulation: &Simulation) -> Outcome {
 async fn mended(simulation: &Simulation) {
     let again = simulation.run().await.expect_code(0);
     assert_eq!(again.number("/file_index/written"), 1);
-    assert_eq!(again.number("/points/settled"), 0, "no record was sent again");
+    assert_eq!(
+        again.number("/points/settled"),
+        0,
+        "no record was sent again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_entry_is_found_and_written_again_by_the_next_run() {
     let simulation = proven().await;
     remove(&simulation, "file:f3");
-    expect_one(&verified(&simulation).await, "file_index_missing", "file:f3");
+    expect_one(
+        &verified(&simulation).await,
+        "file_index_missing",
+        "file:f3",
+    );
     mended(&simulation).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn ids_in_another_order_are_found() {
     let simulation = proven().await;
-    put(&simulation, "file:f3", &entry(&["f3_0", "f3_2", "f3_1", "f3_3", "f3_4"]));
+    put(
+        &simulation,
+        "file:f3",
+        &entry(&["f3_0", "f3_2", "f3_1", "f3_3", "f3_4"]),
+    );
     let told = "file:f3 names 5 ids where 5 belong, or in another order";
     expect_one(&verified(&simulation).await, "file_index_different", told);
     mended(&simulation).await;
@@ -72,7 +97,11 @@ async fn ids_in_another_order_are_found() {
 #[tokio::test(start_paused = true)]
 async fn an_id_too_few_is_found() {
     let simulation = proven().await;
-    put(&simulation, "file:f3", &entry(&["f3_0", "f3_1", "f3_2", "f3_3"]));
+    put(
+        &simulation,
+        "file:f3",
+        &entry(&["f3_0", "f3_1", "f3_2", "f3_3"]),
+    );
     let told = "file:f3 names 4 ids where 5 belong, or in another order";
     expect_one(&verified(&simulation).await, "file_index_different", told);
     mended(&simulation).await;
@@ -81,7 +110,11 @@ async fn an_id_too_few_is_found() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_no_vector_has_is_found() {
     let simulation = proven().await;
-    put(&simulation, "file:f3", &entry(&["f3_0", "f3_1", "f3_2", "f3_3", "f3_4", "f3_5"]));
+    put(
+        &simulation,
+        "file:f3",
+        &entry(&["f3_0", "f3_1", "f3_2", "f3_3", "f3_4", "f3_5"]),
+    );
     let told = "file:f3 names 6 ids where 5 belong, or in another order";
     expect_one(&verified(&simulation).await, "file_index_different", told);
     mended(&simulation).await;
@@ -90,7 +123,11 @@ async fn an_id_that_no_vector_has_is_found() {
 #[tokio::test(start_paused = true)]
 async fn an_id_of_another_file_of_ours_is_found() {
     let simulation = proven().await;
-    put(&simulation, "file:f3", &entry(&["f3_0", "f3_1", "f3_2", "f3_3", "f3_4", "f4_0"]));
+    put(
+        &simulation,
+        "file:f3",
+        &entry(&["f3_0", "f3_1", "f3_2", "f3_3", "f3_4", "f4_0"]),
+    );
     let told = "file:f3 names 6 ids where 5 belong, or in another order";
     expect_one(&verified(&simulation).await, "file_index_different", told);
     mended(&simulation).await;
@@ -122,7 +159,11 @@ async fn an_entry_that_is_no_list_of_ids_is_found_and_left_alone() {
 async fn an_entry_none_of_whose_vectors_exists_is_found_stale() {
     let simulation = proven().await;
     put(&simulation, "file:gone", &entry(&["gone_0", "gone_1"]));
-    expect_one(&verified(&simulation).await, "file_index_stale", "file:gone");
+    expect_one(
+        &verified(&simulation).await,
+        "file_index_stale",
+        "file:gone",
+    );
     // It is reported, not removed.
     simulation.verb(Verb::Index).await.expect_code(0);
     assert!(simulation.state().entries.contains_key("file:gone"));
@@ -169,5 +210,8 @@ async fn a_store_that_answers_from_a_minute_ago_is_no_finding() {
     let found = simulation.run().await.expect_code(0);
     assert_eq!(found.report["outcome"], "proven");
     let seconds = found.report["seconds"]["verify"].as_f64().unwrap();
-    assert!(seconds > 40.0, "KV had shown the entries at once, after {seconds} s");
+    assert!(
+        seconds > 40.0,
+        "KV had shown the entries at once, after {seconds} s"
+    );
 }

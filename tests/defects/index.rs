@@ -36,7 +36,10 @@ fn change(simulation: &Simulation, id: &str, change: impl FnOnce(&mut StoredVect
 fn expect_only(found: &Outcome, kind: &str, examples: &[&str]) {
     assert_eq!(found.kinds(), [kind], "{:#}", found.report);
     let (count, told) = found.finding(kind);
-    assert_eq!((count, told.as_slice()), (examples.len() as u64, strings(examples).as_slice()));
+    assert_eq!(
+        (count, told.as_slice()),
+        (examples.len() as u64, strings(examples).as_slice())
+    );
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {
@@ -66,8 +69,15 @@ async fn lost_vectors_are_found_missing() {
 #[tokio::test(start_paused = true)]
 async fn a_vector_that_nobody_of_ours_wrote_is_found_extra() {
     let simulation = proven().await;
-    let vector = StoredVector { namespace: None, values: values(1, DIMENSIONS), metadata: None };
-    simulation.sandbox.put_vector(INDEX, "stranger", &vector).unwrap();
+    let vector = StoredVector {
+        namespace: None,
+        values: values(1, DIMENSIONS),
+        metadata: None,
+    };
+    simulation
+        .sandbox
+        .put_vector(INDEX, "stranger", &vector)
+        .unwrap();
     let found = verified(&simulation).await;
     expect_only(&found, "extra", &["stranger"]);
     assert_eq!(found.number("/verification/extra"), 1);
@@ -83,14 +93,19 @@ async fn one_bit_of_one_float_is_found() {
     assert_eq!(found.kinds(), ["values"]);
     let (count, examples) = found.finding("values");
     assert_eq!(count, 1);
-    assert!(examples[0].starts_with("f4_1: number 17 is "), "{examples:?}");
+    assert!(
+        examples[0].starts_with("f4_1: number 17 is "),
+        "{examples:?}"
+    );
     assert_eq!(found.number("/verification/values_different"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_vector_with_other_numbers_altogether_is_found() {
     let simulation = proven().await;
-    change(&simulation, "f4_1", |vector| vector.values = values(77, DIMENSIONS));
+    change(&simulation, "f4_1", |vector| {
+        vector.values = values(77, DIMENSIONS)
+    });
     assert_eq!(verified(&simulation).await.finding("values").0, 1);
 }
 
@@ -101,7 +116,13 @@ async fn changed_lost_and_added_metadata_is_found() {
         vector.metadata.as_mut().unwrap()["text"] = json!("another");
     });
     change(&simulation, "f1_1", |vector| {
-        vector.metadata.as_mut().unwrap().as_object_mut().unwrap().remove("weight");
+        vector
+            .metadata
+            .as_mut()
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .remove("weight");
     });
     change(&simulation, "f1_2", |vector| {
         vector.metadata.as_mut().unwrap()["new"] = json!(1);
@@ -120,9 +141,15 @@ async fn changed_lost_and_added_metadata_is_found() {
 #[tokio::test(start_paused = true)]
 async fn a_vector_in_another_namespace_is_found() {
     let simulation = proven().await;
-    change(&simulation, "f3_3", |vector| vector.namespace = Some("elsewhere".to_owned()));
+    change(&simulation, "f3_3", |vector| {
+        vector.namespace = Some("elsewhere".to_owned())
+    });
     let found = verified(&simulation).await;
-    expect_only(&found, "namespace", &["f3_3: Some(\"elsewhere\") instead of None"]);
+    expect_only(
+        &found,
+        "namespace",
+        &["f3_3: Some(\"elsewhere\") instead of None"],
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,9 +162,14 @@ async fn a_count_that_the_list_does_not_bear_out_is_found() {
         expect_only(
             &found,
             "count",
-            &[&format!("the index counts {counted} vectors, its list holds {POINTS} ids")],
+            &[&format!(
+                "the index counts {counted} vectors, its list holds {POINTS} ids"
+            )],
         );
-        assert_eq!(found.report["verification"]["counts"][0], found.finding("count").1[0].as_str());
+        assert_eq!(
+            found.report["verification"]["counts"][0],
+            found.finding("count").1[0].as_str()
+        );
     }
 }
 
@@ -145,14 +177,33 @@ async fn a_count_that_the_list_does_not_bear_out_is_found() {
 async fn defects_of_every_kind_at_once_are_all_found() {
     let simulation = proven().await;
     simulation.sandbox.remove_vector(INDEX, "f0_0").unwrap();
-    let vector = StoredVector { namespace: None, values: values(1, DIMENSIONS), metadata: None };
-    simulation.sandbox.put_vector(INDEX, "stranger", &vector).unwrap();
+    let vector = StoredVector {
+        namespace: None,
+        values: values(1, DIMENSIONS),
+        metadata: None,
+    };
+    simulation
+        .sandbox
+        .put_vector(INDEX, "stranger", &vector)
+        .unwrap();
     change(&simulation, "f1_0", |vector| vector.values[0] += 1.0);
     change(&simulation, "f1_1", |vector| vector.metadata = None);
-    change(&simulation, "f1_2", |vector| vector.namespace = Some("n".to_owned()));
+    change(&simulation, "f1_2", |vector| {
+        vector.namespace = Some("n".to_owned())
+    });
     simulation.sandbox.miscount(INDEX, 5).unwrap();
     let found = verified(&simulation).await;
-    assert_eq!(found.kinds(), ["count", "extra", "metadata", "missing", "namespace", "values"]);
+    assert_eq!(
+        found.kinds(),
+        [
+            "count",
+            "extra",
+            "metadata",
+            "missing",
+            "namespace",
+            "values"
+        ]
+    );
     assert_eq!(found.number("/verification/values_different"), 4);
 }
 

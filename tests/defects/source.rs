@@ -23,7 +23,11 @@ impl Scene {
         let place = Workplace::of(&served)
             .with("QDRANT_URL", server.grpc_url())
             .with("QDRANT_REST_PORT", server.rest_port().to_string());
-        Self { server, place, _served: served }
+        Self {
+            server,
+            place,
+            _served: served,
+        }
     }
 
     fn id(&self, number: usize) -> Id {
@@ -33,7 +37,9 @@ impl Scene {
     /// The one finding of a run that ends with differences; its kind, count and
     /// only example, in the report and at the terminal.
     fn only_finding(&self, verb: &str) -> (String, String) {
-        let ended = self.place.run(&[verb, "qdrant:docs", "vectorize:docs", "--create", "--json"]);
+        let ended = self
+            .place
+            .run(&[verb, "qdrant:docs", "vectorize:docs", "--create", "--json"]);
         ended.expect_code(4);
         let report = ended.report();
         assert_eq!(report, self.place.report());
@@ -42,7 +48,13 @@ impl Scene {
         let (kind, found) = findings.iter().next().unwrap();
         assert_eq!(found["count"], 1);
         let example = found["examples"][0].as_str().unwrap().to_owned();
-        assert!(ended.stderr.contains(&format!("\n{kind}: 1\n  {example}\n")), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains(&format!("\n{kind}: 1\n  {example}\n")),
+            "{}",
+            ended.stderr
+        );
         (kind.clone(), example)
     }
 
@@ -64,7 +76,10 @@ fn a_point_skipped_during_export_is_found_by_the_sources_count() {
     scene.server.set(Switch::Hide(scene.id(7)));
     let (kind, example) = scene.only_finding("run");
     assert_eq!(kind, "count");
-    assert_eq!(example, "the source counted 60 points when the export began, the archive holds 59");
+    assert_eq!(
+        example,
+        "the source counted 60 points when the export began, the archive holds 59"
+    );
     assert_eq!(scene.report()["points"]["source"], 60);
     assert_eq!(scene.report()["points"]["archived"], 59);
 }
@@ -76,8 +91,14 @@ fn a_float_altered_during_export_is_found_by_asking_the_source_again() {
     scene.server.set(Switch::Alter(id));
     let (kind, example) = scene.only_finding("run");
     assert_eq!(kind, "source");
-    assert!(example.starts_with(&format!("{}: vector \"\": number 0 is ", text(id))), "{example}");
-    assert!(scene.server.calls("rest") > 0, "the second decoder was asked");
+    assert!(
+        example.starts_with(&format!("{}: vector \"\": number 0 is ", text(id))),
+        "{example}"
+    );
+    assert!(
+        scene.server.calls("rest") > 0,
+        "the second decoder was asked"
+    );
     assert_eq!(scene.report()["verification"]["source_sampled"], POINTS);
     assert_eq!(scene.report()["verification"]["source_different"], 1);
 }
@@ -89,7 +110,13 @@ fn a_payload_altered_during_export_is_found_by_asking_the_source_again() {
     scene.server.set(Switch::AlterPayload(id));
     let (kind, example) = scene.only_finding("run");
     assert_eq!(kind, "source");
-    assert_eq!(example, format!("{}: payload `text` differs between source and archive", text(id)));
+    assert_eq!(
+        example,
+        format!(
+            "{}: payload `text` differs between source and archive",
+            text(id)
+        )
+    );
 }
 
 #[test]
@@ -99,10 +126,15 @@ fn a_point_that_the_source_lost_since_is_found_when_it_is_asked_again() {
     scene.place.run(&run).expect_code(0);
     let id = scene.id(3);
     scene.server.delete("docs", id);
-    let ended = scene.place.run(&["verify", "qdrant:docs", "vectorize:docs", "--json"]);
+    let ended = scene
+        .place
+        .run(&["verify", "qdrant:docs", "vectorize:docs", "--json"]);
     ended.expect_code(4);
     let findings = &ended.report()["verification"]["findings"];
-    assert_eq!(findings["source"]["examples"][0], format!("{}: the source no longer has it", text(id)));
+    assert_eq!(
+        findings["source"]["examples"][0],
+        format!("{}: the source no longer has it", text(id))
+    );
     let told = "the source counts 59 points now, the archive holds 60";
     assert_eq!(findings["count"]["examples"][0], told);
 }

@@ -13,16 +13,28 @@ const DIMENSIONS: usize = 32;
 fn findings_are_named_and_counted_at_the_terminal_and_in_the_report() {
     let served = Served::new(SandboxOptions::default());
     let place = Workplace::of(&served);
-    write_lines(&place.path("points.ndjson"), (0..60).map(|number| point(number, DIMENSIONS)));
+    write_lines(
+        &place.path("points.ndjson"),
+        (0..60).map(|number| point(number, DIMENSIONS)),
+    );
     let common = ["points.ndjson", "vectorize:docs", "--id", ID];
-    place.run(&[&["run", "--create"], common.as_slice()].concat()).expect_code(0);
+    place
+        .run(&[&["run", "--create"], common.as_slice()].concat())
+        .expect_code(0);
 
     for number in 0..7 {
         let id = format!("f{number}_0");
         assert!(served.sandbox.remove_vector(INDEX, &id).unwrap());
     }
-    let stranger = StoredVector { namespace: None, values: values(99, DIMENSIONS), metadata: None };
-    served.sandbox.put_vector(INDEX, "stranger", &stranger).unwrap();
+    let stranger = StoredVector {
+        namespace: None,
+        values: values(99, DIMENSIONS),
+        metadata: None,
+    };
+    served
+        .sandbox
+        .put_vector(INDEX, "stranger", &stranger)
+        .unwrap();
     let mut changed = served.sandbox.vectors(INDEX).unwrap()["f9_1"].clone();
     changed.namespace = Some("other".to_owned());
     changed.metadata = Some(json!({"file_id": "f9", "chunk_index": 1}));

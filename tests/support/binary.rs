@@ -52,7 +52,10 @@ pub struct Ended {
 impl Workplace {
     /// A workplace without an account: for `--sandbox=DIR`.
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+        }
     }
 
     /// A workplace whose account is served there.
@@ -110,7 +113,11 @@ impl Ended {
     pub fn report(&self) -> Value {
         let report: Value = serde_json::from_str(&self.stdout)
             .unwrap_or_else(|_| panic!("no report, but {}\n{}", self.stdout, self.stderr));
-        assert_eq!(report["exit_code"].as_i64(), self.code.map(i64::from), "{report:#}");
+        assert_eq!(
+            report["exit_code"].as_i64(),
+            self.code.map(i64::from),
+            "{report:#}"
+        );
         report
     }
 
@@ -149,7 +156,12 @@ impl Served {
                 }
             });
         });
-        Self { sandbox, url, stop: Some(stop), thread: Some(thread) }
+        Self {
+            sandbox,
+            url,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 }
 
@@ -164,7 +176,11 @@ impl Drop for Served {
 
 /// Runs a future to its end on a runtime of its own.
 pub fn blocking<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 /// One call of the sandbox's API, which must succeed; its result.
@@ -204,7 +220,11 @@ pub fn namespace_id(sandbox: &Sandbox) -> String {
 
 /// An entry that holds these ids.
 pub fn entry(ids: &[&str]) -> StoredEntry {
-    StoredEntry { value: json!(ids).to_string().into_bytes(), expiration: None, metadata: None }
+    StoredEntry {
+        value: json!(ids).to_string().into_bytes(),
+        expiration: None,
+        metadata: None,
+    }
 }
 
 /// Everything that a migration may change.
@@ -238,7 +258,10 @@ fn differing<T: PartialEq>(
 ) -> Vec<String> {
     let keys: std::collections::BTreeSet<_> = left.keys().chain(right.keys()).collect();
     let differs = |key: &&&String| left.get(**key) != right.get(**key);
-    keys.iter().filter(differs).map(|key| format!("{what} {key}")).collect()
+    keys.iter()
+        .filter(differs)
+        .map(|key| format!("{what} {key}"))
+        .collect()
 }
 
 /// Chunks of one generated file.
@@ -284,5 +307,12 @@ pub fn expected_vector(number: u64, dimensions: usize) -> (String, StoredVector)
     let metadata = point(number, dimensions)["payload"].clone();
     let id = format!("f{}_{}", number / CHUNKS, number % CHUNKS);
     let values = values(number, dimensions);
-    (id, StoredVector { namespace: None, values, metadata: Some(metadata) })
+    (
+        id,
+        StoredVector {
+            namespace: None,
+            values,
+            metadata: Some(metadata),
+        },
+    )
 }

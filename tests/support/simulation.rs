@@ -79,21 +79,27 @@ impl Outcome {
 
     pub fn number(&self, path: &str) -> u64 {
         let found = self.report.pointer(path);
-        found.and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {:#}", self.report))
+        found
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("{path} in {:#}", self.report))
     }
 
     /// Count and examples of one kind of finding; nothing where there is none.
     pub fn finding(&self, name: &str) -> (u64, Vec<String>) {
         let found = &self.report["verification"]["findings"][name];
         let examples = found["examples"].as_array().cloned().unwrap_or_default();
-        let texts = examples.iter().map(|example| example.as_str().unwrap().to_owned());
+        let texts = examples
+            .iter()
+            .map(|example| example.as_str().unwrap().to_owned());
         (found["count"].as_u64().unwrap_or(0), texts.collect())
     }
 
     /// The kinds of finding.
     pub fn kinds(&self) -> Vec<String> {
         let found = self.report["verification"]["findings"].as_object();
-        found.map(|found| found.keys().cloned().collect()).unwrap_or_default()
+        found
+            .map(|found| found.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Every archived point ends as settled, unchanged or rejected.
@@ -140,7 +146,10 @@ impl Simulation {
             existing: Existing::Refuse,
             create: true,
             file_index: true,
-            mapping: MappingOptions { id: Some(ID.parse().unwrap()), ..MappingOptions::default() },
+            mapping: MappingOptions {
+                id: Some(ID.parse().unwrap()),
+                ..MappingOptions::default()
+            },
             sample: DEFAULT_SAMPLE,
             folder: dir.path().join("docs.migration"),
             source,
@@ -221,7 +230,10 @@ impl Simulation {
                 allowed_rejects: self.allowed_rejects,
                 stale: StaleEntries::Report,
             },
-            depth: Depth { sample: self.sample, seed: 1 },
+            depth: Depth {
+                sample: self.sample,
+                seed: 1,
+            },
         }
     }
 
