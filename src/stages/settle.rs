@@ -104,20 +104,21 @@ async fn wait(
         if info.processed_up_to.as_ref() == Some(barrier) {
             return Ok(());
         }
-        let moved = seen.as_ref().is_none_or(|before| before != &info);
-        if moved && overtaken(&info, &ours) && read_back(migration, index, unconfirmed).await? {
+        let moved = seen.as_ref() != Some(&info);
+        let overtaken = overtaken(&info, &ours);
+        let is_late = migration.clock.now() - progressed >= migration.pace.settle_timeout;
+        let before = unconfirmed.len();
+        // Late, because the marker may have been overtaken between two looks.
+        if (is_late || moved && overtaken) && read_back(migration, index, unconfirmed).await? {
             return Ok(());
         }
-        if moved {
+        // Another writer's progress is none of ours: it may go on for ever.
+        if moved && !overtaken || unconfirmed.len() < before {
             progressed = migration.clock.now();
-            seen = Some(info);
-        } else if migration.clock.now() - progressed >= migration.pace.settle_timeout {
-            // The marker may have been overtaken between two looks.
-            return match read_back(migration, index, unconfirmed).await? {
-                true => Ok(()),
-                false => Err(no_progress(migration, unconfirmed.len())),
-            };
+        } else if is_late {
+            return Err(no_progress(migration, unconfirmed.len()));
         }
+        seen = Some(info);
         migration.stop.pause(&migration.clock, pause).await?;
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
@@ -137,15 +138,17 @@ fn overtaken(info: &IndexInfo, ours: &HashSet<String>) -> bool {
         .is_some_and(|marker| !ours.contains(marker.as_str()))
 }
 
-/// Reads back a record of each batch that is not confirmed yet; whether all are
-/// as they were sent.
+/// Reads back a record of each batch that is not confirmed yet, up to the first
+/// that is not as it was sent: batches are applied in about the order in which
+/// they were accepted, so behind it asking only costs calls. Whether all are.
 async fn read_back(
     migration: &Migration,
     index: &Vectorize,
     unconfirmed: &mut Vec<RecordRow>,
 ) -> Result<bool, Error> {
     let mut still = Vec::new();
-    for rows in unconfirmed.chunks(READ_AT_ONCE) {
+    let mut unasked = unconfirmed.chunks(READ_AT_ONCE);
+    for rows in unasked.by_ref() {
         let ids: Vec<VectorId> = rows
             .iter()
             .filter_map(|row| VectorId::new(&*row.id).ok())
@@ -157,7 +160,11 @@ async fn read_back(
                 .any(|vector| vector.id == row.id && stored_digest(vector) == row.digest)
         };
         still.extend(rows.iter().filter(|row| !confirmed(row)).cloned());
+        if !still.is_empty() {
+            break;
+        }
     }
+    still.extend(unasked.flatten().cloned());
     migration
         .progress
         .advance(Step::Settle, (unconfirmed.len() - still.len()) as u64);
@@ -167,8 +174,12 @@ async fn read_back(
 
 fn no_progress(migration: &Migration, batches: usize) -> Error {
     let waited = humantime::format_duration(migration.pace.settle_timeout);
+    let batches = match batches {
+        1 => "1 accepted batch is".to_owned(),
+        several => format!("{several} accepted batches are"),
+    };
     Error::stopped(format!(
-        "the index has applied nothing for {waited}; {batches} accepted batches are not confirmed yet"
+        "the index has applied nothing of ours for {waited}; {batches} not confirmed yet"
     ))
     .advise("everything accepted is in Vectorize's queue and in the ledger: run the same command again later, or wait longer with --settle-timeout")
 }

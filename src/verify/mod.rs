@@ -147,10 +147,8 @@ pub async fn verify(
 
 fn conclude(migration: &Migration, notebook: Notebook) -> Result<VerificationFacts, Error> {
     let records = migration.ledger.totals()?.records;
-    let verdict = match (
-        notebook.findings.is_empty(),
-        notebook.not_compared.is_empty(),
-    ) {
+    let equal = notebook.findings.is_empty() && notebook.values_different == 0;
+    let verdict = match (equal, notebook.not_compared.is_empty()) {
         (false, _) => Verdict::Different,
         (true, false) => Verdict::Incomplete,
         (true, true) => Verdict::Equal,

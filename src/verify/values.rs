@@ -116,7 +116,11 @@ fn tell(notebook: &mut Notebook, record: &Record, found: Option<&StoredVector>) 
     if namespace != found.namespace.as_deref() {
         notebook.add(
             Finding::Namespace,
-            format!("{id}: {:?} instead of {namespace:?}", found.namespace),
+            format!(
+                "{id}: namespace {} instead of {}",
+                shown(found.namespace.as_deref()),
+                shown(namespace)
+            ),
         );
     }
     if let Some(difference) = vector_difference(&record.values, &found.values) {
@@ -127,6 +131,10 @@ fn tell(notebook: &mut Notebook, record: &Record, found: Option<&StoredVector>) 
     if let Some(key) = metadata_difference(record.metadata.object(), metadata) {
         notebook.add(Finding::Metadata, format!("{id}: `{key}` differs"));
     }
+}
+
+fn shown(namespace: Option<&str>) -> String {
+    namespace.map_or("none".to_owned(), |name| format!("{name:?}"))
 }
 
 /// Where two vectors differ; bit for bit, −0 as 0.

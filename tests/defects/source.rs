@@ -78,7 +78,7 @@ fn a_point_skipped_during_export_is_found_by_the_sources_count() {
     assert_eq!(kind, "count");
     assert_eq!(
         example,
-        "the source counted 60 points when the export began, the archive holds 59"
+        "the source counted 60 points before the export and 60 after it, the archive holds 59"
     );
     assert_eq!(scene.report()["points"]["source"], 60);
     assert_eq!(scene.report()["points"]["archived"], 59);

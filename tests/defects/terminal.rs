@@ -56,7 +56,7 @@ fn findings_are_named_and_counted_at_the_terminal_and_in_the_report() {
         "\nextra: 1\n  stranger\n",
         "\nmissing: 7\n  f0_0\n  f1_0\n  f2_0\n  f3_0\n  f4_0\n\n",
         "\nmetadata: 1\n  f9_1: `text` differs\n",
-        "\nnamespace: 1\n  f9_1: Some(\"other\") instead of None\n",
+        "\nnamespace: 1\n  f9_1: namespace \"other\" instead of none\n",
         "\nvalues: 1\n  f9_1: number 5 is 9 instead of ",
         "\nevery finding by name is in report.json\n",
         "\ndifferences were found; see above and report.json\n",

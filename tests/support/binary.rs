@@ -185,11 +185,17 @@ pub fn blocking<T>(work: impl Future<Output = T>) -> T {
 
 /// One call of the sandbox's API, which must succeed; its result.
 pub async fn call(sandbox: &Sandbox, method: &str, path: &str, body: String) -> Value {
+    let ndjson = path.ends_with("/upsert");
+    let content_type = if ndjson {
+        "application/x-ndjson"
+    } else {
+        "application/json"
+    };
     let request = Request::builder()
         .method(method)
         .uri(format!("{ACCOUNT_PATH}{path}"))
         .header("authorization", "Bearer token")
-        .header("content-type", "application/json")
+        .header("content-type", content_type)
         .body(Bytes::from(body))
         .unwrap();
     let answer = sandbox.handle(request).await.unwrap();

@@ -10,9 +10,10 @@
 )]
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use cf_migrate::archive::Archive;
 use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
@@ -20,7 +21,7 @@ use cf_migrate::error::Error;
 use cf_migrate::folder::MigrationFolder;
 use cf_migrate::http::{Budget, Client, ConnectionLost, Transport};
 use cf_migrate::ledger::Ledger;
-use cf_migrate::progress::Recording;
+use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
 use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
@@ -32,11 +33,14 @@ use cf_migrate::stages::prepare::{Accounts, FileIndexWish, Request};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{ACCOUNT, ID, INDEX, NAMESPACE, State, point, write_lines};
+use crate::binary::{
+    ACCOUNT, ID, INDEX, NAMESPACE, State, create_index, create_namespace, point, write_lines,
+};
 
 /// Dimensions of the simulated points.
 pub const DIMENSIONS: usize = 32;
@@ -53,6 +57,12 @@ pub struct Simulation {
     pub file_index: bool,
     pub mapping: MappingOptions,
     pub sample: usize,
+    /// What happens before a call reaches the account, which sees its path.
+    pub before_call: Option<Arc<dyn Fn(&str) -> BoxFuture<'static, ()> + Send + Sync>>,
+    /// Interrupts as Ctrl-C does, after so many records of the upsert.
+    pub interrupt_after: Option<u64>,
+    /// The bodies of the upserts so far.
+    pub upserts: Arc<Mutex<Vec<Bytes>>>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
     /// The migration folder.
@@ -151,10 +161,28 @@ impl Simulation {
                 ..MappingOptions::default()
             },
             sample: DEFAULT_SAMPLE,
+            before_call: None,
+            interrupt_after: None,
+            upserts: Arc::default(),
             folder: dir.path().join("docs.migration"),
             source,
             dir,
         }
+    }
+
+    /// The same migration on an account that holds the same and has no faults.
+    pub async fn with_a_healthy_account(self) -> Self {
+        let state = self.state();
+        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.clock).unwrap();
+        create_index(&sandbox, DIMENSIONS).await;
+        let namespace = create_namespace(&sandbox).await;
+        for (id, vector) in &state.vectors {
+            sandbox.put_vector(INDEX, id, vector).unwrap();
+        }
+        for (key, entry) in &state.entries {
+            sandbox.put_entry(&namespace, key, entry).unwrap();
+        }
+        Self { sandbox, ..self }
     }
 
     /// What the account holds.
@@ -174,8 +202,14 @@ impl Simulation {
 
     /// A verb, as a process of its own would: everything is opened anew.
     pub async fn verb(&self, verb: Verb) -> Outcome {
-        let progress = Arc::new(Recording::default());
-        let mut job = self.job(Arc::clone(&progress));
+        let (raise, stop) = Stop::new();
+        let progress = Arc::new(Listener {
+            recording: Recording::default(),
+            upserted: Mutex::new(0),
+            interrupt_after: self.interrupt_after,
+            raise,
+        });
+        let mut job = self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop);
         let mut report = Report::of("run", false);
         let ended = match verb {
             Verb::Run => job.run(&mut report).await,
@@ -190,16 +224,14 @@ impl Simulation {
         Outcome {
             report: serde_json::to_value(&report).unwrap(),
             error: ended.err().map(|error| told(&error)),
-            said: progress.lines(),
+            said: progress.recording.lines(),
         }
     }
 
-    fn job(&self, progress: Arc<Recording>) -> Job {
+    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Job {
         let folder = MigrationFolder::open(&self.folder).unwrap();
         let pace = Pace::resolve(&self.pace).unwrap();
         let accounts = self.accounts(&pace);
-        // The handle that would raise the stop is dropped: nobody interrupts.
-        let (_, stop) = Stop::new();
         let migration = Migration {
             ledger: Ledger::open(&folder.ledger()).unwrap(),
             archive: Archive::at(folder.archive()),
@@ -238,10 +270,21 @@ impl Simulation {
     }
 
     fn accounts(&self, pace: &Pace) -> Accounts {
-        let sandbox = self.sandbox.clone();
-        let call = Arc::new(move |request: axum::http::Request<bytes::Bytes>| {
-            let sandbox = sandbox.clone();
-            async move { sandbox.handle(request).await.map_err(|_| ConnectionLost) }.boxed()
+        let (sandbox, upserts) = (self.sandbox.clone(), Arc::clone(&self.upserts));
+        let before_call = self.before_call.clone();
+        let call = Arc::new(move |request: axum::http::Request<Bytes>| {
+            let path = request.uri().to_string();
+            if path.ends_with("/upsert") {
+                upserts.lock().unwrap().push(request.body().clone());
+            }
+            let (sandbox, before) = (sandbox.clone(), before_call.clone());
+            async move {
+                if let Some(before) = before {
+                    before(&path).await;
+                }
+                sandbox.handle(request).await.map_err(|_| ConnectionLost)
+            }
+            .boxed()
         });
         let transport = Transport::in_process(SecretString::from("token"), call).unwrap();
         let budget = Budget::in_memory(pace.api_budget as usize, self.clock);
@@ -253,6 +296,39 @@ impl Simulation {
             service: "sandbox".to_owned(),
             clients: vec![client],
         }
+    }
+}
+
+/// Keeps what is said, and interrupts where that was asked for.
+struct Listener {
+    recording: Recording,
+    upserted: Mutex<u64>,
+    interrupt_after: Option<u64>,
+    raise: tokio::sync::watch::Sender<bool>,
+}
+
+impl Progress for Listener {
+    fn begin(&self, step: Step, total: Option<u64>) {
+        self.recording.begin(step, total);
+    }
+
+    fn advance(&self, step: Step, amount: u64) {
+        if step != Step::Upsert {
+            return;
+        }
+        let mut upserted = self.upserted.lock().unwrap();
+        *upserted += amount;
+        if self.interrupt_after.is_some_and(|limit| *upserted >= limit) {
+            self.raise.send_replace(true);
+        }
+    }
+
+    fn end(&self, step: Step, summary: &str) {
+        self.recording.end(step, summary);
+    }
+
+    fn remark(&self, level: Level, text: &str) {
+        self.recording.remark(level, text);
     }
 }
 

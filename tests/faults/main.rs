@@ -1,0 +1,18 @@
+//! Whole migrations while things go wrong, on a simulated clock: what passes is
+//! got over, what does not pass is told, nothing hangs, and no more is sent than
+//! has to be.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "../support/binary.rs"]
+mod binary;
+#[path = "../support/simulation.rs"]
+mod simulation;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod economy;
+mod listing;
+mod matrix;
+mod poison;
+mod settling;

@@ -1,0 +1,172 @@
+//! Waiting until the index has applied what it accepted: other writers, an index
+//! that takes its time, and one that never applies anything.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use serde_json::json;
+
+use cf_migrate::sandbox::inspect::StoredVector;
+use cf_migrate::sandbox::{FaultKind, Operation, Sandbox};
+use cf_migrate::settings::PaceOptions;
+
+use crate::binary::{INDEX, call, create_index, values};
+use crate::simulation::{DIMENSIONS, Outcome, Simulation};
+
+const POINTS: u64 = 100;
+
+fn batches_of_ten() -> PaceOptions {
+    PaceOptions {
+        batch_count: Some(10),
+        ..PaceOptions::default()
+    }
+}
+
+async fn slow_index(delay: Duration) -> Simulation {
+    let mut simulation = Simulation::new(POINTS, |options| {
+        options.apply_delay = delay;
+        // A Worker's writes do not count against it.
+        options.budget = None;
+    });
+    simulation.pace = batches_of_ten();
+    create_index(&simulation.sandbox, DIMENSIONS).await;
+    let vector = StoredVector {
+        namespace: None,
+        values: values(9_999, DIMENSIONS),
+        metadata: None,
+    };
+    simulation
+        .sandbox
+        .put_vector(INDEX, "theirs", &vector)
+        .unwrap();
+    simulation
+}
+
+/// Another writer, who writes his own vector again over and over, so that his
+/// mutation is the last one applied whenever somebody looks.
+async fn other_writer(sandbox: &Sandbox, every: Duration, clock: cf_migrate::clock::Clock) -> ! {
+    loop {
+        clock.sleep(every).await;
+        let line = json!({"id": "theirs", "values": values(9_999, DIMENSIONS)});
+        call(
+            sandbox,
+            "POST",
+            "/vectorize/v2/indexes/docs/upsert",
+            line.to_string(),
+        )
+        .await;
+    }
+}
+
+async fn run_beside_a_writer(simulation: &Simulation) -> Outcome {
+    let writer = other_writer(
+        &simulation.sandbox,
+        Duration::from_millis(100),
+        simulation.clock,
+    );
+    match select(Box::pin(simulation.run()), Box::pin(writer)).await {
+        Either::Left((outcome, _)) => outcome,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_takes_minutes_is_waited_for() {
+    let simulation = slow_index(Duration::from_secs(600)).await;
+    let outcome = simulation.run().await.expect_code(0);
+    assert!(outcome.report["seconds"]["settle"].as_f64().unwrap() >= 600.0);
+    // Asking how far it is takes few of the account's calls.
+    let asked = simulation.sandbox.calls().count(Operation::IndexInfo);
+    assert!(asked < 90, "{asked} calls in ten minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_barrier_that_another_writer_overtakes_still_settles() {
+    for delay in [1, 20, 100].map(Duration::from_secs) {
+        let simulation = slow_index(delay).await;
+        let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+        outcome.check_sum();
+        assert_eq!(outcome.number("/points/settled"), POINTS);
+        let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
+        assert!(
+            waited < delay.as_secs_f64() + 60.0,
+            "{waited} s for a delay of {delay:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_never_applies_ends_in_a_stop_that_can_be_resumed() {
+    let day = Duration::from_secs(24 * 3_600);
+    let simulation = slow_index(day).await;
+    let outcome = simulation.run().await.expect_code(5);
+    let told = outcome.error.as_deref().unwrap();
+    for part in [
+        "applied nothing of ours for 15m",
+        "10 accepted batches",
+        "run the same command again",
+        "--settle-timeout",
+    ] {
+        assert!(told.contains(part), "{part:?} in {told}");
+    }
+    let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
+    assert!((900.0..930.0).contains(&waited), "{waited} s");
+
+    let sent = simulation.upserts.lock().unwrap().len();
+    simulation.clock.sleep(2 * day).await;
+    simulation.pace.clone_into(&mut batches_of_ten());
+    // The new barrier waits in the queue as long as everything else did.
+    let again = run_patiently(simulation, day).await;
+    again.1.expect_code(0).check_sum();
+    assert_eq!(
+        again.0.upserts.lock().unwrap().len(),
+        sent + 1,
+        "only a new barrier was sent"
+    );
+}
+
+async fn run_patiently(mut simulation: Simulation, delay: Duration) -> (Simulation, Outcome) {
+    let patience = format!("{}h", 2 * delay.as_secs() / 3_600);
+    simulation.pace.settle_timeout = Some(patience.parse().unwrap());
+    let outcome = simulation.run().await;
+    (simulation, outcome)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_settle_timeout_is_obeyed() {
+    let mut simulation = slow_index(Duration::from_secs(3_600)).await;
+    simulation.pace.settle_timeout = Some("2m".parse().unwrap());
+    let outcome = simulation.run().await.expect_code(5);
+    let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
+    assert!((120.0..150.0).contains(&waited), "{waited} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
+    let simulation = slow_index(Duration::from_secs(5)).await;
+    simulation
+        .sandbox
+        .queue_fault(Operation::Upsert, FaultKind::NeverApplied);
+    let limit = Duration::from_secs(3_600);
+    let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation));
+    let outcome = run.await.expect("it hangs").expect_code(5);
+    let told = outcome.error.as_deref().unwrap();
+    assert!(told.contains("1 accepted batch"), "{told}");
+
+    // Without the other writer the barrier tells, and verification names them.
+    let found = simulation.run().await.expect_code(4);
+    assert_eq!(found.number("/verification/missing"), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_barrier_that_is_lost_itself_still_settles() {
+    let simulation = slow_index(Duration::from_secs(5)).await;
+    for _ in 0..11 {
+        simulation
+            .sandbox
+            .queue_fault(Operation::Upsert, FaultKind::Slow);
+    }
+    // The eleventh upsert is the barrier.
+    let outcome = simulation.run().await.expect_code(0);
+    assert_eq!(outcome.number("/points/settled"), POINTS);
+    assert!(simulation.sandbox.unused_faults().is_empty());
+}
