@@ -111,7 +111,7 @@ impl Client {
             let answer = self.attempt(&request, trial.attempts + 1).await;
             let outcome = self.outcome(&answer, &judge);
             trial.count(outcome, clock.now() - began);
-            if let Some(pause) = policy.account_pause(outcome) {
+            if let Some(pause) = policy.account_pause(outcome, trial.attempts) {
                 self.pause_account(pause)
                     .map_err(|error| trial.failed(clock.now(), Cause::Budget(error)))?;
             }
