@@ -15,6 +15,7 @@ use crate::binary::{INDEX, call, create_index, expected_vector, values};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 
 const POINTS: u64 = 100;
+const HEAD_START: Duration = Duration::from_secs(150);
 
 fn batches_of_ten() -> PaceOptions {
     PaceOptions {
@@ -59,13 +60,16 @@ async fn other_writer(sandbox: &Sandbox, every: Duration, clock: cf_migrate::clo
     }
 }
 
+/// The writer has begun long before, so that the index is applying his mutations
+/// all the time.
 async fn run_beside_a_writer(simulation: &Simulation) -> Outcome {
-    let writer = other_writer(
-        &simulation.sandbox,
-        Duration::from_millis(100),
-        simulation.clock,
-    );
-    match select(Box::pin(simulation.run()), Box::pin(writer)).await {
+    let (sandbox, clock) = (&simulation.sandbox, simulation.clock);
+    let writer = other_writer(sandbox, Duration::from_millis(100), clock);
+    let run = async {
+        clock.sleep(HEAD_START).await;
+        simulation.run().await
+    };
+    match select(Box::pin(run), Box::pin(writer)).await {
         Either::Left((outcome, _)) => outcome,
     }
 }
