@@ -15,7 +15,8 @@ use crate::binary::{INDEX, call, create_index, expected_vector, values};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 
 const POINTS: u64 = 100;
-const HEAD_START: Duration = Duration::from_secs(150);
+/// Not at the instant of one of his writes.
+const HEAD_START: Duration = Duration::from_millis(150_050);
 
 fn batches_of_ten() -> PaceOptions {
     PaceOptions {
@@ -62,11 +63,12 @@ async fn other_writer(sandbox: &Sandbox, every: Duration, clock: cf_migrate::clo
 
 /// The writer has begun long before, so that the index is applying his mutations
 /// all the time.
-async fn run_beside_a_writer(simulation: &Simulation) -> Outcome {
+async fn run_beside_a_writer(simulation: &Simulation, begin: impl FnOnce()) -> Outcome {
     let (sandbox, clock) = (&simulation.sandbox, simulation.clock);
     let writer = other_writer(sandbox, Duration::from_millis(100), clock);
     let run = async {
         clock.sleep(HEAD_START).await;
+        begin();
         simulation.run().await
     };
     match select(Box::pin(run), Box::pin(writer)).await {
@@ -88,7 +90,7 @@ async fn an_index_that_takes_minutes_is_waited_for() {
 async fn a_barrier_that_another_writer_overtakes_still_settles() {
     for delay in [1, 20, 100].map(Duration::from_secs) {
         let simulation = slow_index(delay).await;
-        let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+        let outcome = run_beside_a_writer(&simulation, || ()).await.expect_code(0);
         outcome.check_sum();
         assert_eq!(outcome.number("/points/settled"), POINTS);
         let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
@@ -122,7 +124,7 @@ async fn what_was_there_before_is_not_taken_for_what_was_sent() {
     assert_eq!(outcome.number("/points/settled"), POINTS);
 
     let simulation = replacing(delay).await;
-    let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+    let outcome = run_beside_a_writer(&simulation, || ()).await.expect_code(0);
     let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
     assert!((90.0..200.0).contains(&waited), "{waited} s");
 }
@@ -176,11 +178,12 @@ async fn a_shorter_settle_timeout_is_obeyed() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
     let simulation = slow_index(Duration::from_secs(5)).await;
-    simulation
-        .sandbox
-        .queue_fault(Operation::Upsert, FaultKind::NeverApplied);
+    let lose_one = || {
+        let sandbox = &simulation.sandbox;
+        sandbox.queue_fault(Operation::Upsert, FaultKind::NeverApplied);
+    };
     let limit = Duration::from_secs(3_600);
-    let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation));
+    let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation, lose_one));
     let outcome = run.await.expect("it hangs").expect_code(5);
     let told = outcome.error.as_deref().unwrap();
     assert!(told.contains("1 accepted batch"), "{told}");
