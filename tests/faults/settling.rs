@@ -7,11 +7,13 @@ use futures::future::{Either, select};
 use serde_json::json;
 
 use cf_migrate::sandbox::inspect::StoredVector;
-use cf_migrate::sandbox::{FaultKind, Operation, Sandbox};
+use cf_migrate::sandbox::{FaultKind, Operation, Sandbox, SandboxOptions};
 use cf_migrate::settings::PaceOptions;
 use cf_migrate::stages::inventory::Existing;
 
-use crate::binary::{INDEX, call, create_index, expected_vector, values};
+use crate::binary::{
+    ID, INDEX, Served, Workplace, call, create_index, expected_vector, point, values, write_lines,
+};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 
 const POINTS: u64 = 100;
@@ -221,4 +223,38 @@ async fn an_index_whose_own_count_lags_behind_is_waited_for() {
     let (outcome, ()) = tokio::join!(simulation.run(), count);
     outcome.expect_code(0);
     assert_eq!(simulation.state().entries["_vector_count"].value, b"101");
+}
+
+#[test]
+fn the_terminal_says_what_is_safe_and_how_to_go_on() {
+    let served = Served::new(SandboxOptions {
+        apply_delay: Duration::from_secs(3_600),
+        ..SandboxOptions::default()
+    });
+    let place = Workplace::of(&served);
+    write_lines(
+        &place.path("points.ndjson"),
+        (0..30).map(|number| point(number, DIMENSIONS)),
+    );
+    let run = [
+        "run",
+        "points.ndjson",
+        "vectorize:docs",
+        "--id",
+        ID,
+        "--create",
+        "--settle-timeout",
+        "1s",
+    ];
+    let ended = place.run(&run);
+    ended.expect_code(5);
+    for told in [
+        "error: the index has applied nothing of ours for 1s; 1 accepted batch is not confirmed yet",
+        "safe: 30 points are in the archive",
+        "safe: 30 records were accepted by Vectorize, 0 of them are applied",
+        "run points.ndjson vectorize:docs --id '{file_id}_{chunk_index}' --create --settle-timeout 1s",
+    ] {
+        assert!(ended.stderr.contains(told), "{told:?} in {}", ended.stderr);
+    }
+    assert_eq!(place.report()["outcome"], "stopped");
 }
