@@ -58,7 +58,7 @@ pub enum IdError {
 impl From<IdError> for Error {
     fn from(error: IdError) -> Self {
         Self::usage(error.to_string()).advise(
-            "names of indexes have 1 to 64 bytes, ids of accounts and KV namespaces 32 hexadecimal digits: see the dashboard",
+            "names of indexes have 1 to 64 bytes, ids of accounts and KV namespaces have 32 hexadecimal digits: see the dashboard",
         )
     }
 }

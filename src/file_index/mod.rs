@@ -119,12 +119,21 @@ impl FileIndex<'_> {
         ))
     }
 
-    /// The ids of an entry that are no record of this migration.
+    /// The ids of an entry that belong to no file of this migration.
     fn foreign(&self, file: &FileEntry, ids: &[String]) -> Result<Vec<String>, Error> {
         let ours: HashSet<&String> = file.ids.iter().collect();
         let mut foreign = Vec::new();
         for id in ids {
-            if !ours.contains(id) && self.ledger.record_of(id)?.is_none() {
+            // A record that belongs to no file is in this entry by somebody
+            // else's will.
+            let is_filed = || {
+                Ok::<_, Error>(
+                    self.ledger
+                        .record_of(id)?
+                        .is_some_and(|row| row.file.is_some()),
+                )
+            };
+            if !ours.contains(id) && !is_filed()? {
                 foreign.push(id.clone());
             }
         }

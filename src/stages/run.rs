@@ -136,7 +136,17 @@ impl Job {
         let ready = self.archive_and_check(report).await?;
         let file_index = self.file_index_plan(&ready).await?;
         self.verify_all(&ready, &index, file_index.as_ref(), report)
-            .await
+            .await?;
+        self.count_verified(report)
+    }
+
+    /// Whoever wrote them: records that were found as they should be.
+    fn count_verified(&self, report: &mut Report) -> Result<(), Error> {
+        let records = self.migration.ledger.totals()?.records;
+        if let (Some(points), Some(found)) = (&mut report.points, &report.verification) {
+            points.unchanged = records.saturating_sub(found.missing + found.values_different);
+        }
+        Ok(())
     }
 
     /// Both ends, and with `--full` every point: what stands in the way, and

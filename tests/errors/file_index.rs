@@ -1,6 +1,8 @@
 //! The file index in Workers KV.
 
-use crate::bench::Bench;
+use serde_json::json;
+
+use crate::bench::{Bench, point};
 use crate::cli::Told;
 
 /// The first file of the sample.
@@ -25,8 +27,9 @@ rows! {
         run_onto(bench, r#"{"ids": ["a"]}"#)
     }
 
-    fn entries_without_migration(bench) {
-        bench.shell.write("points.ndjson", "");
-        bench.run("index points.ndjson kv:files")
+    fn entries_before_records(bench) {
+        let points = [point(1, &json!({"file_id": "a"})), point(2, &json!({}))];
+        bench.run_lines(&points, "--create --id '{file_id}'").ends(7);
+        bench.run("index docs.migration/archive kv:files --create")
     }
 }

@@ -106,6 +106,17 @@ impl Shell {
             .into()
     }
 
+    /// The same on a terminal, whose output is all on standard output; none where
+    /// this machine cannot give it one (`script` of util-linux does).
+    pub fn run_on_terminal(&self, line: &str) -> Option<Told> {
+        let mut words = vec![BINARY.to_owned()];
+        words.extend(shlex::split(line).expect("the test writes a shell line"));
+        let typed = shlex::try_join(words.iter().map(String::as_str)).unwrap();
+        let script = ["-q", "-e", "-c", &typed, "/dev/null"].map(str::to_owned);
+        let output = self.command(Path::new("script"), &script).output().ok()?;
+        Some(output.into())
+    }
+
     /// Starts it and returns at once.
     pub fn start(&self, line: &str) -> Child {
         let words = shlex::split(line).expect("the test writes a shell line");

@@ -1,0 +1,20 @@
+//! The verbs, as an operator runs them: the real binary against a served sandbox,
+//! in an empty folder.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "../support/cli.rs"]
+mod cli;
+#[path = "../support/cloud.rs"]
+mod cloud;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dry_run;
+mod file_index;
+mod going_on;
+mod live_data;
+mod output;
+mod place;
+mod served;
+mod verbs;
