@@ -18,6 +18,7 @@ pub mod records;
 mod refusals;
 mod remarks;
 pub mod run;
+mod send;
 mod settle;
 mod timing;
 pub mod to_file;
