@@ -82,22 +82,30 @@ fn every_point_of_a_collision_is_named_and_can_be_rejected() {
         twice(3),
     ];
     ledger.add_checked(0, &checked(rows)).unwrap();
-    let found = ledger.collisions(10).unwrap();
-    assert_eq!(
-        found,
-        [Collision {
-            id: "same".into(),
-            ordinals: vec![0, 2, 3]
-        }]
-    );
+    assert!(ledger.has_collisions().unwrap());
+    let same = |ordinal, other| Collision {
+        id: "same".into(),
+        ordinal,
+        other,
+    };
+    let found = ledger.collisions_from(0, 2).unwrap();
+    assert_eq!(found, [same(0, 2), same(2, 0)]);
     let rejections: Vec<RejectedAt> = [0, 2, 3]
         .map(|ordinal| RejectedAt {
             ordinal,
             json: format!("{ordinal}"),
         })
         .into();
-    ledger.reject("collision", &rejections).unwrap();
-    assert!(ledger.collisions(10).unwrap().is_empty());
+    ledger
+        .add_rejections("collision", &rejections[..2])
+        .unwrap();
+    // What is left of them is known by all of them, whatever is noted already.
+    assert_eq!(ledger.collisions_from(3, 2).unwrap(), [same(3, 0)]);
+    ledger
+        .add_rejections("collision", &rejections[2..])
+        .unwrap();
+    ledger.drop_rejected().unwrap();
+    assert!(!ledger.has_collisions().unwrap());
     let totals = ledger.totals().unwrap();
     assert_eq!((totals.records, totals.rejected, totals.checked), (1, 3, 4));
     let mut lines = Vec::new();

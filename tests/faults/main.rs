@@ -16,5 +16,6 @@ mod crashes;
 mod economy;
 mod listing;
 mod matrix;
+mod mending;
 mod poison;
 mod settling;
