@@ -117,11 +117,13 @@ impl Ledger {
         })
     }
 
-    /// Whether anything may have gone to the account: a batch or an entry.
+    /// Whether the account may have taken anything: a batch or an entry. A batch
+    /// that is done with and has no mutation was refused record by record.
     pub fn has_sent(&self) -> Result<bool, Error> {
         self.with(|connection| {
             connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM batch) OR EXISTS (SELECT 1 FROM entry)",
+                "SELECT EXISTS (SELECT 1 FROM batch WHERE state <> 'settled' OR mutation IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM entry)",
                 [],
                 |row| row.get(0),
             )
@@ -134,7 +136,7 @@ impl Ledger {
         self.with(|connection| {
             connection.execute_batch(
                 "BEGIN; DELETE FROM plan; DELETE FROM milestone; DELETE FROM record;
-                 DELETE FROM rejection; DELETE FROM note; UPDATE checked SET points = 0;
+                 DELETE FROM rejection; DELETE FROM note; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )
         })

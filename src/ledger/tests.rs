@@ -307,3 +307,29 @@ proptest! {
         prop_assert_eq!(known, (0..totals.checked).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_batch_that_was_refused_whole_is_forgotten_unless_another_lies_behind_it() {
+    let (_dir, ledger) = ledger();
+    for first in [0, 10, 20] {
+        ledger.batch_sent(first, first + 9).unwrap();
+    }
+    ledger.forget_refused(&[0, 20]).unwrap();
+    assert_eq!(ledger.first_unbatched().unwrap(), 20);
+    assert!(ledger.has_sent().unwrap());
+    ledger.forget_refused(&[0, 10]).unwrap();
+    assert_eq!(ledger.first_unbatched().unwrap(), 0);
+    assert!(!ledger.has_sent().unwrap());
+}
+
+#[test]
+fn a_batch_of_which_nothing_was_taken_is_none_that_was_sent() {
+    let (_dir, ledger) = ledger();
+    ledger.batch_sent(0, 9).unwrap();
+    ledger.set_batch_state(0, BatchState::Settled).unwrap();
+    assert!(!ledger.has_sent().unwrap());
+    ledger.batch_sent(10, 19).unwrap();
+    ledger.batch_accepted(10, "a mutation").unwrap();
+    ledger.settle_accepted().unwrap();
+    assert!(ledger.has_sent().unwrap());
+}

@@ -61,6 +61,8 @@ pub struct Simulation {
     pub sample: usize,
     /// What happens before a call reaches the account.
     pub before_call: Option<BeforeCall>,
+    /// A code, and texts whose upserts are refused with it.
+    pub refused: Option<(u32, Vec<String>)>,
     /// The process ends here, as by SIGKILL.
     pub crash: Option<Crash>,
     /// Interrupts as Ctrl-C does, after so many records of the upsert.
@@ -181,6 +183,7 @@ impl Simulation {
             },
             sample: DEFAULT_SAMPLE,
             before_call: None,
+            refused: None,
             crash: None,
             interrupt_after: None,
             crashed: Arc::default(),
@@ -190,6 +193,13 @@ impl Simulation {
             source,
             dir,
         }
+    }
+
+    /// The same migration on an account that refuses every upsert in which one of
+    /// these texts occurs, with that code.
+    pub fn refusing(self, code: u32, texts: impl IntoIterator<Item = String>) -> Self {
+        let refused = Some((code, texts.into_iter().collect()));
+        Self { refused, ..self }
     }
 
     /// The same migration on an account that holds the same and has no faults.
@@ -303,6 +313,7 @@ impl Simulation {
     fn accounts(&self, pace: &Pace) -> Accounts {
         let (sandbox, upserts) = (self.sandbox.clone(), Arc::clone(&self.upserts));
         let before_call = self.before_call.clone();
+        let refused = self.refused.clone();
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
         let in_flight = Arc::clone(&self.in_flight);
         let calls = AtomicUsize::new(0);
@@ -310,6 +321,8 @@ impl Simulation {
             let number = calls.fetch_add(1, Ordering::Relaxed) + 1;
             let path = request.uri().to_string();
             let upserting = path.ends_with("/upsert").then(|| Flight::begin(&in_flight));
+            let refusal = upserting.as_ref().and(refused.as_ref());
+            let refusal = refusal.and_then(|refused| refusal_of(refused, request.body()));
             if upserting.is_some() {
                 upserts.lock().unwrap().push(request.body().clone());
             }
@@ -322,7 +335,10 @@ impl Simulation {
                 if matches!(crash, Some(Crash::Before(at)) if at == number) {
                     end_here(&crashed).await;
                 }
-                let answer = sandbox.handle(request).await.map_err(|_| ConnectionLost);
+                let answer = match refusal {
+                    Some(refusal) => Ok(refusal),
+                    None => sandbox.handle(request).await.map_err(|_| ConnectionLost),
+                };
                 if matches!(crash, Some(Crash::After(at)) if at == number) {
                     end_here(&crashed).await;
                 }
@@ -343,6 +359,20 @@ impl Simulation {
         }
     }
 }
+
+/// The refusal of an upsert in which one of the texts occurs.
+fn refusal_of((code, texts): &(u32, Vec<String>), body: &[u8]) -> Option<Answer> {
+    let body = std::str::from_utf8(body).unwrap();
+    let found = texts.iter().find(|text| body.contains(text.as_str()))?;
+    let message = format!("vectorize.upstream_error - this will not do: {found}");
+    let errors = [serde_json::json!({"code": code, "message": message})];
+    let envelope = serde_json::json!({"success": false, "errors": errors, "result": null});
+    let answer = axum::http::Response::builder().status(400);
+    let answer = answer.header("content-type", "application/json");
+    Some(answer.body(Bytes::from(envelope.to_string())).unwrap())
+}
+
+type Answer = axum::http::Response<Bytes>;
 
 /// An upsert on the wire.
 struct Flight(Arc<(AtomicUsize, AtomicUsize)>);
