@@ -55,6 +55,8 @@ pub enum LedgerError {
 /// Something that happened once and need not be done again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Milestone {
+    /// The points could not be written because too many were rejected.
+    Refused,
     /// Every archived point went through the transform; collisions are resolved.
     Checked,
     /// What the index held before the first write is known.
@@ -70,6 +72,7 @@ pub enum Milestone {
 impl Milestone {
     fn name(self) -> &'static str {
         match self {
+            Self::Refused => "refused",
             Self::Checked => "checked",
             Self::VectorsInventoried => "vectors_inventoried",
             Self::Settled => "settled",
@@ -130,12 +133,13 @@ impl Ledger {
         })
     }
 
-    /// Forgets the plan and everything that followed from it. Only for a ledger
-    /// that [has sent](Self::has_sent) nothing.
+    /// Forgets the plan and everything that followed from it, but not that the
+    /// points were [refused](Milestone::Refused): other settings do not change
+    /// them. Only for a ledger that [has sent](Self::has_sent) nothing.
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan; DELETE FROM milestone; DELETE FROM record;
+                "BEGIN; DELETE FROM plan; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )

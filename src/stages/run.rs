@@ -220,7 +220,7 @@ impl Job {
             self.permissions.allowed_rejects,
             folder,
         )?;
-        gate::records(ready.generation.points(), rejected)?;
+        gate::records(&self.migration, ready.generation.points(), rejected)?;
         match &self.request.file_index {
             Some(wish) => {
                 gate::entries(&self.migration.ledger)?;
