@@ -5,7 +5,7 @@ use crate::cloudflare::{Account, IndexName, KvNamespace, Vectorize};
 use crate::error::Error;
 use crate::point::{DenseField, Distance, Shape};
 use crate::record::{Dimensions, MAX_DIMENSIONS, MIN_DIMENSIONS, Metric};
-use crate::transform::Target;
+use crate::transform::{Target, choose_dense};
 
 /// Something that keeps a migration from beginning, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,9 @@ pub fn choose_target(
     wishes: Wishes,
     warnings: &mut Vec<String>,
 ) -> Result<Target, Blocker> {
-    let field = chosen_field(shape, vector)?;
+    let position = choose_dense(shape, vector)
+        .map_err(|error| Blocker::new(error.to_string(), error.advice()))?;
+    let field = &shape.dense[position];
     let dimensions = Dimensions::new(field.dimensions).map_err(|_| impossible(field))?;
     let creating = wishes.create && *index.1 == IndexState::Missing;
     let metric = wanted_metric(field, wishes.metric, creating, warnings)?;
@@ -124,40 +126,6 @@ pub fn choose_target(
             ),
         )),
         IndexState::Present { target, .. } => existing(index.0, target, dimensions, metric),
-    }
-}
-
-fn chosen_field<'a>(shape: &'a Shape, vector: Option<&str>) -> Result<&'a DenseField, Blocker> {
-    let names = || {
-        let quoted: Vec<_> = shape
-            .dense
-            .iter()
-            .map(|field| format!("{:?}", field.name))
-            .collect();
-        quoted.join(", ")
-    };
-    match (vector, shape.dense.as_slice()) {
-        (_, []) => Err(Blocker::new(
-            "the source has no dense vector",
-            "Vectorize holds exactly one dense vector a record; sparse vectors and multivectors have no place there",
-        )),
-        (Some(name), _) => match shape.dense_position(name) {
-            Some(position) => Ok(&shape.dense[position]),
-            None => Err(Blocker::new(
-                format!("the source has no vector named {name:?}"),
-                format!("choose one of {} with --vector", names()),
-            )),
-        },
-        (None, [only]) => Ok(only),
-        (None, several) => several
-            .iter()
-            .find(|field| field.name.is_empty())
-            .ok_or_else(|| {
-                Blocker::new(
-                    "the source has several named vectors",
-                    format!("choose one of {} with --vector", names()),
-                )
-            }),
     }
 }
 

@@ -18,7 +18,7 @@ pub use file::{FileKey, FileKeyProblem, FileSlot, MAX_KEY_BYTES, Order};
 pub use mapping::{BigInts, Mapping, UnknownWord, UnsettledPolicy};
 pub use notes::{Note, Notes};
 pub use rejection::{MAX_VALUE_CHARS, Reason, Rejection};
-pub use resolve::ResolveError;
+pub use resolve::{ResolveError, choose_dense};
 pub use template::Template;
 
 use crate::point::{Payload, Point, Shape};

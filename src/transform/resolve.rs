@@ -65,28 +65,34 @@ impl From<ResolveError> for Error {
     }
 }
 
-/// The position in [`Shape::dense`] of the vector to send.
+/// The position in [`Shape::dense`] of the vector of that name; without a name,
+/// of the only one, or of the unnamed one among several.
+pub fn choose_dense(shape: &Shape, name: Option<&str>) -> Result<usize, ResolveError> {
+    let fields = shape.dense.as_slice();
+    match (name, fields) {
+        (_, []) => Err(ResolveError::NoDenseVector),
+        (None, [_]) => Ok(0),
+        (None, _) => shape
+            .dense_position("")
+            .ok_or_else(|| ResolveError::SeveralVectors {
+                names: names(fields),
+            }),
+        (Some(name), _) => shape
+            .dense_position(name)
+            .ok_or_else(|| ResolveError::UnknownVector {
+                name: name.to_owned(),
+                names: names(fields),
+            }),
+    }
+}
+
+/// The position in [`Shape::dense`] of the vector to send, which fits the index.
 pub(super) fn choose_vector(
     mapping: &Mapping,
     shape: &Shape,
     target: Target,
 ) -> Result<usize, ResolveError> {
-    let position = match (&mapping.vector, shape.dense.as_slice()) {
-        (_, []) => return Err(ResolveError::NoDenseVector),
-        (Some(name), fields) => {
-            shape
-                .dense_position(name)
-                .ok_or_else(|| ResolveError::UnknownVector {
-                    name: name.clone(),
-                    names: names(fields),
-                })?
-        }
-        (None, [_]) => 0,
-        (None, fields) => {
-            let names = names(fields);
-            return Err(ResolveError::SeveralVectors { names });
-        }
-    };
+    let position = choose_dense(shape, mapping.vector.as_deref())?;
     let field = &shape.dense[position];
     if field.dimensions == target.dimensions.get() {
         return Ok(position);

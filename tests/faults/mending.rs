@@ -163,3 +163,15 @@ fn a_collection_that_was_mended_after_a_refusal_is_exported_anew() {
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
     assert!(!place.path("docs.migration/rejected.ndjson").exists());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_unnamed_vector_beside_a_named_one_is_migrated() {
+    let points = (0..5).map(|number| {
+        let mut point = point(number, DIMENSIONS);
+        let values = point["vector"].take();
+        point["vector"] = serde_json::json!({"": values, "other": values});
+        point
+    });
+    let simulation = Simulation::of(points, |_| {});
+    simulation.run().await.expect_code(0).check_sum();
+}

@@ -31,6 +31,13 @@ fn a_named_vector_is_taken_from_among_several() {
 }
 
 #[test]
+fn the_unnamed_vector_is_taken_from_among_named_ones() {
+    let shape = shape(&["image", "", "text"], DIMENSIONS);
+    let taken = Transform::resolve(Mapping::default(), &shape, target(Metric::Cosine));
+    assert_eq!(taken.unwrap().position, 1);
+}
+
+#[test]
 fn only_the_chosen_vector_must_fit_the_index() {
     let mut shape = shape(&["image", "text"], DIMENSIONS);
     shape.dense[0].dimensions = 512;
@@ -43,8 +50,8 @@ fn each_refusal_names_what_there_is_and_what_to_do() {
     assert_eq!(none, ResolveError::NoDenseVector);
     for (error, message, advice) in [
         (
-            error(Mapping::default(), &["", "text"], DIMENSIONS),
-            "the source has several dense vectors: an unnamed one, 'text'",
+            error(Mapping::default(), &["image", "text"], DIMENSIONS),
+            "the source has several dense vectors: 'image', 'text'",
             "choose one of them with --vector NAME",
         ),
         (
