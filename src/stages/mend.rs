@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::source::Source;
 use crate::stages::context::Migration;
 
-/// Checks every part, and exports damaged ones again.
+/// Checks every part, and exports damaged ones again; in a dry run it refuses
+/// them instead, for that would write to the archive.
 ///
 /// Errors: when there is no source to ask, or it no longer gives the same points.
 pub(super) async fn mend(
@@ -22,6 +23,9 @@ pub(super) async fn mend(
     let Some(source) = source else {
         return Err(unmendable(&damages));
     };
+    if migration.is_dry_run() {
+        return Err(left_alone(&damages));
+    }
     for damage in &damages {
         migration.warn(format!("{}; exporting that part again", damage.error));
         again(migration, generation, damage, source).await?;
@@ -59,10 +63,19 @@ async fn again(
 }
 
 fn unmendable(damages: &[PartDamage]) -> Error {
+    Error::failed(named(damages))
+        .advise("put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again")
+}
+
+fn left_alone(damages: &[PartDamage]) -> Error {
+    Error::failed(named(damages))
+        .advise("the real run exports that part again before it goes on; a rehearsal leaves the archive as it is")
+}
+
+fn named(damages: &[PartDamage]) -> String {
     let named: Vec<String> = damages
         .iter()
         .map(|damage| damage.error.to_string())
         .collect();
-    Error::failed(named.join("; "))
-        .advise("put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again")
+    named.join("; ")
 }

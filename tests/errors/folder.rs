@@ -137,6 +137,15 @@ rows! {
         bench.run(OWN)
     }
 
+    fn part_damaged_dry(bench) {
+        bench.migrated();
+        damage(bench);
+        let damaged = fs::read(bench.shell.path(PART)).unwrap();
+        let told = bench.run_sample("--dry-run");
+        assert_eq!(fs::read(bench.shell.path(PART)).unwrap(), damaged);
+        told
+    }
+
     fn folder_source_changed(bench) {
         bench.run_lines(&[point(1, &json!({"a": 1}))], "--create").ends(0);
         bench.prepared();
