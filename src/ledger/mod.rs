@@ -59,6 +59,8 @@ pub enum Milestone {
     Refused,
     /// Every archived point went through the transform; collisions are resolved.
     Checked,
+    /// Points are checked with a file index in mind.
+    ForFiles,
     /// What the index held before the first write is known.
     VectorsInventoried,
     /// Every record is applied by the index.
@@ -74,6 +76,7 @@ impl Milestone {
         match self {
             Self::Refused => "refused",
             Self::Checked => "checked",
+            Self::ForFiles => "for_files",
             Self::VectorsInventoried => "vectors_inventoried",
             Self::Settled => "settled",
             Self::Indexed => "indexed",

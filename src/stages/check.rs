@@ -14,6 +14,7 @@ use crate::point::Point;
 use crate::progress::Step;
 use crate::record::{Record, VectorId};
 use crate::stages::context::Migration;
+use crate::stages::records::Records;
 use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform};
 
 /// Points that are checked between two writes to the ledger.
@@ -140,6 +141,70 @@ impl<'a> Checker<'a> {
 fn line(rejection: &Rejection) -> RejectedAt {
     let json = serde_json::to_string(rejection).expect("a rejection is plain JSON");
     RejectedAt { ordinal: 0, json }
+}
+
+/// Sees to it that points are checked for what is wanted now: while nothing was
+/// sent, what was checked for something else is forgotten.
+pub(super) fn begin(migration: &Migration, files: Files) -> Result<(), Error> {
+    let ledger = &migration.ledger;
+    let was = match ledger.reached(Milestone::ForFiles)? {
+        true => Files::Indexed,
+        false => Files::NotIndexed,
+    };
+    if ledger.checked_points()? > 0 {
+        if was == files || ledger.has_sent()? {
+            return Ok(());
+        }
+        ledger.forget_checked_from(0)?;
+    }
+    match files {
+        Files::Indexed => migration.reach(Milestone::ForFiles),
+        Files::NotIndexed => ledger.retract(Milestone::ForFiles),
+    }
+}
+
+/// Records that are written and whose file key KV cannot hold.
+pub(super) struct Unfileable {
+    /// How many.
+    pub(super) records: u64,
+    /// What is wrong with the first of them.
+    pub(super) examples: Vec<String>,
+}
+
+/// Looks for such records where points were checked without a file index in mind.
+pub(super) fn unfileable(
+    migration: &Migration,
+    generation: &Generation,
+    transform: &Transform,
+) -> Result<Unfileable, Error> {
+    const EXAMPLES: usize = 5;
+    let mut found = Unfileable {
+        records: 0,
+        examples: Vec::new(),
+    };
+    let Some(last) = generation.points().checked_sub(1) else {
+        return Ok(found);
+    };
+    if migration.ledger.reached(Milestone::ForFiles)? {
+        return Ok(found);
+    }
+    let mut records = Records::new(&migration.ledger, generation, transform, 0..=last)?;
+    while let Some(made) = records.next_made()? {
+        if made.ordinal.is_multiple_of(CHUNK as u64) {
+            migration.stop.check()?;
+        }
+        let Err(problem) = made.file else { continue };
+        found.records += 1;
+        if found.examples.len() < EXAMPLES {
+            found
+                .examples
+                .push(format!("{}: {problem}", made.record.id));
+        }
+    }
+    if found.records == 0 {
+        migration.reach(Milestone::ForFiles)?;
+    }
+    Ok(found)
 }
 
 /// Makes the ledger know what became of every point of the generation.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::ledger::{BatchState, Ledger, Milestone};
+use crate::stages::check::Unfileable;
 use crate::stages::context::Migration;
 
 /// The largest value that KV takes (KV limits page).
@@ -80,6 +81,30 @@ pub(super) fn entries(ledger: &Ledger) -> Result<(), Error> {
         ))
         .advise("choose a --file-key that splits this file's vectors over several entries. Nothing was written")),
     }
+}
+
+/// Refuses a file index that would lack more of the written records than are
+/// allowed to be missing: KV cannot hold the keys of their files.
+pub(super) fn file_keys(
+    migration: &Migration,
+    found: &Unfileable,
+    allowed: u64,
+) -> Result<(), Error> {
+    if found.records == 0 {
+        return Ok(());
+    }
+    let records = found.records;
+    let what = format!(
+        "{records} of the records that are written have no place in the file index:\n  {}",
+        found.examples.join("\n  ")
+    );
+    if records <= allowed {
+        migration.warn(what);
+        return Ok(());
+    }
+    Err(Error::refused(what).advise(format!(
+        "leave them out of it with cf-migrate run … --file-index … --allow-rejects {records}, or migrate with another --file-key in a new folder (--dir) with --overwrite"
+    )))
 }
 
 /// Refuses a file index over records that are not all written: its entries would

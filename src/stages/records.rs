@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::ledger::{Ledger, RecordRow};
 use crate::point::Point;
 use crate::record::{Digest, Record};
-use crate::transform::{Notes, Transform, Transformed};
+use crate::transform::{FileResult, Notes, Transform, Transformed};
 
 /// Rows that are asked from the ledger at a time.
 const WINDOW: u64 = 4_096;
@@ -35,6 +35,8 @@ pub(super) struct Made {
     pub(super) record: Record,
     /// What was noticed about its point.
     pub(super) notes: Notes,
+    /// Its place in the file index.
+    pub(super) file: FileResult,
 }
 
 impl<'a> Records<'a> {
@@ -68,11 +70,12 @@ impl<'a> Records<'a> {
             if self.rows.front().is_some_and(|row| row.ordinal == ordinal)
                 && let Some(row) = self.rows.pop_front()
             {
-                let Transformed { record, notes, .. } = transformed(self.transform, &point, &row)?;
+                let made = transformed(self.transform, &point, &row)?;
                 return Ok(Some(Made {
                     ordinal,
-                    record,
-                    notes,
+                    record: made.record,
+                    notes: made.notes,
+                    file: made.file,
                 }));
             }
         }

@@ -10,7 +10,7 @@ use crate::ledger::{BatchState, Milestone};
 use crate::plan::{IndexState, KvState};
 use crate::report::{PointFacts, Report, RequestFacts};
 use crate::source::{Source, SourceFacts};
-use crate::stages::check::{Files, check, write_rejections};
+use crate::stages::check::{self, Files, write_rejections};
 use crate::stages::context::Migration;
 use crate::stages::export::export;
 use crate::stages::index::{StaleEntries, index};
@@ -95,6 +95,7 @@ impl Job {
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
+        self.file_keys_gate(&ready, self.permissions.allowed_rejects)?;
         let index = self.write_records(&ready, report).await?;
         let file_index = self.write_file_index(&ready, &index, report).await?;
         if self.migration.is_dry_run() {
@@ -116,6 +117,7 @@ impl Job {
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
         gate::written(&self.migration, ready.generation.points())?;
+        self.file_keys_gate(&ready, 0)?;
         let index = self.accounts.vectorize.vectorize(&self.request.index);
         self.write_file_index(&ready, &index, report)
             .await
@@ -171,6 +173,7 @@ impl Job {
         let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
         remarks::of_plan(&self.migration, &prepared, source);
         let files = self.files();
+        check::begin(&self.migration, files)?;
         let timing = Timing::begin(&self.migration.clock);
         let generation = match self.origin.source() {
             Some(source) => {
@@ -179,7 +182,7 @@ impl Job {
             None => own_archive(&self.migration)?,
         };
         mend(&self.migration, &generation, self.origin.source()).await?;
-        check(&self.migration, &generation, &prepared.transform, files)?;
+        check::check(&self.migration, &generation, &prepared.transform, files)?;
         if let Some(folder) = &self.folder {
             write_rejections(&self.migration.ledger, folder.path())?;
         }
@@ -228,6 +231,16 @@ impl Job {
             }
             None => Ok(()),
         }
+    }
+
+    /// Records may be written already that were not checked for a file index.
+    fn file_keys_gate(&self, ready: &Ready, allowed: u64) -> Result<(), Error> {
+        if self.request.file_index.is_none() {
+            return Ok(());
+        }
+        let transform = &ready.prepared.transform;
+        let found = check::unfileable(&self.migration, &ready.generation, transform)?;
+        gate::file_keys(&self.migration, &found, allowed)
     }
 
     /// Entries that are there already are read before the first write only: later

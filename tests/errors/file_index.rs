@@ -32,4 +32,11 @@ rows! {
         bench.run_lines(&points, "--create --id '{file_id}'").ends(7);
         bench.run("index docs.migration/archive kv:files --create")
     }
+
+    fn file_keys_after_records(bench) {
+        let long = json!({"file_id": "a".repeat(600)});
+        bench.run_lines(&[point(1, &long), point(2, &json!({"file_id": "b"}))], "--create").ends(0);
+        bench.prepared();
+        bench.run("index docs.migration/archive kv:files --create")
+    }
 }

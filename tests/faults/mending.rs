@@ -7,7 +7,7 @@ use cf_migrate::sandbox::{SandboxOptions, Unsettled};
 use serde_json::Value;
 
 use crate::binary::{Served, Workplace, point, write_lines};
-use crate::simulation::{Crash, DIMENSIONS, Simulation};
+use crate::simulation::{Crash, DIMENSIONS, Simulation, Verb};
 use crate::support::qdrant::{Id, QdrantDouble, Server};
 
 fn rejected(simulation: &Simulation) -> Vec<Value> {
@@ -174,4 +174,52 @@ async fn the_unnamed_vector_beside_a_named_one_is_migrated() {
     });
     let simulation = Simulation::of(points, |_| {});
     simulation.run().await.expect_code(0).check_sum();
+}
+
+/// Points of which one belongs to a file whose key KV cannot hold.
+fn with_a_long_key() -> Simulation {
+    let points = (0..20).map(|number| {
+        let mut point = point(number, DIMENSIONS);
+        if number == 7 {
+            point["payload"]["file_id"] = Value::from("f".repeat(600));
+        }
+        point
+    });
+    let mut simulation = Simulation::of(points, |_| {});
+    simulation.mapping.id = Some("{id}".parse().unwrap());
+    simulation
+}
+
+#[tokio::test(start_paused = true)]
+async fn points_are_checked_again_when_a_file_index_is_wanted_later() {
+    let mut simulation = with_a_long_key();
+    simulation.file_index = false;
+    simulation.crash = Some(Crash::Before(3));
+    assert!(simulation.run_or_crash().await.is_none());
+    let archived = simulation.folder.join("archive/0001/manifest.json");
+    assert!(archived.is_file(), "every point was checked");
+    assert!(simulation.upserts.lock().unwrap().is_empty());
+    simulation.crash = None;
+    simulation.file_index = true;
+    let outcome = simulation.run().await.expect_code(7);
+    assert_eq!(outcome.number("/points/rejected"), 1);
+    // And what only the file index refuses is none of a run without one.
+    simulation.file_index = false;
+    simulation.run().await.expect_code(0).check_sum();
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_are_written_are_not_left_out_of_the_file_index_in_silence() {
+    let mut simulation = with_a_long_key();
+    simulation.file_index = false;
+    simulation.run().await.expect_code(0);
+    simulation.file_index = true;
+    for verb in [Verb::Run, Verb::Index] {
+        let told = simulation.verb(verb).await.expect_code(7).error.unwrap();
+        assert!(told.contains("7: the file key has 605 bytes"), "{told}");
+    }
+    simulation.allowed_rejects = 1;
+    let outcome = simulation.run().await.expect_code(0);
+    let said = outcome.said.join("\n");
+    assert!(said.contains("no place in the file index"), "{said}");
 }
