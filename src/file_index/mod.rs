@@ -9,8 +9,10 @@
 mod entry;
 mod holdings;
 mod plan;
+mod single;
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -21,6 +23,16 @@ use crate::ledger::{FileEntry, Ledger, Listed};
 pub use entry::{Compared, Expiry, Standing, parse_ids};
 pub use holdings::Holdings;
 pub use plan::{CountKey, FileIndexPlan};
+pub use single::{Reading, read_key};
+
+/// When to look again at what may be KV showing the past, counted from the look
+/// before: 90 seconds in all, where KV promises 60 "or more".
+pub const AGAIN: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(25),
+    Duration::from_secs(45),
+];
 
 /// Ids whose files are compared at a time: bounds the memory of one page.
 const IDS_AT_ONCE: usize = 50_000;
@@ -97,13 +109,24 @@ impl FileIndex<'_> {
         Ok(compared)
     }
 
+    /// Compares the files of these keys with what is listed.
+    pub async fn compare_keys(&self, keys: &[String]) -> Result<Vec<Compared>, Error> {
+        let mut files = Vec::with_capacity(keys.len());
+        for key in keys {
+            files.extend(self.ledger.file(key)?);
+        }
+        self.compare_files(files).await
+    }
+
     async fn compare_file(
         &self,
         file: FileEntry,
-        stored: Option<KvValue>,
+        read: Option<Option<KvValue>>,
     ) -> Result<Compared, Error> {
-        let Some(stored) = stored else {
-            return Ok(Compared::absent(file));
+        let stored = match read {
+            None => return Ok(Compared::absent(file)),
+            Some(None) => return Ok(Compared::unread(file)),
+            Some(Some(stored)) => stored,
         };
         let Some(ids) = parse_ids(&stored.value) else {
             return Ok(Compared::unreadable(file, stored));
@@ -154,6 +177,9 @@ impl FileIndex<'_> {
             .collect();
         let mut stale = Vec::new();
         for (key, stored) in self.read(&candidates).await? {
+            let Some(stored) = stored else {
+                continue;
+            };
             let Some(ids) = parse_ids(&stored.value) else {
                 continue;
             };
@@ -173,24 +199,16 @@ impl FileIndex<'_> {
         Ok(self.holdings.are_known() && self.holdings.existing(ids).await?.is_empty())
     }
 
-    async fn read(&self, listed: &[Listed]) -> Result<BTreeMap<String, KvValue>, Error> {
+    /// What these listed keys hold; nothing under a key whose absence is cached.
+    async fn read(&self, listed: &[Listed]) -> Result<BTreeMap<String, Option<KvValue>>, Error> {
         let mut stored = BTreeMap::new();
         for keys in listed.chunks(READ_AT_ONCE) {
             let names: Vec<String> = keys.iter().map(|listed| listed.key.clone()).collect();
-            let values = self.kv.get_many(&names).await?;
+            let mut values = self.kv.get_many(&names).await?;
             for listed in keys {
-                if let Some(Some(value)) = values.get(&listed.key) {
-                    // The listing knows the expiry even where the value's
-                    // answer leaves it out.
-                    let expiration = value.expiration.or(listed.expiration);
-                    stored.insert(
-                        listed.key.clone(),
-                        KvValue {
-                            expiration,
-                            ..value.clone()
-                        },
-                    );
-                }
+                let value = values.remove(&listed.key).flatten();
+                let value = value.map(|value| single::with_expiry(value, listed.expiration));
+                stored.insert(listed.key.clone(), value);
             }
         }
         Ok(stored)

@@ -5,11 +5,14 @@
 mod batch_size;
 mod check;
 pub mod context;
+mod count_key;
+mod entries;
 mod evidence;
 mod export;
 mod gate;
 pub mod index;
 pub mod inventory;
+mod kv_bulk;
 pub mod listing;
 mod mend;
 pub mod prepare;

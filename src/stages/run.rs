@@ -248,13 +248,13 @@ impl Job {
         };
         let plan = FileIndexPlan::new(namespace.clone(), file_key, count, wish.ttl);
         let kv = self.accounts.kv.kv(&planned_namespace(namespace)?);
-        inventory_entries(&FileIndex {
+        let file_index = FileIndex {
             ledger,
             kv: &kv,
             holdings: Holdings::Unknown,
             plan: &plan,
-        })
-        .await
+        };
+        inventory_entries(&self.migration, &file_index).await
     }
 
     /// Everything that writes to Vectorize, until the index has applied it.

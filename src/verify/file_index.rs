@@ -2,24 +2,13 @@
 //! names vectors that exist. KV is a stale store: a difference is a finding only
 //! when it is still there 90 seconds later.
 
-use std::time::Duration;
-
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::Kv;
 use crate::error::Error;
-use crate::file_index::{Compared, FileIndex, Standing};
+use crate::file_index::{AGAIN, Compared, FileIndex, Reading, Standing, read_key};
 use crate::ledger::FileEntry;
 use crate::progress::Step;
 use crate::stages::context::Migration;
-use crate::stages::index::read_listed;
-
-/// When to look again, counted from the look before: 90 seconds in all.
-const AGAIN: [Duration; 4] = [
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_secs(25),
-    Duration::from_secs(45),
-];
 
 /// Differences that are looked at again; with more of them the first look
 /// decides for the rest.
@@ -150,12 +139,13 @@ async fn count_difference(
 ) -> Result<Option<String>, Error> {
     let key = &file_index.plan.count.key;
     let vectors = subject.index.info().await?.vector_count;
-    Ok(match read_listed(count_kv, key).await? {
-        None => Some(format!(
+    Ok(match read_key(count_kv, key).await? {
+        Reading::Absent => Some(format!(
             "{key} is missing; the index holds {vectors} vectors"
         )),
-        Some(stored) if stored.value.trim().parse() == Ok(vectors) => None,
-        Some(stored) => Some(format!(
+        Reading::Unread => Some(unread(key)),
+        Reading::Held(stored) if stored.value.trim().parse() == Ok(vectors) => None,
+        Reading::Held(stored) => Some(format!(
             "{key} is {:?}; the index holds {vectors} vectors",
             stored.value
         )),
@@ -164,14 +154,18 @@ async fn count_difference(
 
 fn finding(standing: Standing) -> Finding {
     match standing {
-        Standing::Missing => Finding::FileIndexMissing,
+        // A reader of the file index finds nothing in either case.
+        Standing::Missing | Standing::Unread => Finding::FileIndexMissing,
         _ => Finding::FileIndexDifferent,
     }
 }
 
 fn describe(entry: &Compared) -> String {
     let Some(stored) = &entry.stored else {
-        return entry.key.clone();
+        return match entry.standing {
+            Standing::Unread => unread(&entry.key),
+            _ => entry.key.clone(),
+        };
     };
     let held = crate::file_index::parse_ids(&stored.value);
     match held {
@@ -186,4 +180,8 @@ fn describe(entry: &Compared) -> String {
             entry.expected.len()
         ),
     }
+}
+
+fn unread(key: &str) -> String {
+    format!("{key} is listed, and reading it gives nothing")
 }

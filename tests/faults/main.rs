@@ -18,3 +18,4 @@ mod listing;
 mod matrix;
 mod poison;
 mod settling;
+mod stale_kv;
