@@ -4,15 +4,16 @@
 
 use crate::cloudflare::{Kv, KvPair};
 use crate::error::Error;
-use crate::file_index::{Compared, FileIndex, Stale, Standing, entry_text};
-use crate::ledger::{InventoryEntry, Milestone};
+use crate::file_index::{Compared, FileIndex, Standing, entry_text};
+use crate::ledger::Milestone;
 use crate::progress::Step;
 use crate::report::FileIndexFacts;
 use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
 use crate::stages::entries::next_page;
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::{delete_all, put_all};
+use crate::stages::kv_bulk::put_all;
+use crate::stages::stale_entries;
 
 /// What to do with entries none of whose vectors exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub async fn index(
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
-    writer.stale(stale).await?;
     let mut facts = writer.facts;
+    facts.stale = stale_entries::report_or_prune(migration, file_index, stale).await?;
     match count_key::keep(migration, file_index.plan, count_kv, vectors).await? {
         Kept::Already => facts.unchanged += 1,
         Kept::Written => facts.written += 1,
@@ -149,40 +150,6 @@ impl Writer<'_> {
             // Somebody else's metadata on an entry is not ours to lose.
             metadata: entry.stored.and_then(|stored| stored.metadata),
         }
-    }
-
-    async fn stale(&mut self, stale: StaleEntries) -> Result<(), Error> {
-        let mut after: Option<String> = None;
-        loop {
-            self.migration.stop.check()?;
-            let (found, next) = self.file_index.stale_after(after.as_deref()).await?;
-            self.facts.stale += found.len() as u64;
-            if stale == StaleEntries::Prune && !self.migration.is_dry_run() {
-                self.prune(found).await?;
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-        if self.facts.stale > 0 && stale == StaleEntries::Report {
-            self.migration.warn(format!(
-                "{} entries name only vectors that do not exist; --prune removes them",
-                self.facts.stale
-            ));
-        }
-        Ok(())
-    }
-
-    async fn prune(&self, stale: Vec<Stale>) -> Result<(), Error> {
-        let namespace = &self.file_index.plan.namespace;
-        let inventory: Vec<InventoryEntry> = stale
-            .iter()
-            .map(|stale| InventoryEntry::of(namespace, &stale.key, Some(&stale.stored)))
-            .collect();
-        self.migration.ledger.add_entry_inventory(&inventory)?;
-        let keys = stale.into_iter().map(|stale| stale.key).collect();
-        delete_all(self.migration, self.file_index.kv, keys).await
     }
 }
 

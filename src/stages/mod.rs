@@ -22,6 +22,7 @@ mod refusals;
 mod remarks;
 pub mod run;
 mod settle;
+pub(crate) mod stale_entries;
 mod timing;
 pub mod to_file;
 mod upsert;

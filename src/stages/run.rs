@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 use crate::stages::settle::settle;
 use crate::stages::timing::Timing;
 use crate::stages::upsert::upsert;
-use crate::stages::{gate, remarks, vector_count};
+use crate::stages::{gate, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// Where the points come from.
@@ -224,6 +224,8 @@ impl Job {
         gate::records(ready.generation.points(), rejected)?;
         match &self.request.file_index {
             Some(wish) => {
+                let file_key = &ready.prepared.plan.mapping.file_key;
+                stale_entries::check_prune(self.permissions.stale, file_key)?;
                 gate::entries(&self.migration.ledger)?;
                 self.entries_gate(ready, wish).await
             }
