@@ -1,6 +1,7 @@
 //! Many pairs to KV, and many keys from it: as many a call as it takes, and again
 //! what did not reach every store.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::cloudflare::{Kv, KvPair, Unsuccessful};
@@ -28,7 +29,7 @@ pub(super) async fn put_all(
                 break;
             }
             wait_or_give_up(migration, attempt, keys.len()).await?;
-            left.retain(|pair| keys.contains(&pair.key));
+            resend(&mut left, keys, |pair| &pair.key);
         }
     }
     Ok(())
@@ -47,10 +48,21 @@ pub(super) async fn delete_all(
                 break;
             }
             wait_or_give_up(migration, attempt, keys.len()).await?;
-            left = keys;
+            resend(&mut left, keys, |key| key);
         }
     }
     Ok(())
+}
+
+/// Keeps what failed; everything where keys failed that were not sent as they
+/// are named, because then it cannot be told what did not.
+fn resend<T>(left: &mut Vec<T>, failed: Vec<String>, key: impl Fn(&T) -> &String) {
+    let mut failed: HashSet<String> = failed.into_iter().collect();
+    let sent: HashSet<&String> = left.iter().map(&key).collect();
+    if failed.iter().any(|key| !sent.contains(key)) {
+        return;
+    }
+    left.retain(|item| failed.remove(key(item)));
 }
 
 async fn wait_or_give_up(migration: &Migration, attempt: u32, keys: usize) -> Result<(), Error> {
@@ -85,4 +97,23 @@ fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_sent_again_and_everything_where_that_is_unclear() {
+        let again = |failed: &[&str]| {
+            let mut left: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+            let failed = failed.iter().map(|key| (*key).to_owned()).collect();
+            resend(&mut left, failed, |key| key);
+            left.concat()
+        };
+        assert_eq!(again(&["b", "b"]), "b");
+        assert_eq!(again(&["c", "a"]), "ac");
+        assert_eq!(again(&["%62"]), "abc");
+        assert_eq!(again(&["a", "%62"]), "abc");
+    }
 }
