@@ -329,9 +329,13 @@ impl Job {
             .accounts
             .kv
             .kv(&planned_namespace(&plan.count.namespace)?);
-        let holdings = Holdings::Index {
-            ledger: &migration.ledger,
-            index: vectorize,
+        let holdings = match ready.prepared.index_state {
+            // A dry run: in the real one it would be created empty.
+            IndexState::Missing if migration.is_dry_run() => Holdings::Nothing,
+            _ => Holdings::Index {
+                ledger: &migration.ledger,
+                index: vectorize,
+            },
         };
         let file_index = FileIndex {
             ledger: &migration.ledger,
