@@ -26,7 +26,7 @@ pub(crate) mod stale_entries;
 mod timing;
 pub mod to_file;
 mod upsert;
-mod vector_count;
+pub(crate) mod vector_count;
 
 pub use check::{Files, write_rejections};
 pub use export::export;

@@ -3,6 +3,7 @@
 //! when it is still there 90 seconds later. Until then its key is kept in the
 //! ledger's temporary storage, so that memory does not grow with differences.
 
+use super::ids::ListedIds;
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::Kv;
 use crate::error::Error;
@@ -11,6 +12,7 @@ use crate::ledger::{Doubt, FileEntry, Suspect};
 use crate::progress::Step;
 use crate::stages::context::Migration;
 use crate::stages::stale_entries::{suspect_all, tell_unlooked};
+use crate::stages::vector_count;
 
 /// Suspects looked at together, at most.
 const KEYS_AT_ONCE: usize = 1_000;
@@ -22,14 +24,16 @@ pub(super) async fn compare(
     subject: &Subject<'_>,
     file_index: &FileIndex<'_>,
     count_kv: &Kv,
+    listed: Option<ListedIds>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
+    let listed = listed.map(|listed| listed.ids);
     let look = Look {
         migration,
         file_index,
     };
     look.first().await?;
-    let mut count = count_difference(subject, file_index, count_kv).await?;
+    let mut count = count_difference(subject, file_index, count_kv, listed).await?;
     for pause in AGAIN {
         let suspects = migration.ledger.suspects()?;
         if suspects == 0 && count.is_none() {
@@ -40,7 +44,7 @@ pub(super) async fn compare(
             look.again().await?;
         }
         if count.is_some() {
-            count = count_difference(subject, file_index, count_kv).await?;
+            count = count_difference(subject, file_index, count_kv, listed).await?;
         }
     }
     look.conclude(notebook)?;
@@ -160,23 +164,40 @@ fn keys(suspects: Vec<Suspect>) -> Vec<String> {
     suspects.into_iter().map(|suspect| suspect.key).collect()
 }
 
-/// What is wrong with the number of vectors that KV holds.
+/// What is wrong with the number of vectors that KV holds. Right is what the
+/// list gave when it was walked, or what the index counts now: it may be in use.
 async fn count_difference(
     subject: &Subject<'_>,
     file_index: &FileIndex<'_>,
     count_kv: &Kv,
+    listed: Option<u64>,
 ) -> Result<Option<String>, Error> {
     let key = &file_index.plan.count.key;
-    let vectors = subject.index.info().await?.vector_count;
-    Ok(match read_key(count_kv, key).await? {
-        Reading::Absent => Some(format!(
-            "{key} is missing; the index holds {vectors} vectors"
-        )),
-        Reading::Unread => Some(unread(key)),
-        Reading::Held(stored) if stored.value.trim().parse() == Ok(vectors) => None,
+    let reading = read_key(count_kv, key).await?;
+    let number = match &reading {
+        Reading::Held(stored) => stored.value.trim().parse::<u64>().ok(),
+        _ => None,
+    };
+    if number.is_some() && number == listed {
+        return Ok(None);
+    }
+    let counted = subject.index.info().await?.vector_count;
+    if number.is_some() && number == counted {
+        return Ok(None);
+    }
+    let vectors = match listed.or(counted) {
+        Some(vectors) => vectors,
+        None => vector_count::expected(file_index.ledger)?,
+    };
+    Ok(match reading {
+        Reading::Held(_) if number == Some(vectors) => None,
         Reading::Held(stored) => Some(format!(
             "{key} is {:?}; the index holds {vectors} vectors",
             stored.value
+        )),
+        Reading::Unread => Some(unread(key)),
+        Reading::Absent => Some(format!(
+            "{key} is missing; the index holds {vectors} vectors"
         )),
     })
 }

@@ -12,6 +12,7 @@ mod simulation;
 #[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
+mod counting;
 mod crashes;
 mod economy;
 mod listing;
