@@ -286,11 +286,20 @@ pub(super) struct PermissionArgs {
 #[command(next_help_heading = "Verification")]
 pub(super) struct DepthArgs {
     /// Records whose values are read back and compared
-    #[arg(long, value_name = "COUNT", default_value_t = crate::verify::DEFAULT_SAMPLE)]
+    #[arg(long, value_name = "COUNT", default_value_t = crate::verify::DEFAULT_SAMPLE, value_parser = at_least_one)]
     pub sample: usize,
     /// Which of them, when not all
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub sample_seed: u64,
+}
+
+/// Comparing nothing would prove nothing.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 record has to be compared".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(format!("{text:?} is not a number: {error}")),
+    }
 }
 
 impl EntryArgs {

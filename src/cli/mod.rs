@@ -19,7 +19,10 @@ pub use args::Cli;
 pub fn main() -> ExitCode {
     // Variables that are set win over `.env`; no file is no mistake.
     let dotenv = dotenvy::dotenv();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return outcome::unparsed(&error),
+    };
     if let Err(error) = dotenv
         && !error.not_found()
     {

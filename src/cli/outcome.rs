@@ -280,6 +280,22 @@ pub(super) fn usage(global: &Global, problem: &str) -> ExitCode {
     early(global, "none", &error)
 }
 
+/// Ends a command line that is none, or asks for help or the version.
+pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
+    // A closed terminal changes nothing about the exit code.
+    let _ = error.print();
+    if error.use_stderr() && std::env::args().any(|word| word == "--json") {
+        let text = error.to_string();
+        let told = text.lines().next().unwrap_or_default();
+        let told = Error::usage(told.trim_start_matches("error: "))
+            .advise("cf-migrate --help names every verb and option");
+        let mut report = Report::of("none", false);
+        report.conclude_with(&told);
+        print_json(&report);
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 /// Ends a verb that did not get as far as a migration.
 pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitCode {
     let mut report = Report::of(verb, global.dry_run);

@@ -41,6 +41,9 @@ pub fn judge_status(answer: &Answer) -> Verdict {
     }
 }
 
+/// How long the account's limiter blocks (Cloudflare's API limits page).
+const LONGEST_BLOCK: Duration = Duration::from_secs(300);
+
 /// How long and how often a call is tried.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -57,8 +60,8 @@ pub struct Policy {
     pub first_pause: Duration,
     /// Where the doubling ends.
     pub longest_pause: Duration,
-    /// The pause after the account's limiter refused without saying how long:
-    /// the length of its block (Cloudflare's API limits page).
+    /// The first pause after the account's limiter refused without saying how
+    /// long; it doubles up to the five minutes of Cloudflare's own block.
     pub untold_pause: Duration,
     /// Makes the random part of pauses repeatable.
     pub jitter_seed: Option<u64>,
@@ -72,23 +75,30 @@ impl Default for Policy {
             elapsed: Duration::from_secs(15 * 60),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(60),
-            untold_pause: Duration::from_secs(300),
+            untold_pause: Duration::from_secs(30),
             jitter_seed: None,
         }
     }
 }
 
 impl Policy {
-    /// How long nobody may call after this outcome; none where it says nothing
-    /// about the account.
-    pub(crate) fn account_pause(&self, outcome: Outcome) -> Option<Duration> {
+    /// How long nobody may call after this outcome of a call's attempt of that
+    /// number; none where it says nothing about the account.
+    pub(crate) fn account_pause(&self, outcome: Outcome, attempt: u32) -> Option<Duration> {
         match outcome {
             Outcome::Answered {
                 verdict: Verdict::RateLimited(Limiter::Account),
                 retry_after,
-            } => Some(retry_after.unwrap_or(self.untold_pause)),
+            } => Some(retry_after.unwrap_or_else(|| self.untold(attempt))),
             _ => None,
         }
+    }
+
+    /// Cloudflare says how long its own block lasts; a refusal that does not is
+    /// somebody else's, and mostly shorter.
+    fn untold(&self, attempt: u32) -> Duration {
+        let doubled = 1_u32 << attempt.saturating_sub(1).min(10);
+        (self.untold_pause * doubled).min(LONGEST_BLOCK)
     }
 
     /// The pauses between the attempts of one call.

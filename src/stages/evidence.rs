@@ -21,9 +21,16 @@ pub(super) struct Evidence<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
     /// Of each batch that has one, a record that is new to the index.
-    new: Vec<RecordRow>,
+    new: Vec<Mark>,
     /// Of batches that only replace, what was not seen as it should be yet.
     replacing: VecDeque<Stretch>,
+}
+
+/// A record that shows whether its batch is applied.
+#[derive(Clone)]
+struct Mark {
+    batch: Batch,
+    row: RecordRow,
 }
 
 /// The points `next..=last`.
@@ -33,16 +40,22 @@ struct Stretch {
 }
 
 impl<'a> Evidence<'a> {
-    /// For these batches, of which nothing was seen yet.
+    /// For these batches, of which nothing was seen yet. `barrier` is the ordinal
+    /// of the record that was sent again alone: it tells nothing of its batch.
     pub(super) fn of(
         migration: &'a Migration,
         index: &'a Vectorize,
         batches: &[Batch],
+        barrier: u64,
     ) -> Result<Self, Error> {
         let (mut new, mut replacing) = (Vec::new(), VecDeque::new());
-        for &Batch { first, last, .. } in batches {
-            match migration.ledger.last_new_record_between(first, last)? {
-                Some(row) => new.push(row),
+        for &batch in batches {
+            let Batch { first, last, .. } = batch;
+            // A batch of that record alone has arrived with the barrier.
+            let carries_barrier = first < barrier && barrier <= last;
+            let until = if carries_barrier { barrier - 1 } else { last };
+            match migration.ledger.last_new_record_between(first, until)? {
+                Some(row) => new.push(Mark { batch, row }),
                 None => replacing.push_back(Stretch { next: first, last }),
             }
         }
@@ -80,7 +93,7 @@ impl<'a> Evidence<'a> {
         let before = self.new.len();
         while !self.new.is_empty() {
             let asked = self.new.len().min(READ_AT_ONCE);
-            let missing = self.not_as_sent(&self.new[..asked]).await?;
+            let missing = self.missing_of(&self.new[..asked]).await?;
             let all_there = missing.is_empty();
             self.new.splice(..asked, missing);
             if !all_there {
@@ -88,6 +101,26 @@ impl<'a> Evidence<'a> {
             }
         }
         Ok(self.new.len() < before)
+    }
+
+    /// The batches that are not there although the index has passed them: it
+    /// accepted and never applied them. Batches that only replace are left to
+    /// verification: looking at every record of them would cost too much.
+    pub(super) async fn lost(&self) -> Result<Vec<Batch>, Error> {
+        let mut lost = Vec::new();
+        for marks in self.new.chunks(READ_AT_ONCE) {
+            let missing = self.missing_of(marks).await?;
+            lost.extend(missing.into_iter().map(|mark| mark.batch));
+        }
+        Ok(lost)
+    }
+
+    /// Those of at most 20 marks that are not as they were sent.
+    async fn missing_of(&self, marks: &[Mark]) -> Result<Vec<Mark>, Error> {
+        let rows: Vec<RecordRow> = marks.iter().map(|mark| mark.row.clone()).collect();
+        let missing = self.not_as_sent(&rows).await?;
+        let is_missing = |mark: &&Mark| missing.iter().any(|row| row.ordinal == mark.row.ordinal);
+        Ok(marks.iter().filter(is_missing).cloned().collect())
     }
 
     async fn look_at_replaced(&mut self) -> Result<bool, Error> {

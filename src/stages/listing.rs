@@ -10,6 +10,7 @@ use crate::point::{Point, PointId};
 use crate::progress::Step;
 use crate::record::{Digest, VectorId};
 use crate::stages::context::Migration;
+use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
 use crate::transform::{FileSlot, Mapping, Order};
 
 /// get_by_ids takes 20 ids a call.
@@ -18,19 +19,42 @@ const READ_AT_ONCE: usize = 20;
 /// Fills the ledger, which must be empty, with the index's ids and their files.
 /// Says how many ids there are, and how many of them belong to no file.
 ///
-/// Errors: the account's; stopped when the list's cursor breaks (code 40052).
+/// Errors: the account's; stopped when the list's cursor keeps breaking (code
+/// 40052).
 pub async fn read_index(
     migration: &Migration,
     index: &Vectorize,
     mapping: &Mapping,
 ) -> Result<(u64, u64), Error> {
     migration.begin(Step::Inventory, None);
+    for _ in 1..WALKS {
+        if let Some(read) = walk(migration, index, mapping).await? {
+            return Ok(read);
+        }
+        migration.warn(
+            "the list of ids broke off because the index is being written to; walking it again",
+        );
+        migration.ledger.forget_checked_from(0)?;
+        migration
+            .stop
+            .pause(&migration.clock, BETWEEN_WALKS)
+            .await?;
+    }
+    walk(migration, index, mapping).await?.ok_or_else(broken)
+}
+
+/// One walk; none when its cursor broke.
+async fn walk(
+    migration: &Migration,
+    index: &Vectorize,
+    mapping: &Mapping,
+) -> Result<Option<(u64, u64)>, Error> {
     let mut cursor = None;
     let (mut ids, mut without_file) = (0, 0);
     loop {
         migration.stop.check()?;
         let page = match index.list(cursor.as_ref()).await {
-            Err(ApiError::CursorBroken(_)) => return Err(broken()),
+            Err(ApiError::CursorBroken(_)) => return Ok(None),
             other => other?,
         };
         let slots = slots(index, mapping, &page.ids).await?;
@@ -47,13 +71,14 @@ pub async fn read_index(
     migration
         .progress
         .end(Step::Inventory, &format!("{ids} vectors in the index"));
-    Ok((ids, without_file))
+    Ok(Some((ids, without_file)))
 }
 
 fn broken() -> Error {
-    Error::stopped("the list of ids broke off because the index is being written to").advise(
-        "pause what writes to the index, then run the same command again; nothing was written",
-    )
+    Error::stopped(format!(
+        "the list of ids broke off {WALKS} times because the index is being written to"
+    ))
+    .advise("pause what writes to the index, then run the same command again; nothing was written")
 }
 
 async fn slots(

@@ -21,6 +21,7 @@ pub mod records;
 mod refusals;
 mod remarks;
 pub mod run;
+mod send;
 mod settle;
 pub(crate) mod stale_entries;
 mod timing;

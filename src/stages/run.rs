@@ -20,9 +20,8 @@ use crate::stages::prepare::{
     Accounts, FileIndexWish, Prepared, Request, create_missing, file_index_plan, planned_namespace,
     prepare,
 };
-use crate::stages::settle::settle;
+use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::upsert::upsert;
 use crate::stages::{gate, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
@@ -274,20 +273,17 @@ impl Job {
         if prepared.index_state != IndexState::Missing || !migration.is_dry_run() {
             inventory(migration, &index, self.permissions.existing).await?;
         }
-        let timing = Timing::begin(&migration.clock);
-        let sent = upsert(migration, generation, &prepared.transform, &index).await;
-        timing.end(&mut report.seconds.upsert);
-        if let Some(folder) = &self.folder {
-            write_rejections(&migration.ledger, folder.path())?;
+        let sending = Sending {
+            migration,
+            generation,
+            transform: &prepared.transform,
+            index: &index,
+            folder: self.folder.as_ref(),
+        };
+        let settled = sending.until_settled(report).await?;
+        if !migration.is_dry_run() {
+            self.count_points(settled, report)?;
         }
-        if migration.is_dry_run() {
-            return sent.map(|_| index);
-        }
-        sent?;
-        let timing = Timing::begin(&migration.clock);
-        let settled = settle(migration, generation, &prepared.transform, &index).await;
-        timing.end(&mut report.seconds.settle);
-        self.count_points(settled?, report)?;
         Ok(index)
     }
 
@@ -402,6 +398,9 @@ impl Job {
         let found = verify(migration, subject, self.depth).await;
         timing.end(&mut report.seconds.verify);
         report.verification = Some(found?);
+        if let Some(points) = &mut report.points {
+            points.foreign = migration.ledger.foreign_vectors()?;
+        }
         Ok(())
     }
 

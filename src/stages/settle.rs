@@ -21,7 +21,21 @@ use crate::transform::Transform;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Waits until every accepted batch is applied; says how many records that were.
+/// How long the marker may stand still before what was sent is read back: it may
+/// have been overtaken between two looks, and a service may not give one at all.
+const READ_BACK_AFTER: Duration = Duration::from_secs(20);
+
+/// What became of the accepted batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settlement {
+    /// Records that the index has applied.
+    pub(super) records: u64,
+    /// Batches that it accepted and passed over: they are to be sent again.
+    pub(super) lost: usize,
+}
+
+/// Waits until every accepted batch is applied. Batches that the index passed
+/// over are to be sent again, with the range they had.
 ///
 /// Errors: [`crate::error::Kind::Stopped`] when the index makes no progress for
 /// the settle timeout.
@@ -30,29 +44,50 @@ pub(super) async fn settle(
     generation: &Generation,
     transform: &Transform,
     index: &Vectorize,
-) -> Result<u64, Error> {
+) -> Result<Settlement, Error> {
     let accepted = migration.ledger.batches(BatchState::Accepted)?;
     if accepted.is_empty() || migration.is_dry_run() {
-        return Ok(0);
+        return Ok(Settlement {
+            records: 0,
+            lost: 0,
+        });
     }
-    let records = migration.ledger.records_in(BatchState::Accepted)?;
     migration.begin(Step::Settle, Some(accepted.len() as u64));
+    let mut lost = Vec::new();
     // All of a batch may have been rejected since; then there is nothing to send.
     if let Some(last) = last_record(migration, &accepted)? {
         let before = index.info().await?;
         let barrier = send_barrier(migration, generation, transform, index, &last).await?;
-        let evidence = Evidence::of(migration, index, &accepted)?;
+        let mut evidence = Evidence::of(migration, index, &accepted, last.ordinal)?;
         Wait::new(migration, index, barrier, before)?
-            .until_applied(evidence)
+            .until_applied(&mut evidence)
             .await?;
+        lost = evidence.lost().await?;
     }
+    for batch in &lost {
+        migration
+            .ledger
+            .set_batch_state(batch.first, BatchState::Sent)?;
+    }
+    conclude(migration, lost.len())
+}
+
+fn conclude(migration: &Migration, lost: usize) -> Result<Settlement, Error> {
+    let records = migration.ledger.records_in(BatchState::Accepted)?;
     migration.ledger.settle_accepted()?;
-    migration.reach(Milestone::Settled)?;
+    if lost == 0 {
+        migration.reach(Milestone::Settled)?;
+    } else {
+        let batches = if lost == 1 { "batch" } else { "batches" };
+        migration.warn(format!(
+            "{lost} {batches} were accepted by the index and never applied; sending them again"
+        ));
+    }
     migration.progress.end(
         Step::Settle,
         &format!("{records} records applied by the index"),
     );
-    Ok(records)
+    Ok(Settlement { records, lost })
 }
 
 fn last_record(migration: &Migration, batches: &[Batch]) -> Result<Option<RecordRow>, Error> {
@@ -78,8 +113,8 @@ async fn send_barrier(
     let mut cutter = Cutter::new(BatchLimits::LARGEST);
     for record in Records::new(&migration.ledger, generation, transform, range)? {
         let (ordinal, record) = record?;
-        let full = cutter.push(ordinal, &record);
-        debug_assert!(full.is_none(), "one record fits a batch");
+        // Nothing can overflow: the range is one record.
+        cutter.push(ordinal, &record);
     }
     let batch = cutter.finish().ok_or_else(|| {
         Error::failed(format!(
@@ -119,9 +154,10 @@ impl<'a> Wait<'a> {
         })
     }
 
-    async fn until_applied(mut self, mut evidence: Evidence<'_>) -> Result<(), Error> {
+    async fn until_applied(mut self, evidence: &mut Evidence<'_>) -> Result<(), Error> {
         let Self { migration, .. } = self;
         let mut progressed = migration.clock.now();
+        let mut looked = progressed;
         let mut pause = FIRST_PAUSE;
         loop {
             let info = self.index.info().await?;
@@ -131,8 +167,12 @@ impl<'a> Wait<'a> {
             let is_late = migration.clock.now() - progressed >= migration.pace.settle_timeout;
             let moved = info != self.seen;
             let overtaken = moved && !self.is_ours(&info);
-            // Late, because the marker may have been overtaken between two looks.
-            let seen_more = (overtaken || is_late) && evidence.look().await?;
+            let stands = migration.clock.now() - looked >= READ_BACK_AFTER;
+            let looks = overtaken || is_late || stands;
+            let seen_more = looks && evidence.look().await?;
+            if looks || moved {
+                looked = migration.clock.now();
+            }
             if evidence.missing_batches() == 0 {
                 return Ok(());
             }

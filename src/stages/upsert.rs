@@ -154,12 +154,15 @@ impl<'a> Feed<'a> {
             batch.first..=batch.last,
         )? {
             let (ordinal, record) = record?;
-            // The largest limits hold whatever was cut under any setting.
-            let overflow = cutter.push(ordinal, &record);
-            debug_assert!(
-                overflow.is_none(),
-                "a batch that was sent once fits one request"
-            );
+            // The largest limits hold whatever was cut under any setting; what
+            // does not fit all the same must not be taken for sent.
+            if cutter.push(ordinal, &record).is_some() {
+                return Err(Error::failed(format!(
+                    "the batch of the points {} to {} was sent once and no longer fits one request",
+                    batch.first, batch.last
+                ))
+                .advise("another version of cf-migrate may have begun this folder; use that one"));
+            }
         }
         Ok(cutter.finish().map(|cut| CutBatch {
             first: batch.first,

@@ -39,8 +39,9 @@ async fn a_run_of_a_thousand_points_costs_so_many_calls() {
         (Operation::IndexInfo, 4),
         // One batch, and the barrier.
         (Operation::Upsert, 2),
-        // Every value, twenty at a time.
-        (Operation::GetByIds, 50),
+        // A record of each batch once the barrier is applied, and every value,
+        // twenty at a time.
+        (Operation::GetByIds, 51),
         // Inventory and verification.
         (Operation::ListVectors, 2),
         (Operation::ListNamespaces, 1),

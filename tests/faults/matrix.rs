@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cf_migrate::sandbox::{Budget, FaultKind, FaultRate, SandboxOptions, Unsettled};
+use cf_migrate::sandbox::{Budget, FaultKind, FaultRate, Operation, SandboxOptions, Unsettled};
 use cf_migrate::settings::PaceOptions;
 use cf_migrate::stages::inventory::Existing;
 
@@ -203,10 +203,7 @@ async fn a_bulk_write_that_leaves_keys_out_is_sent_again() {
         options.faults = vec!["kv-partial:0.9".parse().unwrap()];
     });
     run_to_the_end(&simulation).await.expect_code(0);
-    let puts = simulation
-        .sandbox
-        .calls()
-        .count(cf_migrate::sandbox::Operation::BulkPut);
+    let puts = simulation.sandbox.calls().count(Operation::BulkPut);
     assert!(
         puts > 2,
         "entries and the count in {puts} calls: no key was left out"
@@ -263,8 +260,23 @@ async fn mend(simulation: Simulation) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mutations_that_are_never_applied_are_found() {
-    is_found_and_mended(FaultKind::NeverApplied, "missing").await;
+async fn mutations_that_are_never_applied_are_sent_again() {
+    let mut sent_again = 0;
+    for seed in 0..SEEDS {
+        let rates = [(&*FaultKind::NeverApplied.to_string(), 0.3)];
+        let simulation = struck(&rates, seed, Unsettled::Strict);
+        run_to_the_end(&simulation).await.expect_code(0).check_sum();
+        assert_eq!(bad_vectors(&simulation), [""; 0]);
+        let upserts = simulation.sandbox.calls().count(Operation::Upsert);
+        sent_again += usize::from(upserts > undisturbed_upserts().await);
+    }
+    assert!(sent_again > 0, "no run lost a batch");
+}
+
+async fn undisturbed_upserts() -> usize {
+    let simulation = struck(&[], 0, Unsettled::Strict);
+    run_to_the_end(&simulation).await.expect_code(0);
+    simulation.sandbox.calls().count(Operation::Upsert)
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,14 +7,18 @@ use futures::future::{Either, select};
 use serde_json::json;
 
 use cf_migrate::sandbox::inspect::StoredVector;
-use cf_migrate::sandbox::{FaultKind, Operation, Sandbox};
+use cf_migrate::sandbox::{FaultKind, Operation, Sandbox, SandboxOptions};
 use cf_migrate::settings::PaceOptions;
 use cf_migrate::stages::inventory::Existing;
 
-use crate::binary::{INDEX, call, create_index, expected_vector, values};
+use crate::binary::{
+    ID, INDEX, Served, Workplace, call, create_index, expected_vector, point, values, write_lines,
+};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 
 const POINTS: u64 = 100;
+/// Not at the instant of one of his writes.
+const HEAD_START: Duration = Duration::from_millis(150_050);
 
 fn batches_of_ten() -> PaceOptions {
     PaceOptions {
@@ -59,13 +63,17 @@ async fn other_writer(sandbox: &Sandbox, every: Duration, clock: cf_migrate::clo
     }
 }
 
-async fn run_beside_a_writer(simulation: &Simulation) -> Outcome {
-    let writer = other_writer(
-        &simulation.sandbox,
-        Duration::from_millis(100),
-        simulation.clock,
-    );
-    match select(Box::pin(simulation.run()), Box::pin(writer)).await {
+/// The writer has begun long before, so that the index is applying his mutations
+/// all the time.
+async fn run_beside_a_writer(simulation: &Simulation, begin: impl FnOnce()) -> Outcome {
+    let (sandbox, clock) = (&simulation.sandbox, simulation.clock);
+    let writer = other_writer(sandbox, Duration::from_millis(100), clock);
+    let run = async {
+        clock.sleep(HEAD_START).await;
+        begin();
+        simulation.run().await
+    };
+    match select(Box::pin(run), Box::pin(writer)).await {
         Either::Left((outcome, _)) => outcome,
     }
 }
@@ -84,7 +92,7 @@ async fn an_index_that_takes_minutes_is_waited_for() {
 async fn a_barrier_that_another_writer_overtakes_still_settles() {
     for delay in [1, 20, 100].map(Duration::from_secs) {
         let simulation = slow_index(delay).await;
-        let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+        let outcome = run_beside_a_writer(&simulation, || ()).await.expect_code(0);
         outcome.check_sum();
         assert_eq!(outcome.number("/points/settled"), POINTS);
         let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
@@ -118,7 +126,7 @@ async fn what_was_there_before_is_not_taken_for_what_was_sent() {
     assert_eq!(outcome.number("/points/settled"), POINTS);
 
     let simulation = replacing(delay).await;
-    let outcome = run_beside_a_writer(&simulation).await.expect_code(0);
+    let outcome = run_beside_a_writer(&simulation, || ()).await.expect_code(0);
     let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
     assert!((90.0..200.0).contains(&waited), "{waited} s");
 }
@@ -172,18 +180,20 @@ async fn a_shorter_settle_timeout_is_obeyed() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
     let simulation = slow_index(Duration::from_secs(5)).await;
-    simulation
-        .sandbox
-        .queue_fault(Operation::Upsert, FaultKind::NeverApplied);
+    let lose_one = || {
+        let sandbox = &simulation.sandbox;
+        sandbox.queue_fault(Operation::Upsert, FaultKind::NeverApplied);
+    };
     let limit = Duration::from_secs(3_600);
-    let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation));
+    let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation, lose_one));
     let outcome = run.await.expect("it hangs").expect_code(5);
     let told = outcome.error.as_deref().unwrap();
     assert!(told.contains("1 accepted batch"), "{told}");
 
-    // Without the other writer the barrier tells, and verification names them.
-    let found = simulation.run().await.expect_code(4);
-    assert_eq!(found.number("/verification/missing"), 10);
+    // Without the other writer the barrier tells that the batch was passed over,
+    // and it is sent again.
+    let mended = simulation.run().await.expect_code(0);
+    assert_eq!(mended.number("/verification/missing"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,4 +224,38 @@ async fn an_index_whose_own_count_lags_behind_is_waited_for() {
     let (outcome, ()) = tokio::join!(simulation.run(), count);
     outcome.expect_code(0);
     assert_eq!(simulation.state().entries["_vector_count"].value, b"101");
+}
+
+#[test]
+fn the_terminal_says_what_is_safe_and_how_to_go_on() {
+    let served = Served::new(SandboxOptions {
+        apply_delay: Duration::from_secs(3_600),
+        ..SandboxOptions::default()
+    });
+    let place = Workplace::of(&served);
+    write_lines(
+        &place.path("points.ndjson"),
+        (0..30).map(|number| point(number, DIMENSIONS)),
+    );
+    let run = [
+        "run",
+        "points.ndjson",
+        "vectorize:docs",
+        "--id",
+        ID,
+        "--create",
+        "--settle-timeout",
+        "1s",
+    ];
+    let ended = place.run(&run);
+    ended.expect_code(5);
+    for told in [
+        "error: the index has applied nothing of ours for 1s; 1 accepted batch is not confirmed yet",
+        "safe: 30 points are in the archive",
+        "safe: 30 records were accepted by Vectorize, 0 of them are applied",
+        "run points.ndjson vectorize:docs --id '{file_id}_{chunk_index}' --create --settle-timeout 1s",
+    ] {
+        assert!(ended.stderr.contains(told), "{told:?} in {}", ended.stderr);
+    }
+    assert_eq!(place.report()["outcome"], "stopped");
 }

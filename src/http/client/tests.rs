@@ -141,12 +141,13 @@ async fn a_429_pauses_every_call_until_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_that_says_nothing_pauses_for_the_length_of_the_block() {
-    let script = Script::new([json(429, ""), json(200, "")]);
+async fn a_429_that_says_nothing_pauses_longer_each_time() {
+    let script = Script::new([json(429, ""), json(429, ""), json(200, "")]);
     let client = script.client();
     let began = client.shared.clock.now();
     client.call(get(), judge_status).await.unwrap();
-    assert!(client.shared.clock.now() - began >= Duration::from_secs(300));
+    let took = client.shared.clock.now() - began;
+    assert!((90..300).contains(&took.as_secs()), "{took:?}");
     script.asked();
 }
 
@@ -228,4 +229,22 @@ async fn a_budget_that_cannot_be_kept_ends_the_call_before_anything_is_sent() {
             .ends_with("cannot be used")
     );
     assert!(script.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_when_the_operator_stops_it() {
+    let refused = json(429, "").header("retry-after", "300");
+    let script = Script::new([refused]);
+    let (raise, stop) = crate::stop::Stop::new();
+    let client = script.client().until(stop);
+    let began = client.shared.clock.now();
+    let clock = client.shared.clock;
+    let stopping = async {
+        clock.sleep(Duration::from_secs(7)).await;
+        raise.send(true).unwrap();
+    };
+    let (ended, ()) = tokio::join!(client.call(get(), judge_status), stopping);
+    assert!(matches!(ended.unwrap_err().cause, Cause::Interrupted));
+    assert_eq!((clock.now() - began).as_secs(), 7);
+    script.asked();
 }

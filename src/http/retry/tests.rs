@@ -133,12 +133,13 @@ fn our_own_pauses_end_with_the_time_but_told_ones_do_not_count() {
 fn only_the_accounts_limiter_pauses_the_account() {
     let policy = Policy::default();
     let told = answered(Verdict::RateLimited(Limiter::Account), Some(9));
-    assert_eq!(policy.account_pause(told), Some(Duration::from_secs(9)));
+    assert_eq!(policy.account_pause(told, 1), Some(Duration::from_secs(9)));
     let untold = answered(Verdict::RateLimited(Limiter::Account), None);
-    assert_eq!(policy.account_pause(untold), Some(Duration::from_secs(300)));
+    let pauses = (1..=6).map(|attempt| policy.account_pause(untold, attempt).unwrap().as_secs());
+    assert_eq!(pauses.collect::<Vec<_>>(), [30, 60, 120, 240, 300, 300]);
     let endpoint = answered(Verdict::RateLimited(Limiter::Endpoint), Some(9));
-    assert_eq!(policy.account_pause(endpoint), None);
-    assert_eq!(policy.account_pause(Outcome::Lost), None);
+    assert_eq!(policy.account_pause(endpoint, 1), None);
+    assert_eq!(policy.account_pause(Outcome::Lost, 1), None);
 }
 
 #[test]
