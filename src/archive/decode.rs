@@ -17,10 +17,51 @@ pub(super) fn points(batch: &RecordBatch, shape: &Shape) -> Result<Vec<Point>, S
         .collect()
 }
 
-struct Columns<'a> {
+/// What a point is called in its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointName {
+    /// Its id.
+    pub id: PointId,
+    /// Its namespace.
+    pub namespace: Option<String>,
+}
+
+/// The names of the points of a batch that has the leading columns alone.
+pub(super) fn names(batch: &RecordBatch) -> Result<Vec<PointName>, String> {
+    let names = Names::of(batch);
+    (0..batch.num_rows()).map(|row| names.name(row)).collect()
+}
+
+/// The columns before the vectors.
+struct Names<'a> {
     ids: &'a StringArray,
     kinds: &'a StringArray,
     namespaces: &'a StringArray,
+}
+
+impl<'a> Names<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        Self {
+            ids: batch.column(0).as_string::<i32>(),
+            kinds: batch.column(1).as_string::<i32>(),
+            namespaces: batch.column(2).as_string::<i32>(),
+        }
+    }
+
+    fn name(&self, row: usize) -> Result<PointName, String> {
+        let (kind, text) = (self.kinds.value(row), self.ids.value(row));
+        let id = PointId::from_parts(kind, text)
+            .ok_or_else(|| format!("{text:?} is not an id of kind {kind:?}"))?;
+        let has_namespace = self.namespaces.is_valid(row);
+        Ok(PointName {
+            id,
+            namespace: has_namespace.then(|| self.namespaces.value(row).to_owned()),
+        })
+    }
+}
+
+struct Columns<'a> {
+    names: Names<'a>,
     dense: Vec<&'a FixedSizeListArray>,
     sparse: Vec<(&'a ListArray, &'a ListArray)>,
     payloads: &'a StringArray,
@@ -36,9 +77,7 @@ impl<'a> Columns<'a> {
             (indices, batch.column(at + 1).as_list::<i32>())
         });
         Self {
-            ids: batch.column(0).as_string::<i32>(),
-            kinds: batch.column(1).as_string::<i32>(),
-            namespaces: batch.column(2).as_string::<i32>(),
+            names: Names::of(batch),
             dense: (LEADING_COLUMNS..sparse_from)
                 .map(|at| batch.column(at).as_fixed_size_list())
                 .collect(),
@@ -48,10 +87,10 @@ impl<'a> Columns<'a> {
     }
 
     fn point(&self, row: usize) -> Result<Point, String> {
-        let namespace = self.namespaces.is_valid(row);
+        let PointName { id, namespace } = self.names.name(row)?;
         Ok(Point {
-            id: self.id(row)?,
-            namespace: namespace.then(|| self.namespaces.value(row).to_owned()),
+            id,
+            namespace,
             dense: self.dense.iter().map(|column| dense(column, row)).collect(),
             sparse: self
                 .sparse
@@ -62,17 +101,11 @@ impl<'a> Columns<'a> {
         })
     }
 
-    fn id(&self, row: usize) -> Result<PointId, String> {
-        let (kind, text) = (self.kinds.value(row), self.ids.value(row));
-        PointId::from_parts(kind, text)
-            .ok_or_else(|| format!("{text:?} is not an id of kind {kind:?}"))
-    }
-
     fn payload(&self, row: usize) -> Result<Payload, String> {
         serde_json::from_str(self.payloads.value(row)).map_err(|error| {
             format!(
                 "the payload of point {} is not JSON: {error}",
-                self.ids.value(row)
+                self.names.ids.value(row)
             )
         })
     }

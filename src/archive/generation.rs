@@ -11,10 +11,11 @@ use arrow_schema::SchemaRef;
 
 use crate::point::{Point, Shape};
 
+use super::decode::PointName;
 use super::error::ArchiveError;
 use super::files;
 use super::manifest::{GenerationNumber, Manifest, Part, State, folder_of};
-use super::part_reader::{PartReader, damaged, wrong_size};
+use super::part_reader::{Columns, PartReader, damaged, wrong_size};
 use super::schema::arrow_schema;
 
 /// A complete generation. Cloning it is cheap.
@@ -141,6 +142,22 @@ impl Generation {
     /// The points with these ordinals, each with its ordinal, ascending and
     /// once each; reads only the row groups that hold them.
     pub fn points_at(&self, ordinals: &[u64]) -> Result<Vec<(u64, Point)>, ArchiveError> {
+        let shape = self.shape();
+        self.rows_at(ordinals, Columns::All, |part| part.next_batch(shape))
+    }
+
+    /// What the points with these ordinals are called, each with its ordinal,
+    /// ascending and once each; vectors and payloads are not read.
+    pub fn names_at(&self, ordinals: &[u64]) -> Result<Vec<(u64, PointName)>, ArchiveError> {
+        self.rows_at(ordinals, Columns::Names, PartReader::next_names)
+    }
+
+    fn rows_at<T>(
+        &self,
+        ordinals: &[u64],
+        columns: Columns,
+        next: impl Fn(&mut PartReader) -> Result<Option<Vec<T>>, ArchiveError>,
+    ) -> Result<Vec<(u64, T)>, ArchiveError> {
         let mut ordinals = ordinals.to_vec();
         ordinals.sort_unstable();
         ordinals.dedup();
@@ -154,27 +171,15 @@ impl Generation {
             let index = self.part_of(first);
             let (start, end) = (self.inner.starts[index], self.inner.starts[index + 1]);
             let (here, later) = rest.split_at(rest.partition_point(|ordinal| *ordinal < end));
-            found.extend(here.iter().copied().zip(self.rows_at(index, start, here)?));
+            let mut part = self.open_part(index, &runs(here, start), columns)?;
+            let mut at = here.iter().copied();
+            while let Some(rows) = next(&mut part)? {
+                let numbered = rows.into_iter().zip(at.by_ref());
+                found.extend(numbered.map(|(row, ordinal)| (ordinal, row)));
+            }
             rest = later;
         }
         Ok(found)
-    }
-
-    fn rows_at(&self, index: usize, start: u64, here: &[u64]) -> Result<Vec<Point>, ArchiveError> {
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for ordinal in here {
-            let row = local(ordinal - start);
-            match ranges.last_mut() {
-                Some(range) if range.end == row => range.end = row + 1,
-                _ => ranges.push(row..row + 1),
-            }
-        }
-        let mut part = self.open_part(index, &ranges)?;
-        let mut points = Vec::with_capacity(here.len());
-        while let Some(batch) = part.next_batch(self.shape())? {
-            points.extend(batch);
-        }
-        Ok(points)
     }
 
     /// The part that holds the point at `ordinal`, which there is.
@@ -182,11 +187,30 @@ impl Generation {
         self.inner.starts.partition_point(|start| *start <= ordinal) - 1
     }
 
-    fn open_part(&self, index: usize, rows: &[Range<usize>]) -> Result<PartReader, ArchiveError> {
+    fn open_part(
+        &self,
+        index: usize,
+        rows: &[Range<usize>],
+        columns: Columns,
+    ) -> Result<PartReader, ArchiveError> {
         let inner = &self.inner;
         let part = &inner.manifest.parts[index];
-        PartReader::open(&inner.folder, part, &inner.schema, self.shape(), rows)
+        let (schema, shape) = (&inner.schema, self.shape());
+        PartReader::open(&inner.folder, part, schema, shape, rows, columns)
     }
+}
+
+/// Ascending ordinals as runs of rows of the part that begins at `start`.
+fn runs(ordinals: &[u64], start: u64) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for ordinal in ordinals {
+        let row = local(ordinal - start);
+        match runs.last_mut() {
+            Some(run) if run.end == row => run.end = row + 1,
+            _ => runs.push(row..row + 1),
+        }
+    }
+    runs
 }
 
 /// A row's number within its part. A part has fewer rows than bytes, so it fits
@@ -243,10 +267,9 @@ impl PointReader {
         let starts = &self.generation.inner.starts;
         let first = local(self.next - starts[index]);
         let behind = local(self.end.min(starts[index + 1]) - starts[index]);
-        self.part = Some(
-            self.generation
-                .open_part(index, std::slice::from_ref(&(first..behind)))?,
-        );
+        let rows = first..behind;
+        let rows = std::slice::from_ref(&rows);
+        self.part = Some(self.generation.open_part(index, rows, Columns::All)?);
         Ok(())
     }
 }

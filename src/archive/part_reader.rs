@@ -6,7 +6,9 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
     RowSelectionPolicy,
@@ -15,14 +17,26 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::point::{Point, Shape};
 
-use super::decode;
+use super::decode::{self, PointName};
 use super::error::ArchiveError;
 use super::manifest::Part;
+use super::schema::LEADING_COLUMNS;
 
 /// Batches are about this large, as far as the vectors' lengths tell.
 const BATCH_BYTES: usize = 1 << 20;
 /// What a point is taken to need besides its vectors.
 const POINT_BYTES: usize = 1 << 10;
+/// Names of points that are read at a time.
+const NAMES_AT_ONCE: usize = 4_096;
+
+/// Which columns are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// All of them.
+    All,
+    /// Those before the vectors, which name a point.
+    Names,
+}
 
 /// The points of some rows of a part, in order.
 pub(super) struct PartReader {
@@ -40,6 +54,7 @@ impl PartReader {
         schema: &SchemaRef,
         shape: &Shape,
         ranges: &[Range<usize>],
+        columns: Columns,
     ) -> Result<Self, ArchiveError> {
         let path = folder.join(&part.file);
         let file = open_sealed(&path, part)?;
@@ -54,8 +69,16 @@ impl PartReader {
             ));
         }
         let (row_groups, selection) = select(&starts, ranges);
+        let (projection, rows) = match columns {
+            Columns::All => (ProjectionMask::all(), batch_rows(shape)),
+            Columns::Names => (
+                ProjectionMask::roots(builder.parquet_schema(), 0..LEADING_COLUMNS),
+                NAMES_AT_ONCE,
+            ),
+        };
         let batches = builder
-            .with_batch_size(batch_rows(shape))
+            .with_projection(projection)
+            .with_batch_size(rows)
             .with_row_groups(row_groups)
             .with_row_selection(selection)
             // The other policy decodes what lies between chosen rows, which takes
@@ -72,17 +95,29 @@ impl PartReader {
 
     /// The next points; none after the last.
     pub(super) fn next_batch(&mut self, shape: &Shape) -> Result<Option<Vec<Point>>, ArchiveError> {
+        self.next_rows(|batch| decode::points(batch, shape))
+    }
+
+    /// The names of the next points; none after the last.
+    pub(super) fn next_names(&mut self) -> Result<Option<Vec<PointName>>, ArchiveError> {
+        self.next_rows(decode::names)
+    }
+
+    fn next_rows<T>(
+        &mut self,
+        decode: impl FnOnce(&RecordBatch) -> Result<Vec<T>, String>,
+    ) -> Result<Option<Vec<T>>, ArchiveError> {
         let batch = match self.batches.next() {
             None if self.rows_left == 0 => return Ok(None),
             None => return Err(damaged(&self.path, "it ends early")),
             Some(batch) => batch.map_err(|error| damaged(&self.path, error))?,
         };
-        let points = decode::points(&batch, shape).map_err(|reason| damaged(&self.path, reason))?;
+        let rows = decode(&batch).map_err(|reason| damaged(&self.path, reason))?;
         self.rows_left = self
             .rows_left
-            .checked_sub(points.len())
+            .checked_sub(rows.len())
             .ok_or_else(|| damaged(&self.path, "it has more rows than its footer says"))?;
-        Ok(Some(points))
+        Ok(Some(rows))
     }
 }
 

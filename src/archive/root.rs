@@ -16,12 +16,26 @@ use super::writer::GenerationWriter;
 #[derive(Debug, Clone)]
 pub struct Archive {
     root: PathBuf,
+    /// Generations that are read as if they were in `root`.
+    behind: Option<PathBuf>,
 }
 
 impl Archive {
     /// The archive at `root`, there or not; touches nothing.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            behind: None,
+        }
+    }
+
+    /// The archive at `root`, with the generations at `behind` besides its own:
+    /// they are read, never written to. None of them may be unfinished.
+    pub fn over(root: impl Into<PathBuf>, behind: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            behind: Some(behind.into()),
+        }
     }
 
     /// Its root folder.
@@ -40,11 +54,7 @@ impl Archive {
     /// The generations that have a manifest, ascending; none where nothing is.
     pub fn generations(&self) -> Result<Vec<GenerationNumber>, ArchiveError> {
         let mut generations = self.folders()?;
-        generations.retain(|number| {
-            folder_of(&self.root, *number)
-                .join(super::manifest::FILE_NAME)
-                .is_file()
-        });
+        generations.retain(|number| has_manifest(&self.folder(*number)));
         Ok(generations)
     }
 
@@ -54,7 +64,7 @@ impl Archive {
             if let Some(manifest) = self.manifest(number)?
                 && manifest.state == State::Complete
             {
-                return Generation::of(folder_of(&self.root, number), manifest).map(Some);
+                return Generation::of(self.folder(number), manifest).map(Some);
             }
         }
         Ok(None)
@@ -69,6 +79,24 @@ impl Archive {
         let manifest = self.manifest(newest)?;
         let unfinished = manifest.is_some_and(|manifest| manifest.state == State::Exporting);
         Ok(unfinished.then_some(newest))
+    }
+
+    /// What the unfinished generation is exported from.
+    pub fn unfinished_source(&self) -> Result<Option<SourceFacts>, ArchiveError> {
+        match self.unfinished()? {
+            Some(number) => Ok(self.manifest(number)?.map(|manifest| manifest.source)),
+            None => Ok(None),
+        }
+    }
+
+    /// Begins the next generation, whatever there is: an unfinished one is given
+    /// up and stays as it is.
+    pub fn begin(
+        &self,
+        facts: &SourceFacts,
+        clock: Clock,
+    ) -> Result<GenerationWriter, ArchiveError> {
+        GenerationWriter::begin(&self.root, self.next_number()?, facts, clock)
     }
 
     /// Goes on with the unfinished generation, or begins the next one.
@@ -88,7 +116,7 @@ impl Archive {
     ) -> Result<GenerationWriter, ArchiveError> {
         match self.unfinished()? {
             Some(number) => GenerationWriter::go_on(&self.root, number, facts, clock),
-            None => GenerationWriter::begin(&self.root, self.next_number()?, facts, clock),
+            None => self.begin(facts, clock),
         }
     }
 
@@ -96,7 +124,7 @@ impl Archive {
     /// folder whose manifest was lost is never written to.
     fn next_number(&self) -> Result<GenerationNumber, ArchiveError> {
         for number in self.folders()?.into_iter().rev() {
-            let names = files::names(&folder_of(&self.root, number))?;
+            let names = files::names(&self.folder(number))?;
             if names.iter().any(|name| !is_manifest_leftover(name)) {
                 return Ok(number.next());
             }
@@ -105,18 +133,35 @@ impl Archive {
     }
 
     fn folders(&self) -> Result<Vec<GenerationNumber>, ArchiveError> {
-        let names = files::names(&self.root)?;
+        let mut names = files::names(&self.root)?;
+        if let Some(behind) = &self.behind {
+            names.extend(files::names(behind)?);
+        }
         let mut numbers: Vec<_> = names
             .iter()
             .filter_map(|name| GenerationNumber::from_folder_name(name))
             .collect();
         numbers.sort_unstable();
+        numbers.dedup();
         Ok(numbers)
     }
 
-    fn manifest(&self, number: GenerationNumber) -> Result<Option<Manifest>, ArchiveError> {
-        Manifest::load(&folder_of(&self.root, number), number)
+    /// The folder of a generation: in `root`, unless it is only behind it.
+    fn folder(&self, number: GenerationNumber) -> PathBuf {
+        let own = folder_of(&self.root, number);
+        match &self.behind {
+            Some(behind) if !own.is_dir() => folder_of(behind, number),
+            _ => own,
+        }
     }
+
+    fn manifest(&self, number: GenerationNumber) -> Result<Option<Manifest>, ArchiveError> {
+        Manifest::load(&self.folder(number), number)
+    }
+}
+
+fn has_manifest(folder: &Path) -> bool {
+    folder.join(super::manifest::FILE_NAME).is_file()
 }
 
 fn is_manifest_leftover(name: &str) -> bool {

@@ -41,8 +41,8 @@ impl Workspace {
         })
     }
 
-    /// A scratch copy: the ledger as it stands, and the archive itself where it
-    /// is complete, for then it is only read.
+    /// A scratch copy: the ledger as it stands, and an archive of its own behind
+    /// which the real one is read, where that is complete.
     pub(super) fn scratch(dir: &Path) -> Result<Self, Error> {
         let scratch = beside(dir)?;
         let (ledger, copy) = (dir.join("ledger.db"), scratch.path().join("ledger.db"));
@@ -52,10 +52,10 @@ impl Workspace {
         };
         let kept = Archive::at(dir.join("archive"));
         let complete = kept.unfinished()?.is_none() && kept.current()?.is_some();
-        let archive = if complete {
-            kept
-        } else {
-            Archive::at(scratch.path().join("archive"))
+        let root = scratch.path().join("archive");
+        let archive = match complete {
+            true => Archive::over(root, kept.root()),
+            false => Archive::at(root),
         };
         Ok(Self {
             folder: None,

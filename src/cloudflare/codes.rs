@@ -80,6 +80,14 @@ fn code_meaning(code: u32, status: u16) -> Meaning {
     }
 }
 
+/// Whether a refused upsert may be the fault of one of its records: Vectorize's
+/// own codes, listed or not, but for its limiters (40014, 40041), the form of the
+/// request (40026) and the list's cursor (40052).
+pub(crate) fn may_blame_a_record(code: u32, status: u16) -> bool {
+    let own = (40_000..40_100).contains(&code) && !matches!(code, 40014 | 40026 | 40041 | 40052);
+    own && matches!(status, 400 | 409 | 413 | 422)
+}
+
 /// Vectorize writes the name of an error before its text; some share a code.
 fn name_meaning(message: &str) -> Meaning {
     let name = message.split([' ', ':']).next().unwrap_or_default();

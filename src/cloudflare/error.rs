@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::cloudflare::call::Operation;
-use crate::cloudflare::codes::{Meaning, meaning};
+use crate::cloudflare::codes::{Meaning, may_blame_a_record, meaning};
 use crate::cloudflare::envelope;
 use crate::http::{Answer, Cause, HttpError};
 
@@ -162,6 +162,29 @@ impl ApiError {
             }
             _ => false,
         }
+    }
+
+    /// Whether a refused upsert may be the fault of one of its records, so that
+    /// the others would be taken without it.
+    pub fn blames_a_record(&self) -> bool {
+        match self {
+            Self::BadRecord(_) | Self::TooLarge(_) => true,
+            Self::Other(refusal) => refusal
+                .notes
+                .iter()
+                .filter_map(|note| note.code)
+                .any(|code| may_blame_a_record(code, refusal.status)),
+            _ => false,
+        }
+    }
+
+    /// The refusal's first code (0 where it has none) and its words.
+    pub fn refusal_told(&self) -> (i64, String) {
+        let Some(refusal) = self.parts().1 else {
+            return (0, self.to_string());
+        };
+        let code = refusal.notes.iter().find_map(|note| note.code);
+        (code.map_or(0, i64::from), refusal.to_string())
     }
 
     /// What was attempted, and the refusal where there was one.

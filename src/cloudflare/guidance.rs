@@ -110,7 +110,9 @@ fn content_guidance(error: &ApiError) -> Guidance {
         ApiError::BadRecord(_) => (
             Kind::Failed,
             "one item of the batch is refused, and with it the whole batch",
-            "the answer names the first offender: mend it at the source, then run again",
+            "the answer names the first offender: choose other mapping options, or mend it in \
+             the source; once something was written, both need a new folder (--dir) and \
+             --overwrite",
         ),
         ApiError::TooLarge(_) => (
             Kind::Failed,

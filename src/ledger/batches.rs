@@ -92,6 +92,24 @@ impl Ledger {
         })
     }
 
+    /// Forgets batches of which the service is known to have taken nothing, as
+    /// far as none lies behind them: their points may be cut anew then.
+    pub fn forget_refused(&self, firsts: &[u64]) -> Result<(), Error> {
+        let mut firsts = firsts.to_vec();
+        firsts.sort_unstable_by(|one, other| other.cmp(one));
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for first in firsts {
+                transaction.execute(
+                    "DELETE FROM batch WHERE first = ? AND mutation IS NULL
+                     AND first = (SELECT max(first) FROM batch)",
+                    [as_sql(first)],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
     /// The mutation ids of the batches that are accepted and not settled.
     pub fn accepted_mutations(&self) -> Result<Vec<String>, Error> {
         self.with(|connection| {

@@ -57,6 +57,8 @@ pub enum LedgerError {
 /// Something that happened once and need not be done again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Milestone {
+    /// The points could not be written because too many were rejected.
+    Refused,
     /// Every archived point went through the transform; collisions are resolved.
     Checked,
     /// What the index held before the first write is known.
@@ -72,6 +74,7 @@ pub enum Milestone {
 impl Milestone {
     fn name(self) -> &'static str {
         match self {
+            Self::Refused => "refused",
             Self::Checked => "checked",
             Self::VectorsInventoried => "vectors_inventoried",
             Self::Settled => "settled",
@@ -119,24 +122,27 @@ impl Ledger {
         })
     }
 
-    /// Whether anything may have gone to the account: a batch or an entry.
+    /// Whether the account may have taken anything: a batch or an entry. A batch
+    /// that is done with and has no mutation was refused record by record.
     pub fn has_sent(&self) -> Result<bool, Error> {
         self.with(|connection| {
             connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM batch) OR EXISTS (SELECT 1 FROM entry)",
+                "SELECT EXISTS (SELECT 1 FROM batch WHERE state <> 'settled' OR mutation IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM entry)",
                 [],
                 |row| row.get(0),
             )
         })
     }
 
-    /// Forgets the plan and everything that followed from it. Only for a ledger
-    /// that [has sent](Self::has_sent) nothing.
+    /// Forgets the plan and everything that followed from it, but not that the
+    /// points were [refused](Milestone::Refused): other settings do not change
+    /// them. Only for a ledger that [has sent](Self::has_sent) nothing.
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan; DELETE FROM milestone; DELETE FROM record;
-                 DELETE FROM rejection; DELETE FROM note; UPDATE checked SET points = 0;
+                "BEGIN; DELETE FROM plan; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+                 DELETE FROM rejection; DELETE FROM note; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )
         })

@@ -51,13 +51,15 @@ pub struct Checked {
     pub notes: Vec<(String, u64)>,
 }
 
-/// Points that would become one record.
+/// A point that would become the same record as another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collision {
     /// The record id they share.
     pub id: String,
-    /// The points' places in the archive, ascending; two at least.
-    pub ordinals: Vec<u64>,
+    /// The point's place in the archive.
+    pub ordinal: u64,
+    /// The first other point that gives this id.
+    pub other: u64,
 }
 
 /// How many points ended how.
@@ -109,19 +111,65 @@ impl Ledger {
         })
     }
 
-    /// Builds the index over ids and finds the ids that more than one point
-    /// gives; at most `limit` of them. Built once, after the last point: sorting
-    /// ten million ids beats inserting them one by one.
-    pub fn collisions(&self, limit: usize) -> Result<Vec<Collision>, Error> {
+    /// Builds the index over ids and says whether one of them is given by more
+    /// than one point. Built once, after the last point: sorting ten million ids
+    /// beats inserting them one by one.
+    pub fn has_collisions(&self) -> Result<bool, Error> {
         self.with(|connection| {
             connection.execute_batch("CREATE INDEX IF NOT EXISTS record_id ON record (id)")?;
-            let mut statement = connection.prepare(
-                "SELECT id, group_concat(ordinal) FROM record GROUP BY id HAVING count(*) > 1 LIMIT ?",
+            connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM record GROUP BY id HAVING count(*) > 1)",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// The points from `first` on whose record id another point gives too, by
+    /// ordinal; at most `limit` of them. Wants the index that
+    /// [`Ledger::has_collisions`] builds.
+    pub fn collisions_from(&self, first: u64, limit: usize) -> Result<Vec<Collision>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, ordinal, other FROM (
+                     SELECT id, ordinal, (SELECT same.ordinal FROM record AS same
+                         WHERE same.id = record.id AND same.ordinal <> record.ordinal
+                         ORDER BY same.ordinal LIMIT 1) AS other
+                     FROM record WHERE ordinal >= ? ORDER BY ordinal)
+                 WHERE other IS NOT NULL LIMIT ?",
             )?;
-            let rows = statement.query_map([as_sql(limit as u64)], |row| {
-                Ok(Collision { id: row.get(0)?, ordinals: ordinals(&row.get::<_, String>(1)?) })
+            let rows = statement.query_map([as_sql(first), as_sql(limit as u64)], |row| {
+                Ok(Collision {
+                    id: row.get(0)?,
+                    ordinal: from_sql(row.get(1)?),
+                    other: from_sql(row.get(2)?),
+                })
             })?;
             rows.collect()
+        })
+    }
+
+    /// Adds rejections of points that stay records until
+    /// [`Ledger::drop_rejected`], so that what they are judged by stays whole.
+    pub fn add_rejections(&self, stage: &str, rejections: &[RejectedAt]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for rejection in rejections {
+                insert_rejection(&transaction, stage, rejection)?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Points that are rejected are records no longer.
+    pub fn drop_rejected(&self) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute(
+                    "DELETE FROM record WHERE ordinal IN (SELECT ordinal FROM rejection)",
+                    [],
+                )
+                .map(drop)
         })
     }
 
@@ -342,15 +390,6 @@ fn order_from_sql(value: rusqlite::types::Value) -> Order {
         Value::Text(text) => Order::Text(text),
         _ => Order::Missing,
     }
-}
-
-fn ordinals(list: &str) -> Vec<u64> {
-    let mut ordinals: Vec<u64> = list
-        .split(',')
-        .filter_map(|text| text.parse().ok())
-        .collect();
-    ordinals.sort_unstable();
-    ordinals
 }
 
 /// Ordinals and counts stay far below 2^63, which SQLite's integers hold.

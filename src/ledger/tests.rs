@@ -82,22 +82,30 @@ fn every_point_of_a_collision_is_named_and_can_be_rejected() {
         twice(3),
     ];
     ledger.add_checked(0, &checked(rows)).unwrap();
-    let found = ledger.collisions(10).unwrap();
-    assert_eq!(
-        found,
-        [Collision {
-            id: "same".into(),
-            ordinals: vec![0, 2, 3]
-        }]
-    );
+    assert!(ledger.has_collisions().unwrap());
+    let same = |ordinal, other| Collision {
+        id: "same".into(),
+        ordinal,
+        other,
+    };
+    let found = ledger.collisions_from(0, 2).unwrap();
+    assert_eq!(found, [same(0, 2), same(2, 0)]);
     let rejections: Vec<RejectedAt> = [0, 2, 3]
         .map(|ordinal| RejectedAt {
             ordinal,
             json: format!("{ordinal}"),
         })
         .into();
-    ledger.reject("collision", &rejections).unwrap();
-    assert!(ledger.collisions(10).unwrap().is_empty());
+    ledger
+        .add_rejections("collision", &rejections[..2])
+        .unwrap();
+    // What is left of them is known by all of them, whatever is noted already.
+    assert_eq!(ledger.collisions_from(3, 2).unwrap(), [same(3, 0)]);
+    ledger
+        .add_rejections("collision", &rejections[2..])
+        .unwrap();
+    ledger.drop_rejected().unwrap();
+    assert!(!ledger.has_collisions().unwrap());
     let totals = ledger.totals().unwrap();
     assert_eq!((totals.records, totals.rejected, totals.checked), (1, 3, 4));
     let mut lines = Vec::new();
@@ -298,4 +306,30 @@ proptest! {
             .collect();
         prop_assert_eq!(known, (0..totals.checked).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_batch_that_was_refused_whole_is_forgotten_unless_another_lies_behind_it() {
+    let (_dir, ledger) = ledger();
+    for first in [0, 10, 20] {
+        ledger.batch_sent(first, first + 9).unwrap();
+    }
+    ledger.forget_refused(&[0, 20]).unwrap();
+    assert_eq!(ledger.first_unbatched().unwrap(), 20);
+    assert!(ledger.has_sent().unwrap());
+    ledger.forget_refused(&[0, 10]).unwrap();
+    assert_eq!(ledger.first_unbatched().unwrap(), 0);
+    assert!(!ledger.has_sent().unwrap());
+}
+
+#[test]
+fn a_batch_of_which_nothing_was_taken_is_none_that_was_sent() {
+    let (_dir, ledger) = ledger();
+    ledger.batch_sent(0, 9).unwrap();
+    ledger.set_batch_state(0, BatchState::Settled).unwrap();
+    assert!(!ledger.has_sent().unwrap());
+    ledger.batch_sent(10, 19).unwrap();
+    ledger.batch_accepted(10, "a mutation").unwrap();
+    ledger.settle_accepted().unwrap();
+    assert!(ledger.has_sent().unwrap());
 }

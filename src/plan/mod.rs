@@ -76,11 +76,14 @@ impl Plan {
     }
 
     /// Whether this plan may take the place of the one that the ledger keeps:
-    /// of the same source, while nothing was sent. What was refused before its
-    /// first write is mended by other settings, on the same folder and archive.
+    /// of a source of the same name, while nothing was sent. What was refused
+    /// before its first write is mended by other settings, or in the source, on
+    /// the same folder.
     pub fn may_replace(&self, ledger: &Ledger) -> Result<bool, Error> {
         match Self::load(ledger)? {
-            Some(kept) if kept != *self && kept.source == self.source => Ok(!ledger.has_sent()?),
+            Some(kept) if kept != *self && kept.source.name == self.source.name => {
+                Ok(!ledger.has_sent()?)
+            }
             _ => Ok(false),
         }
     }
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_plan_of_the_same_source_that_sent_nothing_is_replaced() {
+    fn only_a_plan_of_a_source_of_that_name_that_sent_nothing_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
         let kept = plan();
@@ -219,6 +222,9 @@ mod tests {
         let mut other = plan();
         other.mapping.id = "{file_id}".parse().unwrap();
         assert!(other.may_replace(&ledger).unwrap());
+        let mut changed = plan();
+        changed.source.identity = "another time".into();
+        assert!(changed.may_replace(&ledger).unwrap());
         let mut elsewhere = other.clone();
         elsewhere.source.name = "qdrant:more".into();
         assert!(!elsewhere.may_replace(&ledger).unwrap());

@@ -67,6 +67,12 @@ pub trait Source: Send {
     /// What was learned when the source was opened.
     fn facts(&self) -> &SourceFacts;
 
+    /// Whether the same identity means the same points, as it does of a file and
+    /// does not of a server.
+    fn is_pinned(&self) -> bool {
+        false
+    }
+
     /// The exact number of points, asked anew; none where it cannot be known
     /// without reading everything.
     async fn count(&mut self) -> Result<Option<u64>, Error>;

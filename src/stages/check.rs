@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use crate::archive::Generation;
+use crate::archive::{Generation, PointName};
 use crate::error::Error;
 use crate::folder::{remove, write_whole};
 use crate::ledger::{Checked, CheckedPoint, Collision, Ledger, Milestone, RecordRow, RejectedAt};
@@ -19,8 +19,8 @@ use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform};
 /// Points that are checked between two writes to the ledger.
 const CHUNK: usize = 4_096;
 
-/// Points of collisions that are looked up in the archive at a time.
-const COLLISIONS_AT_ONCE: usize = 20_000;
+/// Colliding points that are looked up in the archive at a time.
+const COLLISIONS_AT_ONCE: usize = 4_096;
 
 /// Whether the records' files matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +155,7 @@ pub(super) fn check(
         return Ok(());
     }
     check_points(migration, generation, Checker::new(transform, files))?;
-    reject_collisions(&migration.ledger, generation)?;
+    reject_collisions(migration, generation)?;
     migration.reach(Milestone::Checked)
 }
 
@@ -190,15 +190,22 @@ fn check_points(
 }
 
 /// Rejects every point that shares its record id with another, because either
-/// of them would silently replace the other.
-fn reject_collisions(ledger: &Ledger, generation: &Generation) -> Result<(), Error> {
+/// of them would silently replace the other. All stay records until the last is
+/// known: stopped halfway, it finds the same ones again.
+fn reject_collisions(migration: &Migration, generation: &Generation) -> Result<(), Error> {
+    let ledger = &migration.ledger;
+    if !ledger.has_collisions()? {
+        return Ok(());
+    }
+    let mut first = 0;
     loop {
-        let collisions = ledger.collisions(COLLISIONS_AT_ONCE)?;
-        if collisions.is_empty() {
-            return Ok(());
-        }
-        let rejections = collision_lines(generation, &collisions)?;
-        ledger.reject("collision", &rejections)?;
+        migration.stop.check()?;
+        let collisions = ledger.collisions_from(first, COLLISIONS_AT_ONCE)?;
+        let Some(last) = collisions.last() else {
+            return ledger.drop_rejected();
+        };
+        first = last.ordinal + 1;
+        ledger.add_rejections("collision", &collision_lines(generation, &collisions)?)?;
     }
 }
 
@@ -206,30 +213,26 @@ fn collision_lines(
     generation: &Generation,
     collisions: &[Collision],
 ) -> Result<Vec<RejectedAt>, Error> {
-    let mut ordinals: Vec<u64> = collisions
+    let both = |collision: &Collision| [collision.ordinal, collision.other];
+    let ordinals: Vec<u64> = collisions.iter().flat_map(both).collect();
+    let names: HashMap<u64, PointName> = generation.names_at(&ordinals)?.into_iter().collect();
+    collisions
         .iter()
-        .flat_map(|collision| collision.ordinals.iter().copied())
-        .collect();
-    ordinals.sort_unstable();
-    let points: HashMap<u64, Point> = generation.points_at(&ordinals)?.into_iter().collect();
-    let mut lines = Vec::with_capacity(ordinals.len());
-    for collision in collisions {
-        for (position, ordinal) in collision.ordinals.iter().enumerate() {
-            // The first is told of the second, every other one of the first.
-            let other = collision.ordinals[usize::from(position == 0)];
-            if let (Some(point), Some(other)) = (points.get(ordinal), points.get(&other)) {
-                let rejection = collided(point, other, &collision.id)?;
-                lines.push(RejectedAt {
-                    ordinal: *ordinal,
-                    ..line(&rejection)
-                });
-            }
-        }
-    }
-    Ok(lines)
+        .map(|collision| {
+            let rejection = collided(
+                &names[&collision.ordinal],
+                &names[&collision.other],
+                &collision.id,
+            )?;
+            Ok(RejectedAt {
+                ordinal: collision.ordinal,
+                ..line(&rejection)
+            })
+        })
+        .collect()
 }
 
-fn collided(point: &Point, other: &Point, id: &str) -> Result<Rejection, Error> {
+fn collided(point: &PointName, other: &PointName, id: &str) -> Result<Rejection, Error> {
     let id = VectorId::new(id).map_err(|error| {
         Error::failed("the ledger holds a vector id that Vectorize refuses").because(error)
     })?;

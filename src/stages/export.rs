@@ -4,8 +4,9 @@
 
 use crate::archive::{Generation, GenerationWriter, Resume, SealedPart};
 use crate::error::Error;
+use crate::ledger::Milestone;
 use crate::progress::Step;
-use crate::source::{Cursor, Page, Source};
+use crate::source::{Cursor, Page, Source, SourceFacts};
 use crate::stages::check::{Checker, Files};
 use crate::stages::context::Migration;
 use crate::transform::Transform;
@@ -14,16 +15,25 @@ use crate::transform::Transform;
 /// returns the complete generation. A generation that is complete already is
 /// returned as it is, without reading the source.
 ///
+/// With a transform, the ledger is that of this archive: while it has sent
+/// nothing, a source that was changed since, or whose points were refused and may
+/// have been mended since, is exported anew.
+///
 /// Errors: the source's, the archive's, and interruption; what was sealed stays.
 pub async fn export(
     migration: &Migration,
     source: &mut dyn Source,
     transform: Option<(&Transform, Files)>,
 ) -> Result<Generation, Error> {
-    if let Some(generation) = complete(migration, source)? {
+    let sent = match transform {
+        Some(_) => Sent::of(migration)?,
+        None => Sent::Unknown,
+    };
+    if let Some(generation) = complete(migration, source, sent)? {
         return Ok(generation);
     }
-    let mut writer = migration.archive.write(source.facts(), migration.clock)?;
+    let mut writer = writer(migration, source, sent)?;
+    migration.ledger.retract(Milestone::Refused)?;
     let before = source.count().await?;
     writer.set_count_before(before);
     migration.begin(Step::Export, before);
@@ -55,8 +65,33 @@ pub async fn export(
     Ok(generation)
 }
 
-/// The current generation, where it is this source's and nothing newer was begun.
-fn complete(migration: &Migration, source: &dyn Source) -> Result<Option<Generation>, Error> {
+/// What was sent of what the archive holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// Nothing: another generation may take its place.
+    Nothing,
+    /// Something.
+    Something,
+    /// It is another ledger's business.
+    Unknown,
+}
+
+impl Sent {
+    fn of(migration: &Migration) -> Result<Self, Error> {
+        match migration.ledger.has_sent()? {
+            true => Ok(Self::Something),
+            false => Ok(Self::Nothing),
+        }
+    }
+}
+
+/// The current generation, where it is this source's and nothing newer was begun;
+/// none where it is to be exported anew.
+fn complete(
+    migration: &Migration,
+    source: &dyn Source,
+    sent: Sent,
+) -> Result<Option<Generation>, Error> {
     if migration.archive.unfinished()?.is_some() {
         return Ok(None);
     }
@@ -64,14 +99,50 @@ fn complete(migration: &Migration, source: &dyn Source) -> Result<Option<Generat
         return Ok(None);
     };
     let (kept, asked) = (&generation.manifest().source, source.facts());
-    if (&kept.name, &kept.identity) == (&asked.name, &asked.identity) {
+    let same = (&kept.name, &kept.identity) == (&asked.name, &asked.identity);
+    if same {
+        let refused = sent == Sent::Nothing && migration.ledger.reached(Milestone::Refused)?;
+        if refused && !source.is_pinned() {
+            migration.tell("the last start was refused for its rejections, and nothing was written then: exporting the source anew, where they may have been mended");
+            return Ok(None);
+        }
         return Ok(Some(generation));
+    }
+    if sent == Sent::Nothing && kept.name == asked.name {
+        tell_changed(migration, asked);
+        return Ok(None);
     }
     Err(Error::refused(format!(
         "the folder's archive is of another source: {} ({}), not {} ({})",
         kept.name, kept.identity, asked.name, asked.identity
     ))
     .advise("give this migration a folder of its own with --dir, or name the source that the folder is of"))
+}
+
+fn tell_changed(migration: &Migration, source: &SourceFacts) {
+    migration.tell(format!(
+        "{} is not what it was at the last start; nothing was written then, so it is exported anew",
+        source.name
+    ));
+}
+
+/// Goes on with what was begun, unless the source was changed since.
+fn writer(
+    migration: &Migration,
+    source: &dyn Source,
+    sent: Sent,
+) -> Result<GenerationWriter, Error> {
+    let (archive, asked) = (&migration.archive, source.facts());
+    let begun = archive.unfinished_source()?;
+    let changed = begun.is_some_and(|begun| {
+        let same = (&begun.identity, &begun.shape) == (&asked.identity, &asked.shape);
+        begun.name == asked.name && !same
+    });
+    if changed && sent == Sent::Nothing {
+        tell_changed(migration, asked);
+        return Ok(archive.begin(asked, migration.clock)?);
+    }
+    Ok(archive.write(asked, migration.clock)?)
 }
 
 struct Copy<'a> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::ledger::{BatchState, Ledger};
+use crate::ledger::{BatchState, Ledger, Milestone};
 use crate::stages::context::Migration;
 
 /// The largest value that KV takes (KV limits page).
@@ -23,6 +23,7 @@ pub(super) fn rejections(
     if rejected <= allowed || migration.ledger.first_unbatched()? > 0 {
         return Ok(());
     }
+    migration.reach(Milestone::Refused)?;
     let mut examples = Vec::new();
     migration.ledger.for_each_rejection(|json| {
         if examples.len() < 5 {
@@ -54,9 +55,10 @@ fn example(json: &str) -> String {
 
 /// Refuses more records than an index holds, and none at all: what is left of a
 /// collection whose every point is rejected is a mistake in the settings.
-pub(super) fn records(points: u64, rejected: u64) -> Result<(), Error> {
+pub(super) fn records(migration: &Migration, points: u64, rejected: u64) -> Result<(), Error> {
     let records = points - rejected.min(points);
     if records == 0 && points > 0 {
+        migration.reach(Milestone::Refused)?;
         return Err(Error::refused(format!("none of the {points} points can become a record"))
             .advise("see rejected.ndjson for the reasons, and choose other mapping options; nothing was written"));
     }

@@ -2,6 +2,7 @@
 //! report to [`crate::progress`], remember in [`crate::ledger`], and know no
 //! terminal.
 
+mod apart;
 mod batch_size;
 mod check;
 pub mod context;

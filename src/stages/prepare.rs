@@ -138,7 +138,9 @@ pub async fn prepare(
     let plan = plan(accounts, request, source.0, &mapping, target);
     if plan.may_replace(&migration.ledger)? {
         migration.ledger.begin_again()?;
-        migration.tell("the settings are not those of the last start; nothing was written then, so every point is checked anew");
+        if frozen.is_some_and(|frozen| frozen.source == plan.source) {
+            migration.tell("the settings are not those of the last start; nothing was written then, so every point is checked anew");
+        }
     }
     plan.freeze(&migration.ledger)?;
     let transform = resolve(mapping, source.0, target)?;

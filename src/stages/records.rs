@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::ledger::{Ledger, RecordRow};
 use crate::point::Point;
 use crate::record::{Digest, Record};
-use crate::transform::Transform;
+use crate::transform::{Notes, Transform, Transformed};
 
 /// Rows that are asked from the ledger at a time.
 const WINDOW: u64 = 4_096;
@@ -26,6 +26,15 @@ pub struct Records<'a> {
     /// The first ordinal whose row was not asked for yet.
     unasked: u64,
     last: u64,
+}
+
+/// A record, made anew.
+pub(super) struct Made {
+    /// Its point's place in the archive.
+    pub(super) ordinal: u64,
+    pub(super) record: Record,
+    /// What was noticed about its point.
+    pub(super) notes: Notes,
 }
 
 impl<'a> Records<'a> {
@@ -48,7 +57,8 @@ impl<'a> Records<'a> {
         })
     }
 
-    fn next_record(&mut self) -> Result<Option<(u64, Record)>, Error> {
+    /// The next record, with what was noticed about it.
+    pub(super) fn next_made(&mut self) -> Result<Option<Made>, Error> {
         loop {
             let Some(read) = self.points.next() else {
                 return Ok(None);
@@ -58,7 +68,12 @@ impl<'a> Records<'a> {
             if self.rows.front().is_some_and(|row| row.ordinal == ordinal)
                 && let Some(row) = self.rows.pop_front()
             {
-                return Ok(Some((ordinal, remake(self.transform, &point, &row)?)));
+                let Transformed { record, notes, .. } = transformed(self.transform, &point, &row)?;
+                return Ok(Some(Made {
+                    ordinal,
+                    record,
+                    notes,
+                }));
             }
         }
     }
@@ -77,7 +92,8 @@ impl Iterator for Records<'_> {
     type Item = Result<(u64, Record), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_record().transpose()
+        let made = self.next_made().transpose()?;
+        Some(made.map(|made| (made.ordinal, made.record)))
     }
 }
 
@@ -85,9 +101,17 @@ impl Iterator for Records<'_> {
 ///
 /// Errors: when the point gives another record than the ledger remembers.
 pub fn remake(transform: &Transform, point: &Point, row: &RecordRow) -> Result<Record, Error> {
+    transformed(transform, point, row).map(|made| made.record)
+}
+
+fn transformed(
+    transform: &Transform,
+    point: &Point,
+    row: &RecordRow,
+) -> Result<Transformed, Error> {
     match transform.apply(point) {
         Ok(made) if made.record.id.as_str() == row.id && made.record.digest() == row.digest => {
-            Ok(made.record)
+            Ok(made)
         }
         _ => Err(Error::failed(format!(
             "point {} of the archive no longer gives the record {} that was checked",

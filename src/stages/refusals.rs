@@ -1,170 +1,305 @@
-//! A batch that the service refuses because of single records: it is split
-//! until each of them is alone, those are quarantined with the service's own
-//! words, and the rest goes through (Vectorize takes a batch whole or not at
-//! all, and names only the first offender).
+//! A batch that the service refuses because of its records: it is split until
+//! each offender is alone, those are quarantined with the service's own words,
+//! and the rest goes through (Vectorize takes a batch whole or not at all, and
+//! names only the first offender).
+//!
+//! Where several offenders share a form that Vectorize's contract leaves open,
+//! and none of that form was seen to go through, the whole class is set aside:
+//! finding each of them alone would cost two requests for every halving.
 
-use std::ops::Range;
-
-use bytes::{Bytes, BytesMut};
-
+use crate::archive::Generation;
 use crate::batch::Batch as CutBatch;
 use crate::cloudflare::{ApiError, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::RejectedAt;
+use crate::stages::apart::{Apart, Line, Refused};
 use crate::stages::context::Migration;
-use crate::transform::{Reason, Rejection};
+use crate::stages::records::{Made, Records};
+use crate::transform::{Notes, Reason, Rejection, Transform};
 
-/// Records of one batch that may be refused before we stop: more than that is
-/// no odd record but a misunderstanding, and each costs several requests.
+/// Records of one batch that may be refused, each for itself, before we stop:
+/// more than that is no odd record but a misunderstanding.
 const MAX_REFUSED: usize = 50;
+/// Refused records of one form that make it a class.
+const MAKE_A_CLASS: usize = 3;
+/// Records that are set aside between two writes to the ledger.
+const ASIDE_AT_ONCE: usize = 4_096;
 
-/// How a batch was taken.
-#[derive(Debug, Default)]
-pub(super) struct Acceptance {
-    /// The last mutation; none when nothing of it was taken.
-    pub(super) mutation: Option<MutationId>,
-    /// Lines that were refused, by their place in the batch.
-    pub(super) refused: Vec<Refused>,
+/// What the service was seen to refuse and to take in this run.
+pub(super) struct Refusals<'a> {
+    migration: &'a Migration,
+    generation: &'a Generation,
+    transform: &'a Transform,
+    classes: Vec<Class>,
+    /// Refused alone, each with a form that the contract leaves open.
+    doubtful: Vec<Refused>,
+    /// The open forms of records that went through, once each.
+    taken: Vec<Notes>,
 }
 
-#[derive(Debug)]
-pub(super) struct Refused {
-    line: usize,
+/// Records of a form that the service refuses.
+struct Class {
+    form: Notes,
     code: i64,
     message: String,
 }
 
-/// Sends the batch, in parts where a record of it is refused.
-pub(super) async fn send(index: &Vectorize, batch: &CutBatch) -> Result<Acceptance, ApiError> {
-    let first = match index.upsert(batch.body.clone()).await {
-        Ok(mutation) => {
-            return Ok(Acceptance {
-                mutation: Some(mutation),
-                refused: Vec::new(),
-            });
-        }
-        Err(error) => error,
-    };
-    if !is_about_records(&first) {
-        return Err(first);
+impl Class {
+    fn has(&self, unsettled: Notes) -> bool {
+        unsettled.contains_all(self.form)
     }
-    let lines = lines_of(&batch.body);
-    let mut acceptance = Acceptance::default();
-    let mut parts = halves(0..lines.len(), first, &mut acceptance)?;
-    while let Some(part) = parts.pop() {
-        match index
-            .upsert(joined(&batch.body, &lines[part.clone()]))
-            .await
-        {
-            Ok(mutation) => acceptance.mutation = Some(mutation),
-            Err(error) if is_about_records(&error) => {
-                parts.extend(halves(part, error, &mut acceptance)?);
+
+    fn reason(&self) -> Reason {
+        Reason::RefusedClass {
+            class: self.form,
+            code: self.code,
+            message: self.message.clone(),
+        }
+    }
+}
+
+/// Why a batch could not be brought through.
+pub(super) struct Unsent {
+    pub(super) error: Error,
+    /// Whether all that was sent of it is known to be refused.
+    pub(super) whole: bool,
+}
+
+impl<'a> Refusals<'a> {
+    pub(super) fn new(
+        migration: &'a Migration,
+        generation: &'a Generation,
+        transform: &'a Transform,
+    ) -> Self {
+        Self {
+            migration,
+            generation,
+            transform,
+            classes: Vec::new(),
+            doubtful: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Brings through what can be of a refused batch, and quarantines the rest;
+    /// gives the last mutation, none when nothing of it was taken.
+    pub(super) async fn take_apart(
+        &mut self,
+        index: &Vectorize,
+        batch: &CutBatch,
+        refused: ApiError,
+    ) -> Result<Option<MutationId>, Unsent> {
+        let lines = self.lines(batch).map_err(refused_whole)?;
+        let mut apart = Apart::of(batch.body.clone(), lines);
+        let mut quarantine = Vec::new();
+        self.set_aside(&mut apart, &mut quarantine);
+        // The answer is about what is left only where nothing was set aside.
+        let answer = Some(refused).filter(|_| quarantine.is_empty());
+        let sent = self.send(index, &mut apart, answer, &mut quarantine).await;
+        let taken = apart.mutation.is_some();
+        sent.map_err(|(error, known)| Unsent {
+            error,
+            whole: known && !taken,
+        })?;
+        let kept = self.quarantine(&quarantine);
+        kept.map_err(|error| Unsent {
+            error,
+            whole: !taken,
+        })?;
+        Ok(apart.mutation)
+    }
+
+    /// Sends part after part, the first one unless its answer is there already;
+    /// an error comes with whether the answer to the last one is known.
+    async fn send(
+        &mut self,
+        index: &Vectorize,
+        apart: &mut Apart,
+        mut answer: Option<ApiError>,
+        quarantine: &mut Vec<(Line, Reason)>,
+    ) -> Result<(), (Error, bool)> {
+        let mut odd = 0;
+        while let Some(part) = apart.next() {
+            self.migration.stop.check().map_err(|error| (error, true))?;
+            let sent = match answer.take() {
+                Some(refused) => Err(refused),
+                None => index.upsert(apart.body(&part)).await,
+            };
+            match sent {
+                Ok(mutation) => {
+                    apart.mutation = Some(mutation);
+                    self.note_taken(part.iter().map(|at| apart.line(*at).unsettled));
+                }
+                Err(error) if !error.blames_a_record() => return Err((error.into(), false)),
+                Err(_) if part.len() > 1 => apart.split(part),
+                Err(error) if odd == MAX_REFUSED => return Err((too_many(error), true)),
+                Err(error) => {
+                    odd += 1;
+                    let refused = apart.refused(part[0], &error);
+                    self.tell(&refused);
+                    quarantine.push((refused.line.clone(), alone(&refused)));
+                    if self.makes_a_class(refused) {
+                        self.set_aside(apart, quarantine);
+                        odd = 0;
+                    }
+                }
             }
-            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn lines(&self, batch: &CutBatch) -> Result<Vec<Line>, Error> {
+        let range = batch.first..=batch.last;
+        let ledger = &self.migration.ledger;
+        let mut records = Records::new(ledger, self.generation, self.transform, range)?;
+        let mut lines = Vec::with_capacity(batch.count);
+        while let Some(made) = records.next_made()? {
+            // What was set aside before the batch was cut is no record any more,
+            // so these are the batch's lines.
+            lines.push(line_of(&made));
+        }
+        Ok(lines)
+    }
+
+    fn note_taken(&mut self, forms: impl Iterator<Item = Notes>) {
+        for form in forms {
+            if !form.is_empty() && !self.taken.contains(&form) {
+                self.taken.push(form);
+            }
         }
     }
-    Ok(acceptance)
-}
 
-fn is_about_records(error: &ApiError) -> bool {
-    matches!(error, ApiError::BadRecord(_) | ApiError::TooLarge(_))
-}
-
-/// The two halves of a refused part, the earlier one last so that it is popped
-/// first; a single line is quarantined instead.
-fn halves(
-    part: Range<usize>,
-    error: ApiError,
-    acceptance: &mut Acceptance,
-) -> Result<Vec<Range<usize>>, ApiError> {
-    if part.len() > 1 {
-        let middle = part.start + part.len() / 2;
-        return Ok(vec![middle..part.end, part.start..middle]);
-    }
-    if acceptance.refused.len() >= MAX_REFUSED {
-        return Err(error);
-    }
-    let (ApiError::BadRecord(refusal) | ApiError::TooLarge(refusal)) = &error else {
-        return Err(error);
-    };
-    let code = refusal
-        .notes
-        .iter()
-        .find_map(|note| note.code)
-        .map_or(0, i64::from);
-    acceptance.refused.push(Refused {
-        line: part.start,
-        code,
-        message: refusal.to_string(),
-    });
-    Ok(Vec::new())
-}
-
-fn lines_of(body: &Bytes) -> Vec<Range<usize>> {
-    let mut lines = Vec::new();
-    let mut start = 0;
-    for (end, _) in body.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
-        lines.push(start..end);
-        start = end + 1;
-    }
-    if start < body.len() {
-        lines.push(start..body.len());
-    }
-    lines
-}
-
-/// Consecutive lines as a body of their own: a slice, without copying.
-fn joined(body: &Bytes, lines: &[Range<usize>]) -> Bytes {
-    match (lines.first(), lines.last()) {
-        (Some(first), Some(last)) => body.slice(first.start..last.end),
-        _ => BytesMut::new().freeze(),
-    }
-}
-
-/// Moves the refused records to the rejections, with the service's own words.
-pub(super) fn quarantine(
-    migration: &Migration,
-    batch: &CutBatch,
-    acceptance: &Acceptance,
-) -> Result<(), Error> {
-    if acceptance.refused.is_empty() {
-        return Ok(());
-    }
-    let rows = migration.ledger.records_between(batch.first, batch.last)?;
-    let generation = migration.archive.current()?;
-    let mut rejections = Vec::with_capacity(acceptance.refused.len());
-    for refused in &acceptance.refused {
-        let Some(row) = rows.get(refused.line) else {
-            continue;
+    /// Whether this refusal makes records of its form a class: several were
+    /// refused with the same code, and none was seen to go through.
+    fn makes_a_class(&mut self, refused: Refused) -> bool {
+        let (form, code) = (refused.line.unsettled, refused.code);
+        if form.is_empty() || self.taken.iter().any(|taken| taken.contains_all(form)) {
+            return false;
+        }
+        self.doubtful.push(refused);
+        let alike = |other: &&Refused| other.code == code && other.line.unsettled == form;
+        if self.doubtful.iter().filter(alike).count() < MAKE_A_CLASS {
+            return false;
+        }
+        let message = match self.doubtful.iter().find(alike) {
+            Some(first) => first.message.clone(),
+            None => return false,
         };
-        let mut points = match &generation {
-            Some(generation) => generation.points_at(&[row.ordinal])?,
-            None => Vec::new(),
-        };
-        let Some((ordinal, point)) = points.pop() else {
-            continue;
-        };
-        migration.warn(format!("Vectorize refused {}: {}", row.id, refused.message));
-        let (code, message) = (refused.code, refused.message.clone());
-        let reason = Reason::RefusedByVectorize { code, message };
-        let rejection = Rejection::new(point.id, point.namespace, reason, &row.id);
-        let json = serde_json::to_string(&rejection).expect("a rejection is plain JSON");
-        rejections.push(RejectedAt { ordinal, json });
+        let names: Vec<&str> = form.iter().map(|note| note.explanation()).collect();
+        self.migration.warn(format!(
+            "Vectorize refused {MAKE_A_CLASS} records for which this holds: {} All others like them are set aside without asking; rejected.ndjson names each",
+            names.join(" ")
+        ));
+        self.classes.push(Class {
+            form,
+            code,
+            message,
+        });
+        true
     }
-    migration.ledger.reject("vectorize", &rejections)
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn class_of(&self, unsettled: Notes) -> Option<&Class> {
+        self.classes.iter().find(|class| class.has(unsettled))
+    }
 
-    #[test]
-    fn lines_are_found_with_and_without_a_final_line_feed() {
-        for body in ["ab\nc\nd", "ab\nc\nd\n"] {
-            let body = Bytes::from(body);
-            let lines = lines_of(&body);
-            assert_eq!(lines, vec![0..2, 3..4, 5..6]);
-            assert_eq!(joined(&body, &lines[1..]), Bytes::from("c\nd"));
+    fn set_aside(&self, apart: &mut Apart, quarantine: &mut Vec<(Line, Reason)>) {
+        let aside = apart.set_aside(|line| self.class_of(line.unsettled).is_some());
+        for line in aside {
+            if let Some(class) = self.class_of(line.unsettled) {
+                let reason = class.reason();
+                quarantine.push((line, reason));
+            }
         }
     }
+
+    fn tell(&self, refused: &Refused) {
+        let (id, message) = (&refused.line.id, &refused.message);
+        self.migration
+            .warn(format!("Vectorize refused {id}: {message}"));
+    }
+
+    /// Makes rejections of these records.
+    fn quarantine(&self, quarantine: &[(Line, Reason)]) -> Result<(), Error> {
+        let ordinals: Vec<u64> = quarantine.iter().map(|(line, _)| line.ordinal).collect();
+        let names = self.generation.names_at(&ordinals)?;
+        let mut quarantine: Vec<_> = quarantine.iter().collect();
+        quarantine.sort_unstable_by_key(|(line, _)| line.ordinal);
+        let rejections: Vec<RejectedAt> = names
+            .into_iter()
+            .zip(quarantine)
+            .map(|((ordinal, name), (line, reason))| {
+                let rejection = Rejection::new(name.id, name.namespace, reason.clone(), &line.id);
+                let json = serde_json::to_string(&rejection).expect("a rejection is plain JSON");
+                RejectedAt { ordinal, json }
+            })
+            .collect();
+        self.migration.ledger.reject("vectorize", &rejections)
+    }
+
+    /// What keeps records of refused classes from being sent.
+    pub(super) fn sieve(&self) -> Sieve<'_, 'a> {
+        Sieve {
+            refusals: self,
+            aside: Vec::new(),
+        }
+    }
+}
+
+/// Records on their way into a batch: those of refused classes are set aside.
+pub(super) struct Sieve<'s, 'a> {
+    refusals: &'s Refusals<'a>,
+    aside: Vec<(Line, Reason)>,
+}
+
+impl Sieve<'_, '_> {
+    /// The next record that is to be sent.
+    pub(super) fn next(&mut self, records: &mut Records<'_>) -> Result<Option<Made>, Error> {
+        while let Some(made) = records.next_made()? {
+            let Some(class) = self.refusals.class_of(made.notes.unsettled()) else {
+                return Ok(Some(made));
+            };
+            self.aside.push((line_of(&made), class.reason()));
+            if self.aside.len() == ASIDE_AT_ONCE {
+                self.keep()?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes rejections of what was set aside: before anything that follows it
+    /// is sent.
+    pub(super) fn keep(&mut self) -> Result<(), Error> {
+        if !self.aside.is_empty() {
+            self.refusals.quarantine(&self.aside)?;
+            self.aside.clear();
+        }
+        Ok(())
+    }
+}
+
+fn line_of(made: &Made) -> Line {
+    Line {
+        ordinal: made.ordinal,
+        id: made.record.id.to_string(),
+        unsettled: made.notes.unsettled(),
+    }
+}
+
+fn alone(refused: &Refused) -> Reason {
+    Reason::RefusedByVectorize {
+        code: refused.code,
+        message: refused.message.clone(),
+    }
+}
+
+fn refused_whole(error: Error) -> Unsent {
+    Unsent { error, whole: true }
+}
+
+fn too_many(error: ApiError) -> Error {
+    Error::failed(format!(
+        "Vectorize refused more than {MAX_REFUSED} records of one batch, each by itself"
+    ))
+    .advise("the answer names one of them: choose other mapping options or mend them in the source; a folder of which Vectorize has taken nothing accepts both, another one needs a new --dir and --overwrite")
+    .because(error)
 }

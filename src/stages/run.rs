@@ -220,7 +220,7 @@ impl Job {
             self.permissions.allowed_rejects,
             folder,
         )?;
-        gate::records(ready.generation.points(), rejected)?;
+        gate::records(&self.migration, ready.generation.points(), rejected)?;
         match &self.request.file_index {
             Some(wish) => {
                 let file_key = &ready.prepared.plan.mapping.file_key;

@@ -6,14 +6,14 @@ use tokio::task::JoinSet;
 
 use crate::archive::Generation;
 use crate::batch::{Batch as CutBatch, BatchLimits, Cutter};
-use crate::cloudflare::{ApiError, Vectorize};
+use crate::cloudflare::{ApiError, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
 use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
-use crate::stages::refusals::{self, Acceptance};
+use crate::stages::refusals::{Refusals, Unsent};
 use crate::transform::Transform;
 
 /// What an upsert did, or would do.
@@ -48,6 +48,8 @@ pub(super) async fn upsert(
     let mut flights = Flights {
         migration,
         index,
+        refusals: Refusals::new(migration, generation, transform),
+        refused_whole: Vec::new(),
         flying: JoinSet::new(),
         done: Upserted::default(),
     };
@@ -55,6 +57,7 @@ pub(super) async fn upsert(
     // What is on the wire is finished whatever stopped us: each answer that is
     // known is a batch that need not be sent again.
     let drained = flights.drain().await;
+    migration.ledger.forget_refused(&flights.refused_whole)?;
     outcome.and(drained)?;
     let done = flights.done;
     migration.progress.end(
@@ -127,9 +130,9 @@ impl<'a> Feed<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<CutBatch>, Error> {
+    fn next(&mut self, refusals: &Refusals<'_>) -> Result<Option<CutBatch>, Error> {
         while let Some(batch) = self.unanswered.next() {
-            if let Some(cut) = self.recut(batch)? {
+            if let Some(cut) = self.recut(batch, refusals)? {
                 return Ok(Some(cut));
             }
             self.migration
@@ -139,24 +142,21 @@ impl<'a> Feed<'a> {
         let Some(fresh) = &mut self.fresh else {
             return Ok(None);
         };
-        fresh.next()
+        fresh.next(refusals)
     }
 
     /// The batch with the range it had; none when each of its records was
     /// rejected since.
-    fn recut(&self, batch: Batch) -> Result<Option<CutBatch>, Error> {
+    fn recut(&self, batch: Batch, refusals: &Refusals<'_>) -> Result<Option<CutBatch>, Error> {
         let mut cutter = Cutter::new(BatchLimits::LARGEST);
         let ledger = &self.migration.ledger;
-        for record in Records::new(
-            ledger,
-            self.generation,
-            self.transform,
-            batch.first..=batch.last,
-        )? {
-            let (ordinal, record) = record?;
+        let range = batch.first..=batch.last;
+        let mut records = Records::new(ledger, self.generation, self.transform, range)?;
+        let mut sieve = refusals.sieve();
+        while let Some(made) = sieve.next(&mut records)? {
             // The largest limits hold whatever was cut under any setting; what
             // does not fit all the same must not be taken for sent.
-            if cutter.push(ordinal, &record).is_some() {
+            if cutter.push(made.ordinal, &made.record).is_some() {
                 return Err(Error::failed(format!(
                     "the batch of the points {} to {} was sent once and no longer fits one request",
                     batch.first, batch.last
@@ -164,6 +164,7 @@ impl<'a> Feed<'a> {
                 .advise("another version of cf-migrate may have begun this folder; use that one"));
             }
         }
+        sieve.keep()?;
         Ok(cutter.finish().map(|cut| CutBatch {
             first: batch.first,
             last: batch.last,
@@ -173,7 +174,8 @@ impl<'a> Feed<'a> {
 
     fn only_count(mut self) -> Result<Upserted, Error> {
         let mut would = Upserted::default();
-        while let Some(batch) = self.next()? {
+        let refusals = Refusals::new(self.migration, self.generation, self.transform);
+        while let Some(batch) = self.next(&refusals)? {
             self.migration.stop.check()?;
             would.count(&batch);
             self.migration
@@ -192,17 +194,22 @@ impl<'a> Feed<'a> {
 }
 
 impl Fresh<'_> {
-    fn next(&mut self) -> Result<Option<CutBatch>, Error> {
+    fn next(&mut self, refusals: &Refusals<'_>) -> Result<Option<CutBatch>, Error> {
         let Some(cutter) = &mut self.cutter else {
             return Ok(None);
         };
-        for record in &mut self.records {
-            let (ordinal, record) = record?;
-            if let Some(batch) = cutter.push(ordinal, &record) {
-                return Ok(Some(batch));
-            }
+        let mut sieve = refusals.sieve();
+        let mut full = None;
+        while full.is_none()
+            && let Some(made) = sieve.next(&mut self.records)?
+        {
+            full = cutter.push(made.ordinal, &made.record);
         }
-        Ok(self.cutter.take().and_then(|mut cutter| cutter.finish()))
+        sieve.keep()?;
+        match full {
+            Some(batch) => Ok(Some(batch)),
+            None => Ok(self.cutter.take().and_then(|mut cutter| cutter.finish())),
+        }
     }
 }
 
@@ -217,20 +224,18 @@ impl Upserted {
 struct Flights<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
-    flying: JoinSet<Result<Landed, (CutBatch, ApiError)>>,
+    refusals: Refusals<'a>,
+    flying: JoinSet<(CutBatch, Result<MutationId, ApiError>)>,
+    /// Batches of which nothing was taken, by their first ordinal.
+    refused_whole: Vec<u64>,
     done: Upserted,
-}
-
-struct Landed {
-    batch: CutBatch,
-    acceptance: Acceptance,
 }
 
 impl Flights<'_> {
     async fn send_all(&mut self, feed: &mut Feed<'_>) -> Result<(), Error> {
         let mut size = BatchSize::new(&self.migration.pace);
         let mut waits = self.index.counters().waited;
-        while let Some(batch) = feed.next()? {
+        while let Some(batch) = feed.next(&self.refusals)? {
             while self.flying.len() >= size.in_flight() {
                 self.land_one().await?;
             }
@@ -243,10 +248,8 @@ impl Flights<'_> {
             self.migration.ledger.batch_sent(batch.first, batch.last)?;
             let index = self.index.clone();
             self.flying.spawn(async move {
-                match refusals::send(&index, &batch).await {
-                    Ok(acceptance) => Ok(Landed { batch, acceptance }),
-                    Err(error) => Err((batch, error)),
-                }
+                let answer = index.upsert(batch.body.clone()).await;
+                (batch, answer)
             });
         }
         Ok(())
@@ -267,34 +270,46 @@ impl Flights<'_> {
         let Some(joined) = self.flying.join_next().await else {
             return Ok(());
         };
-        match joined {
-            Ok(Ok(landed)) => self.accept(landed),
-            Ok(Err((batch, error))) => Err(self.explain(&batch, error)),
-            Err(panic) => Err(Error::failed("sending a batch ended unexpectedly").because(panic)),
+        let (batch, answer) = joined
+            .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
+        let taken = match answer {
+            Ok(mutation) => Ok(Some(mutation)),
+            Err(error) if error.blames_a_record() => {
+                self.refusals.take_apart(self.index, &batch, error).await
+            }
+            Err(error) => Err(Unsent {
+                error: error.into(),
+                whole: false,
+            }),
+        };
+        match taken {
+            Ok(mutation) => self.land(&batch, mutation),
+            Err(unsent) => Err(self.explain(&batch, unsent)),
         }
     }
 
-    fn accept(&mut self, landed: Landed) -> Result<(), Error> {
-        let Landed { batch, acceptance } = landed;
-        refusals::quarantine(self.migration, &batch, &acceptance)?;
+    fn land(&mut self, batch: &CutBatch, mutation: Option<MutationId>) -> Result<(), Error> {
         let ledger = &self.migration.ledger;
-        match &acceptance.mutation {
+        match mutation {
             Some(mutation) => ledger.batch_accepted(batch.first, mutation.as_str())?,
             // Nothing of it was taken, so there is nothing to wait for.
             None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
         }
-        self.done.count(&batch);
+        self.done.count(batch);
         self.migration
             .progress
             .advance(Step::Upsert, batch.last - batch.first + 1);
         Ok(())
     }
 
-    fn explain(&self, batch: &CutBatch, error: ApiError) -> Error {
+    fn explain(&mut self, batch: &CutBatch, unsent: Unsent) -> Error {
+        if unsent.whole {
+            self.refused_whole.push(batch.first);
+        }
         self.migration.warn(format!(
             "the batch of the points {} to {} was not accepted",
             batch.first, batch.last
         ));
-        error.into()
+        unsent.error
     }
 }

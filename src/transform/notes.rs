@@ -118,6 +118,17 @@ impl Notes {
         self.0 == 0
     }
 
+    /// Whether every one of `others` is among them.
+    pub fn contains_all(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// Those about what Vectorize's contract leaves unsettled.
+    #[must_use]
+    pub fn unsettled(self) -> Self {
+        self.iter().filter(|note| note.is_unsettled()).collect()
+    }
+
     /// The notes, in the order of [`Note::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Note> {
         Note::ALL
@@ -129,6 +140,13 @@ impl Notes {
 impl fmt::Debug for Notes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Display for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iter().map(Note::name).collect();
+        f.write_str(&names.join(", "))
     }
 }
 
@@ -158,6 +176,14 @@ mod tests {
         }
         assert!(Notes::default().is_empty());
         assert_eq!(Notes::from_iter(Note::ALL).iter().count(), Note::ALL.len());
+    }
+
+    #[test]
+    fn what_is_unsettled_is_told_from_the_rest() {
+        let notes = Notes::from_iter([Note::NoFile, Note::NullMetadata, Note::MixedArray]);
+        assert_eq!(notes.unsettled().to_string(), "null_metadata, mixed_array");
+        assert!(notes.contains_all(notes.unsettled()));
+        assert!(!notes.unsettled().contains_all(notes));
     }
 
     #[test]

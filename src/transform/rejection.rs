@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::field::Found;
 use super::file::FileKeyProblem;
-use super::notes::Note;
+use super::notes::{Note, Notes};
 use crate::point::PointId;
 use crate::record::{LimitError, VectorId};
 
@@ -99,6 +99,18 @@ pub enum Reason {
         /// Cloudflare's message.
         message: String,
     },
+    /// Not sent, because Vectorize refused several records of the same form.
+    #[error(
+        "set aside unasked with its class ({class}): Vectorize refused others of that form, the first with code {code}: {message}"
+    )]
+    RefusedClass {
+        /// What the class has in common.
+        class: Notes,
+        /// Cloudflare's error code for the first of them.
+        code: i64,
+        /// Cloudflare's message for the first of them.
+        message: String,
+    },
 }
 
 impl Reason {
@@ -116,6 +128,7 @@ impl Reason {
             Self::FileKey(_) => "file_key",
             Self::Collision { .. } => "collision",
             Self::RefusedByVectorize { .. } => "refused_by_vectorize",
+            Self::RefusedClass { .. } => "refused_class",
         }
     }
 }

@@ -17,6 +17,7 @@ mod crashes;
 mod economy;
 mod listing;
 mod matrix;
+mod mending;
 mod poison;
 mod settling;
 mod stale_kv;

@@ -96,6 +96,100 @@ async fn a_batch_of_bad_records_alone_leaves_nothing_to_wait_for() {
     assert_eq!(outcome.number("/points/settled"), POINTS - 4);
 }
 
+/// 400 points, every second with null in its metadata, under a strict service.
+fn half_null() -> Simulation {
+    let points = (0..400).map(|number| {
+        let mut point = point(number, DIMENSIONS);
+        if number % 2 == 1 {
+            point["payload"]["text"] = Value::Null;
+        }
+        point
+    });
+    Simulation::of(points.collect::<Vec<_>>(), |options| {
+        options.unsettled = Unsettled::Strict;
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_the_service_refuses_is_set_aside_as_a_class() {
+    let mut simulation = half_null();
+    simulation.pace = PaceOptions {
+        batch_count: Some(100),
+        concurrency: Some(1),
+        ..PaceOptions::default()
+    };
+    let outcome = simulation.run().await.expect_code(3);
+    assert_eq!(outcome.number("/points/rejected"), 200);
+    assert_eq!(outcome.number("/points/settled"), 200);
+    outcome.check_sum();
+    let lines = rejected(&simulation);
+    let of = |reason: &str| lines.iter().filter(|line| line["reason"] == reason).count();
+    assert_eq!(of("refused_by_vectorize"), 3);
+    assert_eq!(of("refused_class"), 197);
+    for line in &lines {
+        let message = line["message"].as_str().unwrap();
+        assert!(
+            message.contains("code 40018"),
+            "the service's words: {line}"
+        );
+        let is_class = line["reason"] == "refused_class";
+        assert_eq!(message.contains("null_metadata"), is_class, "{line}");
+    }
+    // Of the first batch three were found alone; the others cost their refusal and
+    // one more request at most, and the last the barrier.
+    let upserts = simulation.sandbox.calls().count(Operation::Upsert);
+    assert!(upserts <= 3 * 2 * 7 + 2 + 2 * 3 + 1, "{upserts}");
+
+    let calls = simulation.sandbox.calls().count(Operation::Upsert);
+    simulation.run().await.expect_code(3).check_sum();
+    assert_eq!(simulation.sandbox.calls().count(Operation::Upsert), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_service_also_takes_is_no_class() {
+    // Alike in form, but refused for something else: the service takes null.
+    let points = (0..64).map(|number| {
+        let mut point = point(number, DIMENSIONS);
+        point["payload"]["text"] = Value::Null;
+        point
+    });
+    let simulation = Simulation::of(points.collect::<Vec<_>>(), |options| {
+        options.unsettled = Unsettled::Lenient;
+    });
+    let refused = [3, 5, 8, 13, 21].map(|number| format!("\"f{}_{}\"", number / 5, number % 5));
+    let simulation = simulation.refusing(40017, refused);
+    let outcome = simulation.run().await.expect_code(3);
+    assert_eq!(outcome.number("/points/rejected"), 5);
+    for line in rejected(&simulation) {
+        assert_eq!(line["reason"], "refused_by_vectorize", "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_of_vectorizes_own_that_nobody_listed_is_about_a_record_too() {
+    for code in [40001, 40017] {
+        let simulation = Simulation::new(POINTS, |_| {}).refusing(code, ["\"f7_2\"".to_owned()]);
+        simulation.run().await.expect_code(3).check_sum();
+        assert_eq!(simulation.state().vectors.len() as u64, POINTS - 1);
+        let message = rejected(&simulation)[0]["message"].to_string();
+        assert!(message.contains(&format!("code {code}")), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_refuses_everything_leaves_the_settings_free() {
+    let simulation = Simulation::new(200, |_| {}).refusing(40001, ["{".to_owned()]);
+    let outcome = simulation.run().await.expect_code(1);
+    let told = outcome.error.unwrap();
+    assert!(told.contains("more than 50 records of one batch"), "{told}");
+    assert!(told.contains("code 40001"), "{told}");
+    assert_eq!(outcome.report["points"]["rejected"], 0);
+
+    let mut simulation = simulation.refusing(40001, []);
+    simulation.mapping.id = Some("{id}".parse().unwrap());
+    simulation.run().await.expect_code(0).check_sum();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_that_takes_them_gets_them() {
     let simulation = poisoned(&[37], Unsettled::Lenient);

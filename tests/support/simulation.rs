@@ -69,6 +69,8 @@ pub struct Simulation {
     pub change_path: Option<ChangePath>,
     /// Changes what the account answered to the call of that path.
     pub change_answer: Option<ChangeAnswer>,
+    /// A code, and texts whose upserts are refused with it.
+    pub refused: Option<(u32, Vec<String>)>,
     /// The process ends here, as by SIGKILL.
     pub crash: Option<Crash>,
     /// Interrupts as Ctrl-C does, after so many records of the upsert.
@@ -200,6 +202,7 @@ impl Simulation {
             change_answer: None,
             stale: StaleEntries::Report,
             mode: Mode::Write,
+            refused: None,
             crash: None,
             interrupt_after: None,
             crashed: Arc::default(),
@@ -209,6 +212,13 @@ impl Simulation {
             source,
             dir,
         }
+    }
+
+    /// The same migration on an account that refuses every upsert in which one of
+    /// these texts occurs, with that code.
+    pub fn refusing(self, code: u32, texts: impl IntoIterator<Item = String>) -> Self {
+        let refused = Some((code, texts.into_iter().collect()));
+        Self { refused, ..self }
     }
 
     /// The same migration on an account that holds the same and has no faults.
@@ -323,6 +333,7 @@ impl Simulation {
         let (sandbox, upserts) = (self.sandbox.clone(), Arc::clone(&self.upserts));
         let before_call = self.before_call.clone();
         let (change_path, change_answer) = (self.change_path.clone(), self.change_answer.clone());
+        let refused = self.refused.clone();
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
         let in_flight = Arc::clone(&self.in_flight);
         let calls = AtomicUsize::new(0);
@@ -333,6 +344,8 @@ impl Simulation {
                 *request.uri_mut() = change(&path).parse().unwrap();
             }
             let upserting = path.ends_with("/upsert").then(|| Flight::begin(&in_flight));
+            let refusal = upserting.as_ref().and(refused.as_ref());
+            let refusal = refusal.and_then(|refused| refusal_of(refused, request.body()));
             if upserting.is_some() {
                 upserts.lock().unwrap().push(request.body().clone());
             }
@@ -345,7 +358,10 @@ impl Simulation {
                 if matches!(crash, Some(Crash::Before(at)) if at == number) {
                     end_here(&crashed).await;
                 }
-                let answer = sandbox.handle(request).await.map_err(|_| ConnectionLost);
+                let answer = match refusal {
+                    Some(refusal) => Ok(refusal),
+                    None => sandbox.handle(request).await.map_err(|_| ConnectionLost),
+                };
                 if matches!(crash, Some(Crash::After(at)) if at == number) {
                     end_here(&crashed).await;
                 }
@@ -383,6 +399,20 @@ fn changed(
         Err(_) => body,
     })
 }
+
+/// The refusal of an upsert in which one of the texts occurs.
+fn refusal_of((code, texts): &(u32, Vec<String>), body: &[u8]) -> Option<Answer> {
+    let body = std::str::from_utf8(body).unwrap();
+    let found = texts.iter().find(|text| body.contains(text.as_str()))?;
+    let message = format!("vectorize.upstream_error - this will not do: {found}");
+    let errors = [serde_json::json!({"code": code, "message": message})];
+    let envelope = serde_json::json!({"success": false, "errors": errors, "result": null});
+    let answer = axum::http::Response::builder().status(400);
+    let answer = answer.header("content-type", "application/json");
+    Some(answer.body(Bytes::from(envelope.to_string())).unwrap())
+}
+
+type Answer = axum::http::Response<Bytes>;
 
 /// An upsert on the wire.
 struct Flight(Arc<(AtomicUsize, AtomicUsize)>);

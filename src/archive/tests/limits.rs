@@ -77,6 +77,9 @@ fn assert_read_across_row_groups(generation: &Generation, end: u64) {
     let found = generation.points_at(&wanted).unwrap();
     let ids: Vec<_> = found.iter().map(|(_, point)| point.id.clone()).collect();
     assert_eq!(ids, wanted.map(PointId::Integer));
+    let names = generation.names_at(&wanted).unwrap();
+    let ids: Vec<_> = names.into_iter().map(|(_, name)| name.id).collect();
+    assert_eq!(ids, wanted.map(PointId::Integer));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::support::{
     any_shape_and_points, bits, clock, export, facts, files, numbered, read_all, read_point,
     unnamed,
 };
-use crate::archive::{Archive, Generation, GenerationNumber, Resume, State};
+use crate::archive::{Archive, Generation, GenerationNumber, PointName, Resume, State};
 use crate::point::{Payload, Point};
 
 proptest! {
@@ -45,6 +45,12 @@ proptest! {
 
         let mut wanted: Vec<_> = positions.into_iter().filter(|ordinal| *ordinal < count).collect();
         let found = generation.points_at(&wanted).unwrap();
+        let names = generation.names_at(&wanted).unwrap();
+        let named = |(ordinal, point): &(u64, Point)| {
+            let (id, namespace) = (point.id.clone(), point.namespace.clone());
+            (*ordinal, PointName { id, namespace })
+        };
+        prop_assert_eq!(names, found.iter().map(named).collect::<Vec<_>>());
         wanted.sort_unstable();
         wanted.dedup();
         prop_assert_eq!(found, wanted.into_iter().map(at).collect::<Vec<_>>());

@@ -76,6 +76,27 @@ async fn each_code_is_its_case_and_exit_code_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn any_refusal_of_vectorizes_own_may_be_a_records_fault_but_for_a_few() {
+    let rows = [
+        (400, 40018, true),
+        (400, 40001, true),
+        (400, 40017, true),
+        (422, 40099, true),
+        (413, 1, true),
+        (400, 40026, false),
+        (400, 40100, false),
+        (401, 40001, false),
+        (403, 40001, false),
+        (404, 3000, false),
+        (400, 1005, false),
+    ];
+    for (status, code, expected) in rows {
+        let error = upsert_error(refused(status, code, "")).await;
+        assert_eq!(error.blames_a_record(), expected, "{status} {code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_success_status_around_a_failure_is_the_failure() {
     let error = upsert_error(refused(200, 40012, "invalid vector")).await;
     assert_eq!(case(&error), "record");
@@ -153,7 +174,8 @@ async fn the_operator_reads_what_failed_why_and_what_to_do() {
          and with it the whole batch\n  \
          because Cloudflare answered: invalid vector for id=\"a\", expected 4 dimensions, got 3 \
          (code 40012), status 400\n  \
-         -> the answer names the first offender: mend it at the source, then run again"
+         -> the answer names the first offender: choose other mapping options, or mend it in \
+         the source; once something was written, both need a new folder (--dir) and --overwrite"
     );
     let forbidden = refused(403, 10000, "Authentication error");
     assert_eq!(

@@ -120,6 +120,10 @@ impl Source for ArchiveSource {
         &self.facts
     }
 
+    fn is_pinned(&self) -> bool {
+        true
+    }
+
     async fn count(&mut self) -> Result<Option<u64>, Error> {
         Ok(Some(self.generation.points()))
     }

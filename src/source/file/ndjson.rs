@@ -180,6 +180,10 @@ impl Source for NdjsonSource {
         &self.facts
     }
 
+    fn is_pinned(&self) -> bool {
+        true
+    }
+
     async fn count(&mut self) -> Result<Option<u64>, Error> {
         Ok(self.total)
     }

@@ -42,6 +42,11 @@ fn reasons() -> Vec<Reason> {
             code: 1,
             message: String::new(),
         },
+        Reason::RefusedClass {
+            class: Notes::default(),
+            code: 1,
+            message: String::new(),
+        },
     ]
 }
 
