@@ -31,5 +31,6 @@ pub mod sandbox;
 pub mod settings;
 pub mod source;
 pub mod stages;
+pub mod stop;
 pub mod transform;
 pub mod verify;

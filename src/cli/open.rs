@@ -21,7 +21,7 @@ use crate::settings::{CloudflareSettings, Pace, Settings};
 use crate::source::Source;
 use crate::source::file;
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
-use crate::stages::context::Mode;
+use crate::stages::context::{Mode, Stop};
 use crate::stages::prepare::{Accounts, FileIndexWish};
 use crate::stages::run::Origin;
 
@@ -199,14 +199,14 @@ pub(super) fn accounts(
     settings: &Settings,
     pace: &Pace,
     (dir, mode): (&Path, Mode),
-    clock: Clock,
+    waiting: (Clock, &Stop),
 ) -> Result<Accounts, Error> {
     match &global.sandbox {
         Some(place) => {
             let place = place.clone().unwrap_or_else(|| dir.join("sandbox"));
-            embedded(place, mode, pace, clock)
+            embedded(place, mode, pace, waiting)
         }
-        None => network(settings.cloudflare()?, global, pace, clock),
+        None => network(settings.cloudflare()?, global, pace, waiting),
     }
 }
 
@@ -214,7 +214,7 @@ fn network(
     settings: CloudflareSettings,
     global: &Global,
     pace: &Pace,
-    clock: Clock,
+    (clock, stop): (Clock, &Stop),
 ) -> Result<Accounts, Error> {
     let id = AccountId::new(settings.account_id.as_str())?;
     let (token, limit) = (&settings.token, pace.api_budget as usize);
@@ -229,7 +229,7 @@ fn network(
             ..NetworkOptions::default()
         };
         let transport = Transport::network(&settings.base_url, token.clone(), options)?;
-        Ok(Client::new(transport, budget.clone(), clock))
+        Ok(Client::new(transport, budget.clone(), clock).until(stop.clone()))
     };
     let vectorize = client(&settings.token)?;
     let own = settings
@@ -247,7 +247,12 @@ fn network(
 }
 
 /// In a rehearsal of a sandbox that does not exist yet, one in memory will do.
-fn embedded(place: PathBuf, mode: Mode, pace: &Pace, clock: Clock) -> Result<Accounts, Error> {
+fn embedded(
+    place: PathBuf,
+    mode: Mode,
+    pace: &Pace,
+    (clock, stop): (Clock, &Stop),
+) -> Result<Accounts, Error> {
     let disk = (mode == Mode::Write || place.exists()).then_some(place.as_path());
     let sandbox = Sandbox::open(disk, SandboxOptions::default(), clock).map_err(|error| {
         Error::failed(format!(
@@ -263,7 +268,7 @@ fn embedded(place: PathBuf, mode: Mode, pace: &Pace, clock: Clock) -> Result<Acc
     });
     let transport = Transport::in_process(SecretString::from("sandbox"), call)?;
     let budget = Budget::in_memory(pace.api_budget as usize, clock);
-    let client = Client::new(transport, budget, clock);
+    let client = Client::new(transport, budget, clock).until(stop.clone());
     let account = Account::new(client.clone(), AccountId::new(SANDBOX_ACCOUNT)?);
     Ok(Accounts {
         vectorize: account.clone(),

@@ -155,6 +155,11 @@ fn http_guidance(cause: &Cause) -> Guidance {
             "the request budget cannot be kept",
             "make its folder writable, or name another one in CF_MIGRATE_STATE_DIR",
         ),
+        Cause::Interrupted => (
+            Kind::Interrupted,
+            "interrupted",
+            "run the same command again to go on",
+        ),
         Cause::Lost(_) | Cause::Answered { .. } | Cause::RateLimited { .. } => (
             Kind::Stopped,
             "Cloudflare does not answer as it should",

@@ -51,8 +51,8 @@ pub struct IndexDescription {
 pub struct IndexInfo {
     /// Numbers in each vector, where it says so.
     pub dimensions: Option<usize>,
-    /// Vectors applied; lags behind accepted writes.
-    pub vector_count: u64,
+    /// Vectors applied, where it says so; lags behind what is applied.
+    pub vector_count: Option<u64>,
     /// The last mutation applied; none on a fresh index.
     pub processed_up_to: Option<MutationId>,
 }

@@ -55,7 +55,7 @@ impl InfoWire {
         };
         IndexInfo {
             dimensions: self.dimensions,
-            vector_count: self.vector_count.unwrap_or(0),
+            vector_count: self.vector_count,
             processed_up_to,
         }
     }

@@ -25,6 +25,9 @@ pub enum Standing {
     Different,
     /// There, and no array of ids.
     Unreadable,
+    /// Listed, and reading it gave nothing: KV caches the absence of a key that
+    /// was read before it was written, for a minute or more.
+    Unread,
 }
 
 /// A file's entry, compared.
@@ -50,6 +53,13 @@ impl Compared {
             expected: file.ids,
             stored: None,
             dropped: Vec::new(),
+        }
+    }
+
+    pub(super) fn unread(file: FileEntry) -> Self {
+        Self {
+            standing: Standing::Unread,
+            ..Self::absent(file)
         }
     }
 

@@ -17,41 +17,49 @@ pub enum Holdings<'a> {
         /// The index.
         index: &'a Vectorize,
     },
+    /// There is no index yet: nothing exists.
+    Nothing,
     /// No index is known: every id may exist.
     Unknown,
 }
 
 impl Holdings<'_> {
-    /// Whether it can be told at all.
-    pub fn are_known(&self) -> bool {
-        matches!(self, Self::Index { .. })
-    }
-
-    /// Those of the ids that exist, in their order; all of them where that
-    /// cannot be told.
-    pub async fn existing(&self, ids: &[String]) -> Result<Vec<String>, Error> {
+    /// Asks the index for those of the ids of which nothing is known yet in this
+    /// look, as many a call as it takes.
+    pub(super) async fn learn(&self, ids: &[String]) -> Result<(), Error> {
         let Self::Index { ledger, index } = self else {
-            return Ok(ids.to_vec());
+            return Ok(());
         };
         let mut unknown = Vec::new();
         for id in ids {
-            if !ledger.in_vector_inventory(id)? {
+            let known = ledger.in_vector_inventory(id)? || ledger.asked_vector(id)?.is_some();
+            if !known {
                 unknown.extend(VectorId::new(id.as_str()));
             }
         }
-        let mut absent = std::collections::HashSet::new();
+        unknown.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        unknown.dedup();
         for asked in unknown.chunks(READ_AT_ONCE) {
             let stored = index.get_by_ids(asked).await?;
-            let found = |id: &VectorId| stored.iter().any(|vector| vector.id == id.as_str());
-            absent.extend(
-                asked
-                    .iter()
-                    .filter(|id| !found(id))
-                    .map(|id| id.as_str().to_owned()),
-            );
+            let exists = |id: &str| stored.iter().any(|vector| vector.id == id);
+            let answers: Vec<_> = asked
+                .iter()
+                .map(|id| (id.as_str(), exists(id.as_str())))
+                .collect();
+            ledger.add_asked_vectors(&answers)?;
         }
-        // What cannot be an id cannot exist either.
-        let possible = |id: &&String| VectorId::new(id.as_str()).is_ok() && !absent.contains(*id);
-        Ok(ids.iter().filter(possible).cloned().collect())
+        Ok(())
+    }
+
+    /// Whether an id exists, as far as was [learnt](Self::learn); what cannot be
+    /// an id does not.
+    pub(super) fn holds(&self, id: &str) -> Result<bool, Error> {
+        match self {
+            Self::Unknown => Ok(true),
+            Self::Nothing => Ok(false),
+            Self::Index { ledger, .. } => {
+                Ok(ledger.in_vector_inventory(id)? || ledger.asked_vector(id)? == Some(true))
+            }
+        }
     }
 }

@@ -9,8 +9,11 @@
 mod entry;
 mod holdings;
 mod plan;
+mod single;
+mod stale;
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -21,6 +24,17 @@ use crate::ledger::{FileEntry, Ledger, Listed};
 pub use entry::{Compared, Expiry, Standing, parse_ids};
 pub use holdings::Holdings;
 pub use plan::{CountKey, FileIndexPlan};
+pub use single::{Reading, read_key};
+pub use stale::Stale;
+
+/// When to look again at what may be KV showing the past, counted from the look
+/// before: 90 seconds in all, where KV promises 60 "or more".
+pub const AGAIN: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(25),
+    Duration::from_secs(45),
+];
 
 /// Ids whose files are compared at a time: bounds the memory of one page.
 const IDS_AT_ONCE: usize = 50_000;
@@ -50,7 +64,7 @@ pub struct Page {
 impl FileIndex<'_> {
     /// Lists the keys that entries can have, anew.
     pub async fn list(&self) -> Result<u64, Error> {
-        self.ledger.clear_listing()?;
+        self.ledger.begin_look()?;
         let mut cursor = None;
         let mut keys = 0;
         loop {
@@ -89,34 +103,46 @@ impl FileIndex<'_> {
             listed.extend(self.ledger.listed(&file.key)?);
         }
         let mut stored = self.read(&listed).await?;
-        let mut compared = Vec::with_capacity(files.len());
+        let mut read = Vec::with_capacity(files.len());
+        let mut foreign = Vec::new();
         for file in files {
-            let stored = stored.remove(&file.key);
-            compared.push(self.compare_file(file, stored).await?);
+            let held = Held::of(stored.remove(&file.key));
+            if let Held::Ids(_, ids) = &held {
+                foreign.extend(self.foreign(&file, ids)?);
+            }
+            read.push((file, held));
         }
-        Ok(compared)
+        // All at once, because one call asks for many ids.
+        self.holdings.learn(&foreign).await?;
+        read.into_iter()
+            .map(|(file, held)| self.compare_file(file, held))
+            .collect()
     }
 
-    async fn compare_file(
-        &self,
-        file: FileEntry,
-        stored: Option<KvValue>,
-    ) -> Result<Compared, Error> {
-        let Some(stored) = stored else {
-            return Ok(Compared::absent(file));
+    /// Compares the files of these keys with what is listed.
+    pub async fn compare_keys(&self, keys: &[String]) -> Result<Vec<Compared>, Error> {
+        let mut files = Vec::with_capacity(keys.len());
+        for key in keys {
+            files.extend(self.ledger.file(key)?);
+        }
+        self.compare_files(files).await
+    }
+
+    fn compare_file(&self, file: FileEntry, held: Held) -> Result<Compared, Error> {
+        let (stored, ids) = match held {
+            Held::Absent => return Ok(Compared::absent(file)),
+            Held::Unread => return Ok(Compared::unread(file)),
+            Held::Other(stored) => return Ok(Compared::unreadable(file, stored)),
+            Held::Ids(stored, ids) => (stored, ids),
         };
-        let Some(ids) = parse_ids(&stored.value) else {
-            return Ok(Compared::unreadable(file, stored));
-        };
-        let foreign = self.foreign(&file, &ids)?;
-        let kept = self.holdings.existing(&foreign).await?;
-        Ok(Compared::with(
-            file,
-            stored,
-            &ids,
-            &kept,
-            self.plan.expiry(),
-        ))
+        let mut kept = Vec::new();
+        for id in self.foreign(&file, &ids)? {
+            if self.holdings.holds(&id)? {
+                kept.push(id);
+            }
+        }
+        let expiry = self.plan.expiry();
+        Ok(Compared::with(file, stored, &ids, &kept, expiry))
     }
 
     /// The ids of an entry that belong to no file of this migration.
@@ -140,70 +166,41 @@ impl FileIndex<'_> {
         Ok(foreign)
     }
 
-    /// The entries that belong to no file of ours and none of whose vectors
-    /// exists, after `after`, and where the next ones begin.
-    pub async fn stale_after(
-        &self,
-        after: Option<&str>,
-    ) -> Result<(Vec<Stale>, Option<String>), Error> {
-        let strangers = self.ledger.listed_without_file(after, READ_AT_ONCE * 10)?;
-        let next = strangers.last().map(|listed| listed.key.clone());
-        let candidates: Vec<Listed> = strangers
-            .into_iter()
-            .filter(|listed| self.plan.fits(&listed.key))
-            .collect();
-        let mut stale = Vec::new();
-        for (key, stored) in self.read(&candidates).await? {
-            let Some(ids) = parse_ids(&stored.value) else {
-                continue;
-            };
-            if self.is_stale(&ids).await? {
-                stale.push(Stale { key, stored });
-            }
-        }
-        Ok((stale, next))
-    }
-
-    async fn is_stale(&self, ids: &[String]) -> Result<bool, Error> {
-        for id in ids {
-            if self.ledger.record_of(id)?.is_some() {
-                return Ok(false);
-            }
-        }
-        Ok(self.holdings.are_known() && self.holdings.existing(ids).await?.is_empty())
-    }
-
-    async fn read(&self, listed: &[Listed]) -> Result<BTreeMap<String, KvValue>, Error> {
+    /// What these listed keys hold; nothing under a key whose absence is cached.
+    async fn read(&self, listed: &[Listed]) -> Result<BTreeMap<String, Option<KvValue>>, Error> {
         let mut stored = BTreeMap::new();
         for keys in listed.chunks(READ_AT_ONCE) {
             let names: Vec<String> = keys.iter().map(|listed| listed.key.clone()).collect();
-            let values = self.kv.get_many(&names).await?;
+            let mut values = self.kv.get_many(&names).await?;
             for listed in keys {
-                if let Some(Some(value)) = values.get(&listed.key) {
-                    // The listing knows the expiry even where the value's
-                    // answer leaves it out.
-                    let expiration = value.expiration.or(listed.expiration);
-                    stored.insert(
-                        listed.key.clone(),
-                        KvValue {
-                            expiration,
-                            ..value.clone()
-                        },
-                    );
-                }
+                let value = values.remove(&listed.key).flatten();
+                let value = value.map(|value| single::with_expiry(value, listed.expiration));
+                stored.insert(listed.key.clone(), value);
             }
         }
         Ok(stored)
     }
 }
 
-/// An entry none of whose vectors exists.
-#[derive(Debug, Clone)]
-pub struct Stale {
-    /// Its key.
-    pub key: String,
-    /// What it holds.
-    pub stored: KvValue,
+/// What there is under the key of a file.
+enum Held {
+    Absent,
+    Unread,
+    Other(KvValue),
+    Ids(KvValue, Vec<String>),
+}
+
+impl Held {
+    fn of(read: Option<Option<KvValue>>) -> Self {
+        match read {
+            None => Self::Absent,
+            Some(None) => Self::Unread,
+            Some(Some(stored)) => match parse_ids(&stored.value) {
+                None => Self::Other(stored),
+                Some(ids) => Self::Ids(stored, ids),
+            },
+        }
+    }
 }
 
 /// The text of an entry: a JSON array of ids.

@@ -50,10 +50,17 @@ impl FileIndexPlan {
         }
     }
 
+    /// Whether a key tells that it belongs to the file index: only where all of
+    /// them begin alike, because otherwise any key of the namespace looks like
+    /// one, whatever it is for.
+    pub fn knows_its_keys(&self) -> bool {
+        !self.key_prefix.is_empty()
+    }
+
     /// Whether a key could be one of ours: the template gives such keys, and it
     /// is not where the count is.
     pub fn fits(&self, key: &str) -> bool {
         let is_count = self.count.namespace == self.namespace && self.count.key == key;
-        !is_count && self.file_key.invert(key).is_some()
+        self.knows_its_keys() && !is_count && self.file_key.invert(key).is_some()
     }
 }

@@ -15,6 +15,7 @@ use crate::http::error::{Cause, HttpError};
 use crate::http::request::{Answer, Request};
 use crate::http::retry::{Decision, Outcome, Policy, Progress, Verdict, decide};
 use crate::http::transport::{SendError, Transport};
+use crate::stop::Stop;
 
 /// A turn that took less was free; only the file's lock was waited for.
 const WORTH_COUNTING: Duration = Duration::from_millis(50);
@@ -23,6 +24,8 @@ const WORTH_COUNTING: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// Ends waiting; none where nobody can ask for it.
+    stop: Option<Stop>,
 }
 
 struct Shared {
@@ -80,7 +83,16 @@ impl Client {
                 rate_limited: AtomicU64::new(0),
                 waited: AtomicU64::new(0),
             }),
+            stop: None,
         }
+    }
+
+    /// The same client, whose waits and pauses end when `stop` is raised. What is
+    /// on the wire is finished.
+    #[must_use]
+    pub fn until(mut self, stop: Stop) -> Self {
+        self.stop = Some(stop);
+        self
     }
 
     /// What was sent so far, by this client and its clones.
@@ -104,8 +116,8 @@ impl Client {
         let mut trial = Trial::new(&request, clock.now());
         let mut pauses = policy.pauses();
         loop {
-            self.turn(&trial)
-                .await
+            self.unless_stopped(&trial, self.turn(&trial))
+                .await?
                 .map_err(|error| trial.failed(clock.now(), Cause::Budget(error)))?;
             let began = clock.now();
             let answer = self.attempt(&request, trial.attempts + 1).await;
@@ -120,13 +132,33 @@ impl Client {
                 (Decision::Return, Ok(answer)) => return Ok(answer),
                 (Decision::Wait(pause), _) => {
                     trial.spent += pause;
-                    clock.sleep(pause).await;
+                    self.unless_stopped(&trial, clock.sleep(pause)).await?;
                 }
-                (Decision::WaitAsTold(pause), _) => clock.sleep(pause).await,
+                (Decision::WaitAsTold(pause), _) => {
+                    self.unless_stopped(&trial, clock.sleep(pause)).await?;
+                }
                 (Decision::NextTurn, _) => {}
                 (Decision::GiveUp | Decision::Return, answer) => {
                     return Err(trial.failed(clock.now(), cause(answer, outcome, &request)));
                 }
+            }
+        }
+    }
+
+    /// Waits, unless the operator stops it before it is over.
+    async fn unless_stopped<T>(
+        &self,
+        trial: &Trial<'_>,
+        wait: impl Future<Output = T>,
+    ) -> Result<T, HttpError> {
+        let Some(stop) = &self.stop else {
+            return Ok(wait.await);
+        };
+        tokio::select! {
+            biased;
+            waited = wait => Ok(waited),
+            () = stop.raised() => {
+                Err(trial.failed(self.shared.clock.now(), Cause::Interrupted))
             }
         }
     }

@@ -57,6 +57,8 @@ pub enum Cause {
     },
     /// No turn could be taken.
     Budget(BudgetError),
+    /// The operator stopped it while it waited for a turn or paused.
+    Interrupted,
 }
 
 impl HttpError {
@@ -120,6 +122,7 @@ impl fmt::Display for Cause {
                 write!(f, "the answer was larger than {limit_bytes} bytes")
             }
             Self::Budget(_) => f.write_str("no turn could be taken from the request budget"),
+            Self::Interrupted => f.write_str("interrupted while waiting"),
         }
     }
 }
@@ -140,7 +143,10 @@ impl StdError for HttpError {
         match &self.cause {
             Cause::NotSent(source) | Cause::Lost(source) => Some(source.as_ref()),
             Cause::Budget(source) => Some(source),
-            Cause::Answered { .. } | Cause::RateLimited { .. } | Cause::TooLarge { .. } => None,
+            Cause::Answered { .. }
+            | Cause::RateLimited { .. }
+            | Cause::TooLarge { .. }
+            | Cause::Interrupted => None,
         }
     }
 }

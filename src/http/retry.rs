@@ -61,7 +61,7 @@ pub struct Policy {
     /// Where the doubling ends.
     pub longest_pause: Duration,
     /// The first pause after the account's limiter refused without saying how
-    /// long; it doubles up to [`LONGEST_BLOCK`].
+    /// long; it doubles up to the five minutes of Cloudflare's own block.
     pub untold_pause: Duration,
     /// Makes the random part of pauses repeatable.
     pub jitter_seed: Option<u64>,

@@ -106,84 +106,8 @@ impl Ledger {
 }
 
 /// Only migrations with a file index pay for this.
-fn index_files(connection: &rusqlite::Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn index_files(connection: &rusqlite::Connection) -> Result<(), rusqlite::Error> {
     connection.execute_batch(
         "CREATE INDEX IF NOT EXISTS record_file ON record (file, file_order, id) WHERE file IS NOT NULL",
     )
-}
-
-/// A key that KV lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The key.
-    pub key: String,
-    /// When it expires, in Unix seconds.
-    pub expiration: Option<u64>,
-}
-
-/// The latest listing lives beside the ledger, in SQLite's temporary storage:
-/// after a restart it would be too old anyway.
-impl Ledger {
-    /// Forgets the latest listing.
-    pub fn clear_listing(&self) -> Result<(), Error> {
-        self.with(|connection| {
-            connection.execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS listing (key TEXT PRIMARY KEY, expiration INTEGER) WITHOUT ROWID;
-                 DELETE FROM listing;",
-            )
-        })
-    }
-
-    /// Adds keys to the latest listing.
-    pub fn add_listed(&self, listed: &[Listed]) -> Result<(), Error> {
-        self.with(|connection| {
-            let transaction = connection.transaction()?;
-            {
-                let mut insert =
-                    transaction.prepare_cached("INSERT OR REPLACE INTO listing VALUES (?, ?)")?;
-                for key in listed {
-                    insert.execute((&key.key, key.expiration.map(super::records::as_sql)))?;
-                }
-            }
-            transaction.commit()
-        })
-    }
-
-    /// The key in the latest listing.
-    pub fn listed(&self, key: &str) -> Result<Option<Listed>, Error> {
-        self.with(|connection| {
-            connection
-                .prepare_cached("SELECT key, expiration FROM listing WHERE key = ?")?
-                .query_row([key], read_listed)
-                .optional()
-        })
-    }
-
-    /// The next listed keys after `after` under which we have no records.
-    pub fn listed_without_file(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, Error> {
-        self.with(|connection| {
-            index_files(connection)?;
-            let mut statement = connection.prepare_cached(
-                "SELECT key, expiration FROM listing WHERE key > ?
-                 AND NOT EXISTS (SELECT 1 FROM record WHERE record.file = listing.key)
-                 ORDER BY key LIMIT ?",
-            )?;
-            let rows = statement.query_map(
-                (after.unwrap_or(""), super::records::as_sql(limit as u64)),
-                read_listed,
-            )?;
-            rows.collect()
-        })
-    }
-}
-
-fn read_listed(row: &rusqlite::Row<'_>) -> Result<Listed, rusqlite::Error> {
-    Ok(Listed {
-        key: row.get(0)?,
-        expiration: row.get::<_, Option<i64>>(1)?.map(from_sql),
-    })
 }

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Ledger;
 use super::records::{as_sql, from_sql};
+use crate::cloudflare::KvValue;
 use crate::error::Error;
 
 /// A KV entry as it was before our first write to it.
@@ -14,12 +15,26 @@ pub struct InventoryEntry {
     pub namespace: String,
     /// The key.
     pub key: String,
-    /// The value; none when the key was listed but held nothing.
+    /// The value; none when the key was not there.
     pub value: Option<String>,
     /// The metadata, as JSON text.
     pub metadata: Option<String>,
     /// When it expires, in Unix seconds.
     pub expiration: Option<u64>,
+}
+
+impl InventoryEntry {
+    /// The entry under `key` that holds `stored`, or is not there.
+    pub fn of(namespace: &str, key: &str, stored: Option<&KvValue>) -> Self {
+        let metadata = stored.and_then(|stored| stored.metadata.as_ref());
+        Self {
+            namespace: namespace.to_owned(),
+            key: key.to_owned(),
+            value: stored.map(|stored| stored.value.clone()),
+            metadata: metadata.map(ToString::to_string),
+            expiration: stored.and_then(|stored| stored.expiration),
+        }
+    }
 }
 
 impl Ledger {

@@ -6,6 +6,7 @@
 mod batches;
 mod files;
 mod inventory;
+mod looks;
 mod records;
 mod schema;
 #[cfg(test)]
@@ -19,8 +20,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
-pub use files::{FileEntry, Listed};
+pub use files::FileEntry;
 pub use inventory::InventoryEntry;
+pub use looks::{Doubt, Listed, Suspect};
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 
 /// What can go wrong with a ledger.

@@ -216,7 +216,7 @@ fn only_listed_keys_without_a_file_of_ours_are_strangers() {
             &checked(vec![row(0, "a", Some("file:a"), Order::Missing)]),
         )
         .unwrap();
-    ledger.clear_listing().unwrap();
+    ledger.begin_look().unwrap();
     let listed = ["file:a", "file:b", "file:c"].map(|key| Listed {
         key: key.to_owned(),
         expiration: (key == "file:b").then_some(9),

@@ -33,8 +33,8 @@ pub enum IndexState {
     Present {
         /// Its dimensions and metric.
         target: TargetFacts,
-        /// How many vectors it counts.
-        vectors: u64,
+        /// How many vectors it counts, where it says so.
+        vectors: Option<u64>,
     },
     /// It is not.
     Missing,
@@ -231,7 +231,10 @@ mod tests {
 
     fn present(dimensions: usize, metric: Metric) -> IndexState {
         let target = TargetFacts { dimensions, metric };
-        IndexState::Present { target, vectors: 0 }
+        IndexState::Present {
+            target,
+            vectors: Some(0),
+        }
     }
 
     const CREATE: Wishes = Wishes {

@@ -80,6 +80,12 @@ pub trait Source: Send {
     /// The page that begins at `from` (none: the first page).
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error>;
 
+    /// What it holds back from reading as it is now, a sentence each; asked when
+    /// reading has come to the end.
+    async fn held_back(&mut self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
     /// The points with these ids, asked again by another way than
     /// [`Source::page`] where there is one; absent ids are left out. None where
     /// the source cannot be asked by id.

@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::archive::Archive;
 use crate::clock::Clock;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::ledger::{Ledger, Milestone};
 use crate::progress::{Level, Progress, Step};
 use crate::settings::Pace;
+pub use crate::stop::Stop;
 
 /// Whether this run may write to the account and to the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,50 +18,6 @@ pub enum Mode {
     Write,
     /// Everything but writing.
     DryRun,
-}
-
-/// Raised by the operator's first Ctrl-C: what is in flight is finished, and
-/// nothing new begins.
-#[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    /// A stop and the handle that raises it.
-    pub fn new() -> (watch::Sender<bool>, Self) {
-        let (raise, raised) = watch::channel(false);
-        (raise, Self(raised))
-    }
-
-    /// Whether it was raised.
-    pub fn is_raised(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// An error once it was raised.
-    pub fn check(&self) -> Result<(), Error> {
-        if self.is_raised() {
-            return Err(Error::new(Kind::Interrupted, "interrupted"));
-        }
-        Ok(())
-    }
-
-    /// Waits until it is raised.
-    pub async fn raised(&self) {
-        let mut raised = self.0.clone();
-        // A dropped handle can never be raised.
-        if raised.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Waits for a time, or until it is raised.
-    pub async fn pause(&self, clock: &Clock, time: std::time::Duration) -> Result<(), Error> {
-        tokio::select! {
-            () = clock.sleep(time) => {}
-            () = self.raised() => {}
-        }
-        self.check()
-    }
 }
 
 /// One migration, as the stages see it.

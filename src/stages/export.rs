@@ -57,6 +57,9 @@ pub async fn export(
 
     copy.seal(&mut writer)?;
     let after = source.count().await?;
+    for held_back in source.held_back().await? {
+        migration.warn(format!("at the end of the export: {held_back}"));
+    }
     let generation = writer.finish(after)?;
     report_counts(migration, before, after, generation.points());
     Ok(generation)

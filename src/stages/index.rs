@@ -2,23 +2,18 @@
 //! change is kept in the inventory first. Ids of others stay where the index
 //! holds them, and nothing that exists is removed.
 
-use std::time::Duration;
-
-use crate::cloudflare::{Kv, KvPair, Unsuccessful};
+use crate::cloudflare::{Kv, KvPair};
 use crate::error::Error;
-use crate::file_index::{Compared, FileIndex, Stale, Standing, entry_text};
-use crate::ledger::{InventoryEntry, Milestone};
+use crate::file_index::{Compared, FileIndex, Standing, entry_text};
+use crate::ledger::Milestone;
 use crate::progress::Step;
 use crate::report::FileIndexFacts;
 use crate::stages::context::Migration;
+use crate::stages::count_key::{self, Kept};
+use crate::stages::entries::next_page;
 use crate::stages::inventory::before;
-
-/// Pairs of one bulk write (KV API).
-const PAIRS_AT_ONCE: usize = 10_000;
-/// Bytes of one bulk write: KV takes 100 MB, the JSON around values included.
-const BYTES_AT_ONCE: usize = 48 << 20;
-/// Times that keys which did not reach every store are sent again.
-const TRIES: u32 = 6;
+use crate::stages::kv_bulk::put_all;
+use crate::stages::stale_entries;
 
 /// What to do with entries none of whose vectors exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +44,12 @@ pub async fn index(
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
-    writer.stale(stale).await?;
-    writer.count(count_kv, vectors).await?;
-    let facts = writer.facts;
+    let mut facts = writer.facts;
+    facts.stale = stale_entries::report_or_prune(migration, file_index, stale).await?;
+    match count_key::keep(migration, file_index.plan, count_kv, vectors).await? {
+        Kept::Already => facts.unchanged += 1,
+        Kept::Written => facts.written += 1,
+    }
     if !migration.is_dry_run() {
         migration.reach(Milestone::Indexed)?;
     }
@@ -81,7 +79,7 @@ impl Writer<'_> {
         let mut after: Option<String> = None;
         loop {
             self.migration.stop.check()?;
-            let page = self.file_index.compare(after.as_deref()).await?;
+            let page = next_page(self.migration, self.file_index, after.as_deref()).await?;
             for compared in &page.compared {
                 self.facts.entries += 1;
                 self.facts.ids += compared.expected.len() as u64;
@@ -153,86 +151,6 @@ impl Writer<'_> {
             metadata: entry.stored.and_then(|stored| stored.metadata),
         }
     }
-
-    async fn stale(&mut self, stale: StaleEntries) -> Result<(), Error> {
-        let mut after: Option<String> = None;
-        loop {
-            self.migration.stop.check()?;
-            let (found, next) = self.file_index.stale_after(after.as_deref()).await?;
-            self.facts.stale += found.len() as u64;
-            if stale == StaleEntries::Prune && !self.migration.is_dry_run() {
-                self.prune(found).await?;
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-        if self.facts.stale > 0 && stale == StaleEntries::Report {
-            self.migration.warn(format!(
-                "{} entries name only vectors that do not exist; --prune removes them",
-                self.facts.stale
-            ));
-        }
-        Ok(())
-    }
-
-    async fn prune(&self, stale: Vec<Stale>) -> Result<(), Error> {
-        let namespace = &self.file_index.plan.namespace;
-        let inventory: Vec<InventoryEntry> = stale
-            .iter()
-            .map(|stale| InventoryEntry {
-                namespace: namespace.clone(),
-                key: stale.key.clone(),
-                value: Some(stale.stored.value.clone()),
-                metadata: stale.stored.metadata.as_ref().map(ToString::to_string),
-                expiration: stale.stored.expiration,
-            })
-            .collect();
-        self.migration.ledger.add_entry_inventory(&inventory)?;
-        let keys = stale.into_iter().map(|stale| stale.key).collect();
-        delete_all(self.migration, self.file_index.kv, keys).await
-    }
-
-    async fn count(&mut self, kv: &Kv, vectors: u64) -> Result<(), Error> {
-        let key = &self.file_index.plan.count;
-        let stored = read_listed(kv, &key.key).await?;
-        let value = vectors.to_string();
-        let same = stored.as_ref().is_some_and(|stored| {
-            stored.value.trim() == value
-                && stored.expiration.is_some() == self.file_index.plan.ttl.is_some()
-        });
-        if same {
-            self.facts.unchanged += 1;
-            return Ok(());
-        }
-        self.facts.written += 1;
-        if self.migration.is_dry_run() {
-            return Ok(());
-        }
-        let before = InventoryEntry {
-            namespace: key.namespace.clone(),
-            key: key.key.clone(),
-            value: stored.as_ref().map(|stored| stored.value.clone()),
-            metadata: stored
-                .as_ref()
-                .and_then(|stored| stored.metadata.as_ref())
-                .map(ToString::to_string),
-            expiration: stored.as_ref().and_then(|stored| stored.expiration),
-        };
-        self.migration.ledger.add_entry_inventory(&[before])?;
-        let pair = KvPair {
-            key: key.key.clone(),
-            value: value.clone(),
-            expiration_ttl: self.file_index.plan.ttl,
-            expiration: None,
-            metadata: stored.and_then(|stored| stored.metadata),
-        };
-        self.migration
-            .ledger
-            .add_entries(&key.namespace, &[(key.key.clone(), value)])?;
-        put_all(self.migration, kv, vec![pair]).await
-    }
 }
 
 /// Somebody else's value under a key of ours is not to be overwritten.
@@ -243,83 +161,4 @@ pub(super) fn unreadable(key: &str) -> Error {
     .advise(
         "use another --file-key, another KV namespace, or delete that entry; it was left as it is",
     )
-}
-
-/// Reads one key the way a stale store wants it: only when it is listed.
-pub async fn read_listed(kv: &Kv, key: &str) -> Result<Option<crate::cloudflare::KvValue>, Error> {
-    let page = kv.list(key, None).await?;
-    let Some(listed) = page.keys.into_iter().find(|listed| listed.name == key) else {
-        return Ok(None);
-    };
-    let mut values = kv.get_many(&[key.to_owned()]).await?;
-    let value = values.remove(key).flatten();
-    Ok(value.map(|value| crate::cloudflare::KvValue {
-        expiration: value.expiration.or(listed.expiration),
-        ..value
-    }))
-}
-
-/// Writes all pairs; those that did not reach every store are sent again.
-async fn put_all(migration: &Migration, kv: &Kv, pairs: Vec<KvPair>) -> Result<(), Error> {
-    for group in groups(pairs) {
-        let mut left = group;
-        for attempt in 0.. {
-            let Unsuccessful(keys) = kv.put_many(&left).await?;
-            if keys.is_empty() {
-                break;
-            }
-            wait_or_give_up(migration, attempt, keys.len()).await?;
-            left.retain(|pair| keys.contains(&pair.key));
-        }
-    }
-    Ok(())
-}
-
-async fn delete_all(migration: &Migration, kv: &Kv, keys: Vec<String>) -> Result<(), Error> {
-    for group in keys.chunks(PAIRS_AT_ONCE) {
-        let mut left = group.to_vec();
-        for attempt in 0.. {
-            let Unsuccessful(keys) = kv.delete_many(&left).await?;
-            if keys.is_empty() {
-                break;
-            }
-            wait_or_give_up(migration, attempt, keys.len()).await?;
-            left = keys;
-        }
-    }
-    Ok(())
-}
-
-async fn wait_or_give_up(migration: &Migration, attempt: u32, keys: usize) -> Result<(), Error> {
-    if attempt + 1 >= TRIES {
-        return Err(Error::stopped(format!(
-            "{keys} KV entries did not reach every store, after {TRIES} tries"
-        ))
-        .advise("run the same command again in a few minutes: only what is missing is written"));
-    }
-    migration
-        .stop
-        .pause(&migration.clock, Duration::from_secs(1 << attempt))
-        .await
-}
-
-/// Groups that one bulk write takes.
-fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
-    let mut groups: Vec<Vec<KvPair>> = Vec::new();
-    let mut bytes = 0;
-    for pair in pairs {
-        let weight = pair.key.len() + pair.value.len();
-        let fits = bytes + weight <= BYTES_AT_ONCE;
-        match groups.last_mut() {
-            Some(group) if fits && group.len() < PAIRS_AT_ONCE => {
-                bytes += weight;
-                group.push(pair);
-            }
-            _ => {
-                bytes = weight;
-                groups.push(vec![pair]);
-            }
-        }
-    }
-    groups
 }

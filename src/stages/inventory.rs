@@ -8,6 +8,7 @@ use crate::file_index::{Compared, FileIndex, Standing};
 use crate::ledger::{InventoryEntry, Milestone};
 use crate::progress::Step;
 use crate::stages::context::Migration;
+use crate::stages::entries::next_page;
 use crate::stages::index::unreadable;
 
 /// Walks that may break before we give up: the list's cursor breaks while the
@@ -126,12 +127,15 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
 /// Reads the entries of our files that are there already into the inventory, and
 /// refuses where one holds something else than ids: found out only after the
 /// records are written, it would leave the migration halfway.
-pub async fn inventory_entries(file_index: &FileIndex<'_>) -> Result<(), Error> {
+pub async fn inventory_entries(
+    migration: &Migration,
+    file_index: &FileIndex<'_>,
+) -> Result<(), Error> {
     file_index.list().await?;
     let namespace = &file_index.plan.namespace;
     let mut after: Option<String> = None;
     loop {
-        let page = file_index.compare(after.as_deref()).await?;
+        let page = next_page(migration, file_index, after.as_deref()).await?;
         let there: Vec<&Compared> = page
             .compared
             .iter()
@@ -157,14 +161,5 @@ pub async fn inventory_entries(file_index: &FileIndex<'_>) -> Result<(), Error> 
 
 /// An entry as it is, for the inventory.
 pub(super) fn before(namespace: &str, entry: &Compared) -> InventoryEntry {
-    let stored = entry.stored.as_ref();
-    InventoryEntry {
-        namespace: namespace.to_owned(),
-        key: entry.key.clone(),
-        value: stored.map(|stored| stored.value.clone()),
-        metadata: stored
-            .and_then(|stored| stored.metadata.as_ref())
-            .map(ToString::to_string),
-        expiration: stored.and_then(|stored| stored.expiration),
-    }
+    InventoryEntry::of(namespace, &entry.key, entry.stored.as_ref())
 }

@@ -15,6 +15,7 @@ use crate::stages::prepare::{
     Accounts, FileIndexWish, check_namespaces, file_index_plan, planned_namespace,
 };
 use crate::stages::remarks;
+use crate::stages::stale_entries::check_prune;
 use crate::transform::{Mapping, Transform};
 
 /// What the index is made from.
@@ -53,19 +54,22 @@ pub async fn rebuild(
         Some(namespace) => find_namespace(&accounts.kv, namespace).await?,
         None => entries.clone(),
     };
+    let file_key = match &basis {
+        Basis::Index(_, mapping) => &mapping.file_key,
+        Basis::Archive(_, transform) => &transform.mapping().file_key,
+    };
+    check_prune(asked.stale, file_key)?;
     check_namespaces((&entries, &count), asked.create)?;
     let vectors = fill(migration, &basis, report).await?;
-    let (mapping, holdings) = match &basis {
-        Basis::Index(vectorize, mapping) => {
-            let ledger = &migration.ledger;
-            let index = *vectorize;
-            (*mapping, Holdings::Index { ledger, index })
-        }
-        Basis::Archive(_, transform) => (transform.mapping(), Holdings::Unknown),
+    let holdings = match &basis {
+        Basis::Index(index, _) => Holdings::Index {
+            ledger: &migration.ledger,
+            index,
+        },
+        Basis::Archive(..) => Holdings::Unknown,
     };
     let kv = Some((entries, count));
-    let (kv, file_key) = (kv.as_ref(), &mapping.file_key);
-    let plan = file_index_plan(migration, accounts, Some(wish), kv, file_key).await?;
+    let plan = file_index_plan(migration, accounts, Some(wish), kv.as_ref(), file_key).await?;
     let Some(plan) = plan else {
         return remarks::of_missing_file_index(migration);
     };

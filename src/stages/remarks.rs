@@ -22,10 +22,9 @@ pub(super) fn of_plan(
     let kind = format!("{} dimensions, {}", target.dimensions, target.metric);
     migration.tell(match &prepared.index_state {
         IndexState::Present { vectors, .. } => {
-            format!(
-                "the index {} ({kind}) counts {vectors} vectors",
-                target.index
-            )
+            let counted = vectors.map(|vectors| format!(" counts {vectors} vectors"));
+            let there = counted.unwrap_or_else(|| " is there".to_owned());
+            format!("the index {} ({kind}){there}", target.index)
         }
         IndexState::Missing => format!("the index {} ({kind}) is to be created", target.index),
     });

@@ -22,7 +22,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{gate, remarks, vector_count};
+use crate::stages::{gate, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// Where the points come from.
@@ -226,6 +226,8 @@ impl Job {
         gate::records(&self.migration, ready.generation.points(), rejected)?;
         match &self.request.file_index {
             Some(wish) => {
+                let file_key = &ready.prepared.plan.mapping.file_key;
+                stale_entries::check_prune(self.permissions.stale, file_key)?;
                 gate::entries(&self.migration.ledger)?;
                 self.entries_gate(ready, wish).await
             }
@@ -260,13 +262,13 @@ impl Job {
         };
         let plan = FileIndexPlan::new(namespace.clone(), file_key, count, wish.ttl);
         let kv = self.accounts.kv.kv(&planned_namespace(namespace)?);
-        inventory_entries(&FileIndex {
+        let file_index = FileIndex {
             ledger,
             kv: &kv,
             holdings: Holdings::Unknown,
             plan: &plan,
-        })
-        .await
+        };
+        inventory_entries(&self.migration, &file_index).await
     }
 
     /// Everything that writes to Vectorize, until the index has applied it.
@@ -336,9 +338,13 @@ impl Job {
             .accounts
             .kv
             .kv(&planned_namespace(&plan.count.namespace)?);
-        let holdings = Holdings::Index {
-            ledger: &migration.ledger,
-            index: vectorize,
+        let holdings = match ready.prepared.index_state {
+            // A dry run: in the real one it would be created empty.
+            IndexState::Missing if migration.is_dry_run() => Holdings::Nothing,
+            _ => Holdings::Index {
+                ledger: &migration.ledger,
+                index: vectorize,
+            },
         };
         let file_index = FileIndex {
             ledger: &migration.ledger,

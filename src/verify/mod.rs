@@ -134,7 +134,16 @@ pub async fn verify(
     let sample = values::compare(migration, &subject, depth, &mut notebook).await?;
     source::compare(migration, &mut subject, &sample, &mut notebook).await?;
     if let Some((file_index, count_kv)) = subject.file_index {
-        file_index::compare(migration, &subject, file_index, count_kv, &mut notebook).await?;
+        let subject = &subject;
+        file_index::compare(
+            migration,
+            subject,
+            file_index,
+            count_kv,
+            listed,
+            &mut notebook,
+        )
+        .await?;
         notebook.file_index_compared = true;
     }
     let facts = conclude(migration, notebook)?;

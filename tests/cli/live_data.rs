@@ -40,7 +40,7 @@ fn live_vector() -> StoredVector {
 }
 
 /// The key of the sample's first file.
-fn shared_key() -> String {
+pub(crate) fn shared_key() -> String {
     let text = std::fs::read_to_string(sample()).unwrap();
     let point: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     format!("file:{}", point["payload"]["file_id"].as_str().unwrap())
@@ -77,26 +77,6 @@ fn nothing_foreign_is_changed_and_stale_entries_are_only_reported() {
         .says("dangling_0")
         .says("1 entries name only vectors that do not exist; --prune removes them");
     assert_same(&place.held(), &expected());
-}
-
-#[test]
-fn stale_entries_go_when_that_was_asked_for_and_nothing_else_does() {
-    let mut place = in_use();
-    place
-        .run_sample("--file-index kv:files --prune")
-        .ends(0)
-        .says("proven: 269 records");
-    let (vectors, mut entries) = expected();
-    entries.remove(STALE.0);
-    assert_same(&place.held(), &(vectors.clone(), entries.clone()));
-
-    place.cloud.forget_calls();
-    place
-        .run_sample("--file-index kv:files --prune")
-        .ends(0)
-        .says("proven");
-    assert_eq!(place.cloud.writes(), []);
-    assert_same(&place.held(), &(vectors, entries));
 }
 
 #[test]

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use cf_migrate::sandbox::inspect::StoredEntry;
+use cf_migrate::stages::index::StaleEntries;
 
-use crate::binary::{entry, namespace_id};
-use crate::simulation::{Outcome, Simulation, Verb};
+use crate::binary::{CHUNKS, INDEX, call, create_namespace, entry, namespace_id, point, values};
+use crate::simulation::{DIMENSIONS, Outcome, Simulation, Verb};
 
 const POINTS: u64 = 45;
 const RECHECK: Duration = Duration::from_secs(90);
@@ -214,4 +215,111 @@ async fn a_store_that_answers_from_a_minute_ago_is_no_finding() {
         seconds > 40.0,
         "KV had shown the entries at once, after {seconds} s"
     );
+}
+
+/// A vector that no migration wrote.
+async fn write_foreign(simulation: &Simulation, id: &str) {
+    let body = serde_json::json!({"id": id, "values": values(1_000, DIMENSIONS)}).to_string();
+    let path = format!("/vectorize/v2/indexes/{INDEX}/upsert");
+    call(&simulation.sandbox, "POST", &path, body).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_entry_is_pruned_when_it_still_is_stale_90_seconds_later() {
+    let mut simulation = proven().await;
+    put(&simulation, "file:gone", &entry(&["gone_0", "gone_1"]));
+    put(&simulation, "file:late", &entry(&["late_0"]));
+    put(&simulation, "file:moved", &entry(&["moved_0"]));
+    put(&simulation, "file:empty", &entry(&[]));
+    simulation.stale = StaleEntries::Prune;
+    let application = async {
+        simulation.clock.sleep(Duration::from_secs(60)).await;
+        write_foreign(&simulation, "late_0").await;
+        put(&simulation, "file:moved", &entry(&["f0_0"]));
+    };
+    let (outcome, ()) = tokio::join!(simulation.verb(Verb::Index), application);
+    let outcome = outcome.expect_code(0);
+    assert_eq!(outcome.number("/file_index/stale"), 1);
+    let entries = simulation.state().entries;
+    assert!(!entries.contains_key("file:gone"));
+    assert_eq!(entries["file:late"], entry(&["late_0"]));
+    assert_eq!(entries["file:moved"], entry(&["f0_0"]));
+    assert_eq!(entries["file:empty"], entry(&[]));
+}
+
+/// A migration whose entries' keys begin with nothing of their own, beside keys
+/// of an application.
+async fn without_a_prefix() -> Simulation {
+    let mut simulation = Simulation::new(POINTS, |_| {});
+    simulation.mapping.file_key = Some("{file_id}".parse().unwrap());
+    create_namespace(&simulation.sandbox).await;
+    put(&simulation, "tags", &text(r#"["red","green"]"#));
+    put(&simulation, "empty", &text("[]"));
+    simulation
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_others_are_not_stale_entries_where_every_key_could_be_one() {
+    let simulation = without_a_prefix().await;
+    let outcome = simulation.run().await.expect_code(0);
+    assert_eq!(outcome.number("/file_index/stale"), 0);
+    let told = "stale entries were not looked for: any key could be of the form {file_id}";
+    assert!(
+        outcome.said.iter().any(|said| said.contains(told)),
+        "{:?}",
+        outcome.said
+    );
+    assert_eq!(simulation.verify().await.expect_code(0).kinds(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pruning_is_refused_before_the_first_write_where_every_key_could_be_an_entry() {
+    let mut simulation = without_a_prefix().await;
+    simulation.stale = StaleEntries::Prune;
+    let outcome = simulation.run().await.expect_code(7);
+    let told = outcome.error.unwrap();
+    assert!(
+        told.contains("--prune cannot tell entries of the file index from other keys"),
+        "{told}"
+    );
+    assert!(simulation.upserts.lock().unwrap().is_empty());
+    let entries = simulation
+        .sandbox
+        .entries(&namespace_id(&simulation.sandbox));
+    assert_eq!(entries.unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_is_not_stale() {
+    let simulation = proven().await;
+    put(&simulation, "file:empty", &entry(&[]));
+    simulation.verify().await.expect_code(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_differences_is_looked_at_again() {
+    // More than one page of suspects.
+    let files = 1_200;
+    let points = (0..files).map(|number| point(number * CHUNKS, 1));
+    let simulation = Simulation::of(
+        points.map(|mut point| {
+            point["vector"] = serde_json::json!(values(1, DIMENSIONS));
+            point
+        }),
+        |_| {},
+    );
+    simulation.run().await.expect_code(0);
+    let state = simulation.state();
+    let heal = async {
+        simulation.clock.sleep(Duration::from_secs(80)).await;
+        for (key, entry) in &state.entries {
+            put(&simulation, key, entry);
+        }
+        remove(&simulation, "file:f1100");
+    };
+    for key in state.entries.keys().filter(|key| key.starts_with("file:")) {
+        remove(&simulation, key);
+    }
+    let (found, ()) = tokio::join!(simulation.verify(), heal);
+    expect_one(&found.expect_code(4), "file_index_missing", "file:f1100");
 }

@@ -39,4 +39,11 @@ rows! {
         bench.prepared();
         bench.run("index docs.migration/archive kv:files --create")
     }
+
+    fn prune_any_key(bench) {
+        let namespace = bench.cloud.create_namespace("files");
+        bench.cloud.put_text(&namespace, "tags", r#"["red","green"]"#);
+        bench.prepared();
+        bench.run_sample("--create --file-index kv:files --file-key '{file_id}' --prune")
+    }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use cf_migrate::sandbox::{Operation, Sandbox};
 use cf_migrate::settings::PaceOptions;
 
-use crate::simulation::{Outcome, Simulation};
+use crate::binary::{CHUNKS, INDEX, entry, expected_vector, namespace_id};
+use crate::simulation::{DIMENSIONS, Outcome, Simulation, Verb};
 
 fn count(sandbox: &Sandbox, operation: Operation) -> usize {
     sandbox.calls().count(operation)
@@ -34,8 +35,8 @@ async fn a_run_of_a_thousand_points_costs_so_many_calls() {
         // Planning finds no index.
         (Operation::GetIndex, 1),
         // Settling, before the barrier and after it; the count for KV; the counts
-        // and the KV count of verifying.
-        (Operation::IndexInfo, 5),
+        // of verifying, whose list tells what KV's count must be.
+        (Operation::IndexInfo, 4),
         // One batch, and the barrier.
         (Operation::Upsert, 2),
         // A record of each batch once the barrier is applied, and every value,
@@ -234,4 +235,30 @@ fn lines(body: &bytes::Bytes) -> usize {
     body.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_of_others_in_many_entries_are_asked_for_together() {
+    let points = 200 * CHUNKS;
+    let simulation = Simulation::new(points, |_| {});
+    simulation.run().await.expect_code(0);
+    // After the inventory: the index itself has to be asked for them.
+    let namespace = namespace_id(&simulation.sandbox);
+    for (key, held) in simulation.state().entries {
+        let Some(file) = key.strip_prefix("file:") else {
+            continue;
+        };
+        let foreign = format!("{file}_of_another");
+        let mut ids: Vec<String> = serde_json::from_slice(&held.value).unwrap();
+        ids.push(foreign.clone());
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let (sandbox, entry) = (&simulation.sandbox, entry(&ids));
+        sandbox.put_entry(&namespace, &key, &entry).unwrap();
+        let vector = expected_vector(1, DIMENSIONS).1;
+        sandbox.put_vector(INDEX, &foreign, &vector).unwrap();
+    }
+    let before = count(&simulation.sandbox, Operation::GetByIds);
+    simulation.verb(Verb::Index).await.expect_code(0);
+    let asked = count(&simulation.sandbox, Operation::GetByIds) - before;
+    assert_eq!(asked, 200 / 20, "calls for 200 ids");
 }

@@ -12,6 +12,7 @@ mod simulation;
 #[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
+mod counting;
 mod crashes;
 mod economy;
 mod listing;
@@ -19,3 +20,4 @@ mod matrix;
 mod mending;
 mod poison;
 mod settling;
+mod stale_kv;

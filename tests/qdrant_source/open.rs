@@ -323,6 +323,19 @@ async fn rounded_storage_and_deferred_points_are_warned_about() {
 }
 
 #[tokio::test]
+async fn points_deferred_while_reading_are_told_at_the_end() {
+    let server = QdrantDouble::recorded("half").start();
+    let mut source = open(&server, "half").await.unwrap();
+    assert!(source.held_back().await.unwrap().is_empty());
+    server.set(Switch::Deferred(3));
+    let told = source.held_back().await.unwrap();
+    assert!(
+        told[0].starts_with("3 deferred points are hidden"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
 async fn strict_mode_is_kept_to_from_the_first_page_on() {
     let strict = StrictModeConfig {
         enabled: Some(true),

@@ -59,8 +59,16 @@ pub struct Simulation {
     pub file_index: bool,
     pub mapping: MappingOptions,
     pub sample: usize,
+    /// What to do with entries none of whose vectors exists.
+    pub stale: StaleEntries,
+    /// Whether anything may be written.
+    pub mode: Mode,
     /// What happens before a call reaches the account.
     pub before_call: Option<BeforeCall>,
+    /// Changes the path of a call before the account sees it.
+    pub change_path: Option<ChangePath>,
+    /// Changes what the account answered to the call of that path.
+    pub change_answer: Option<ChangeAnswer>,
     /// A code, and texts whose upserts are refused with it.
     pub refused: Option<(u32, Vec<String>)>,
     /// The process ends here, as by SIGKILL.
@@ -80,6 +88,13 @@ pub struct Simulation {
 
 /// Something that sees the path of a call before it is made.
 pub type BeforeCall = Arc<dyn Fn(&str) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Something that sees the path of a call and changes the envelope that
+/// answers it.
+pub type ChangeAnswer = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
+
+/// Something that gives the path that the account is asked for instead.
+pub type ChangePath = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// A process that ends at its n-th call, counted from 1.
 #[derive(Debug, Clone, Copy)]
@@ -183,6 +198,10 @@ impl Simulation {
             },
             sample: DEFAULT_SAMPLE,
             before_call: None,
+            change_path: None,
+            change_answer: None,
+            stale: StaleEntries::Report,
+            mode: Mode::Write,
             refused: None,
             crash: None,
             interrupt_after: None,
@@ -280,7 +299,7 @@ impl Simulation {
             progress,
             stop,
             pace,
-            mode: Mode::Write,
+            mode: self.mode,
         };
         let wish = FileIndexWish {
             namespace: NAMESPACE.to_owned(),
@@ -301,7 +320,7 @@ impl Simulation {
             permissions: Permissions {
                 existing: self.existing,
                 allowed_rejects: self.allowed_rejects,
-                stale: StaleEntries::Report,
+                stale: self.stale,
             },
             depth: Depth {
                 sample: self.sample,
@@ -313,13 +332,17 @@ impl Simulation {
     fn accounts(&self, pace: &Pace) -> Accounts {
         let (sandbox, upserts) = (self.sandbox.clone(), Arc::clone(&self.upserts));
         let before_call = self.before_call.clone();
+        let (change_path, change_answer) = (self.change_path.clone(), self.change_answer.clone());
         let refused = self.refused.clone();
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
         let in_flight = Arc::clone(&self.in_flight);
         let calls = AtomicUsize::new(0);
-        let call = Arc::new(move |request: axum::http::Request<Bytes>| {
+        let call = Arc::new(move |mut request: axum::http::Request<Bytes>| {
             let number = calls.fetch_add(1, Ordering::Relaxed) + 1;
             let path = request.uri().to_string();
+            if let Some(change) = &change_path {
+                *request.uri_mut() = change(&path).parse().unwrap();
+            }
             let upserting = path.ends_with("/upsert").then(|| Flight::begin(&in_flight));
             let refusal = upserting.as_ref().and(refused.as_ref());
             let refusal = refusal.and_then(|refused| refusal_of(refused, request.body()));
@@ -327,7 +350,7 @@ impl Simulation {
                 upserts.lock().unwrap().push(request.body().clone());
             }
             let (sandbox, before) = (sandbox.clone(), before_call.clone());
-            let crashed = Arc::clone(&crashed);
+            let (crashed, change) = (Arc::clone(&crashed), change_answer.clone());
             async move {
                 if let Some(before) = before {
                     before(&path).await;
@@ -343,7 +366,10 @@ impl Simulation {
                     end_here(&crashed).await;
                 }
                 drop(upserting);
-                answer
+                match change {
+                    Some(change) => answer.map(|answer| changed(answer, &path, &change)),
+                    None => answer,
+                }
             }
             .boxed()
         });
@@ -358,6 +384,20 @@ impl Simulation {
             clients: vec![client],
         }
     }
+}
+
+fn changed(
+    answer: axum::http::Response<Bytes>,
+    path: &str,
+    change: &ChangeAnswer,
+) -> axum::http::Response<Bytes> {
+    answer.map(|body| match serde_json::from_slice(&body) {
+        Ok(mut envelope) => {
+            change(path, &mut envelope);
+            Bytes::from(envelope.to_string())
+        }
+        Err(_) => body,
+    })
 }
 
 /// The refusal of an upsert in which one of the texts occurs.

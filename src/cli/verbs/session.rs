@@ -81,7 +81,7 @@ impl Setup {
             &self.settings,
             &self.pace,
             (dir, mode),
-            self.clock,
+            (self.clock, &self.stop),
         )
     }
 

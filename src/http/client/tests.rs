@@ -230,3 +230,21 @@ async fn a_budget_that_cannot_be_kept_ends_the_call_before_anything_is_sent() {
     );
     assert!(script.asked().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_when_the_operator_stops_it() {
+    let refused = json(429, "").header("retry-after", "300");
+    let script = Script::new([refused]);
+    let (raise, stop) = crate::stop::Stop::new();
+    let client = script.client().until(stop);
+    let began = client.shared.clock.now();
+    let clock = client.shared.clock;
+    let stopping = async {
+        clock.sleep(Duration::from_secs(7)).await;
+        raise.send(true).unwrap();
+    };
+    let (ended, ()) = tokio::join!(client.call(get(), judge_status), stopping);
+    assert!(matches!(ended.unwrap_err().cause, Cause::Interrupted));
+    assert_eq!((clock.now() - began).as_secs(), 7);
+    script.asked();
+}

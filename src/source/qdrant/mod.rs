@@ -181,6 +181,11 @@ impl Source for QdrantSource {
         }
     }
 
+    async fn held_back(&mut self) -> Result<Vec<String>, Error> {
+        let info = self.server.info(&self.collection).await?;
+        Ok(shape::deferred(&info).into_iter().collect())
+    }
+
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
         let from = match from {
             None => None,

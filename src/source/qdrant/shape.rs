@@ -246,16 +246,6 @@ fn state_warnings(info: &CollectionInfo) -> Vec<String> {
         }
         CollectionStatus::Green | CollectionStatus::UnknownCollectionStatus => None,
     };
-    let deferred = info
-        .update_queue
-        .as_ref()
-        .and_then(|queue| queue.deferred_points);
-    let deferred = deferred.filter(|points| *points > 0).map(|points| {
-        format!(
-            "{points} deferred points are hidden until the server has indexed them: \
-             they are neither counted nor read."
-        )
-    });
     let said = info
         .warnings
         .iter()
@@ -263,9 +253,19 @@ fn state_warnings(info: &CollectionInfo) -> Vec<String> {
     state
         .map(str::to_owned)
         .into_iter()
-        .chain(deferred)
+        .chain(deferred(info))
         .chain(said)
         .collect()
+}
+
+/// Points that scroll and count skip until they are indexed.
+pub(super) fn deferred(info: &CollectionInfo) -> Option<String> {
+    let queue = info.update_queue.as_ref()?;
+    let points = queue.deferred_points.filter(|points| *points > 0)?;
+    Some(format!(
+        "{points} deferred points are hidden until the server has indexed them: \
+         they are neither counted nor read."
+    ))
 }
 
 fn field_warnings(fields: &Fields, dense: &HashMap<String, VectorParams>) -> Vec<String> {

@@ -1,0 +1,119 @@
+//! Many pairs to KV, and many keys from it: as many a call as it takes, and again
+//! what did not reach every store.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::cloudflare::{Kv, KvPair, Unsuccessful};
+use crate::error::Error;
+use crate::stages::context::Migration;
+
+/// Pairs of one bulk write (KV API).
+const PAIRS_AT_ONCE: usize = 10_000;
+/// Bytes of one bulk write: KV takes 100 MB, the JSON around values included.
+const BYTES_AT_ONCE: usize = 48 << 20;
+/// Times that keys which did not reach every store are sent again.
+const TRIES: u32 = 6;
+
+/// Writes all pairs; those that did not reach every store are sent again.
+pub(super) async fn put_all(
+    migration: &Migration,
+    kv: &Kv,
+    pairs: Vec<KvPair>,
+) -> Result<(), Error> {
+    for group in groups(pairs) {
+        let mut left = group;
+        for attempt in 0.. {
+            let Unsuccessful(keys) = kv.put_many(&left).await?;
+            if keys.is_empty() {
+                break;
+            }
+            wait_or_give_up(migration, attempt, keys.len()).await?;
+            resend(&mut left, keys, |pair| &pair.key);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn delete_all(
+    migration: &Migration,
+    kv: &Kv,
+    keys: Vec<String>,
+) -> Result<(), Error> {
+    for group in keys.chunks(PAIRS_AT_ONCE) {
+        let mut left = group.to_vec();
+        for attempt in 0.. {
+            let Unsuccessful(keys) = kv.delete_many(&left).await?;
+            if keys.is_empty() {
+                break;
+            }
+            wait_or_give_up(migration, attempt, keys.len()).await?;
+            resend(&mut left, keys, |key| key);
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what failed; everything where keys failed that were not sent as they
+/// are named, because then it cannot be told what did not.
+fn resend<T>(left: &mut Vec<T>, failed: Vec<String>, key: impl Fn(&T) -> &String) {
+    let mut failed: HashSet<String> = failed.into_iter().collect();
+    let sent: HashSet<&String> = left.iter().map(&key).collect();
+    if failed.iter().any(|key| !sent.contains(key)) {
+        return;
+    }
+    left.retain(|item| failed.remove(key(item)));
+}
+
+async fn wait_or_give_up(migration: &Migration, attempt: u32, keys: usize) -> Result<(), Error> {
+    if attempt + 1 >= TRIES {
+        return Err(Error::stopped(format!(
+            "{keys} KV entries did not reach every store, after {TRIES} tries"
+        ))
+        .advise("run the same command again in a few minutes: only what is missing is written"));
+    }
+    migration
+        .stop
+        .pause(&migration.clock, Duration::from_secs(1 << attempt))
+        .await
+}
+
+/// Groups that one bulk write takes.
+fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
+    let mut groups: Vec<Vec<KvPair>> = Vec::new();
+    let mut bytes = 0;
+    for pair in pairs {
+        let weight = pair.key.len() + pair.value.len();
+        let fits = bytes + weight <= BYTES_AT_ONCE;
+        match groups.last_mut() {
+            Some(group) if fits && group.len() < PAIRS_AT_ONCE => {
+                bytes += weight;
+                group.push(pair);
+            }
+            _ => {
+                bytes = weight;
+                groups.push(vec![pair]);
+            }
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_sent_again_and_everything_where_that_is_unclear() {
+        let again = |failed: &[&str]| {
+            let mut left: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+            let failed = failed.iter().map(|key| (*key).to_owned()).collect();
+            resend(&mut left, failed, |key| key);
+            left.concat()
+        };
+        assert_eq!(again(&["b", "b"]), "b");
+        assert_eq!(again(&["c", "a"]), "ac");
+        assert_eq!(again(&["%62"]), "abc");
+        assert_eq!(again(&["a", "%62"]), "abc");
+    }
+}
