@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::cloudflare::{Account, AccountId, IndexName};
 use crate::error::{Error, Kind};
 use crate::http::{Budget, Client, ConnectionLost, NetworkOptions, Transport};
+use crate::ledger::Ledger;
 use crate::locator::Locator;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::settings::{CloudflareSettings, Pace, Settings};
@@ -152,8 +153,11 @@ fn without_source(
     let passing = matches!(error.kind(), Kind::Failed | Kind::Stopped);
     let complete = passing && archive.unfinished()?.is_none();
     let archived = if complete { archive.current()? } else { None };
+    let named = locator.to_string();
     match archived {
-        Some(generation) if generation.manifest().source.name == locator.to_string() => {
+        Some(generation)
+            if generation.manifest().source.name == named || was_asked(archive, &named)? =>
+        {
             let why = crate::report::facts::chain(&error);
             let warning = format!(
                 "the source cannot be asked ({why}); going on with the archive, which is complete"
@@ -162,6 +166,17 @@ fn without_source(
         }
         _ => Err(error),
     }
+}
+
+/// Whether the archive's migration was given this name before: an alias, whose
+/// collection only its server can tell, was resolved then.
+fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
+    let ledger = archive.root().with_file_name("ledger.db");
+    if !ledger.is_file() {
+        return Ok(false);
+    }
+    let asked = Ledger::open(&ledger)?.asked()?;
+    Ok(asked.as_deref() == Some(named))
 }
 
 /// A source on its own, for `export`.

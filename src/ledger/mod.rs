@@ -87,6 +87,9 @@ impl Milestone {
     }
 }
 
+/// The section of the plan that is no part of it: the source as it was named.
+const ASKED: &str = "asked";
+
 /// A migration's ledger. Calls block for as long as SQLite writes.
 pub struct Ledger {
     path: PathBuf,
@@ -125,6 +128,22 @@ impl Ledger {
         })
     }
 
+    /// Remembers how the operator named the source last.
+    pub fn remember_asked(&self, locator: &str) -> Result<(), Error> {
+        let json = serde_json::Value::from(locator).to_string();
+        self.with(|connection| {
+            connection
+                .execute("INSERT OR REPLACE INTO plan VALUES (?, ?)", [ASKED, &json])
+                .map(drop)
+        })
+    }
+
+    /// How the operator named the source last.
+    pub fn asked(&self) -> Result<Option<String>, Error> {
+        let json = self.plan_section(ASKED)?;
+        Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+    }
+
     /// Whether the account may have taken anything: a batch or an entry. A batch
     /// that is done with and has no mutation was refused record by record.
     pub fn has_sent(&self) -> Result<bool, Error> {
@@ -144,7 +163,7 @@ impl Ledger {
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )

@@ -47,10 +47,11 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceFacts {
     /// The source as messages and the frozen plan name it, aliases resolved,
-    /// without secrets: `qdrant:docs`, or a file's path.
+    /// without secrets: `qdrant:docs`, a file's name, or `archive of` either;
+    /// the same whatever the path that leads there.
     pub name: String,
     /// What tells this source from another of the same name (server address,
-    /// file size and time of change): a resumed export refuses another one.
+    /// a file's size and hash): a resumed export refuses another one.
     pub identity: String,
     /// What its points are made of.
     pub shape: Shape,

@@ -8,7 +8,7 @@ use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions};
 
 use crate::cli::{Told, sample};
 use crate::place::{MAPPED, Place, WHOLE, assert_same, undisturbed};
-use crate::support::qdrant::QdrantDouble;
+use crate::support::qdrant::{QdrantDouble, Switch};
 use crate::verbs::points_with_and_without;
 
 /// Starts a line, sends it a signal once it says `when`, and waits.
@@ -196,4 +196,49 @@ fn a_source_that_is_gone_before_that_is_told() {
         .ends(1)
         .says("cannot reach Qdrant's gRPC side");
     assert_eq!(place.shell.listing(), Vec::<String>::new());
+}
+
+#[test]
+fn the_same_file_by_another_path_and_date_is_the_same_source() {
+    let place = Place::new();
+    let content = std::fs::read(sample()).unwrap();
+    place.shell.write("points.ndjson", &content);
+    let run = |path: &str| place.run(&format!("run {path} vectorize:docs {MAPPED} {WHOLE}"));
+    run("points.ndjson").ends(0);
+    run("./points.ndjson").ends(0).says("proven");
+    std::fs::create_dir(place.shell.path("restored")).unwrap();
+    place.shell.write("restored/points.ndjson", &content);
+    std::fs::remove_file(place.shell.path("points.ndjson")).unwrap();
+    run("restored/points.ndjson").ends(0).says("proven");
+}
+
+#[test]
+fn the_same_archive_by_another_path_is_the_same_source() {
+    let place = Place::new();
+    place
+        .run(&format!("export {} old/archive", sample()))
+        .ends(0);
+    let run = |path: &str| place.run(&format!("run {path} vectorize:docs {MAPPED} {WHOLE}"));
+    run("old/archive").ends(0);
+    run("./old").ends(0).says("proven");
+}
+
+#[test]
+fn an_alias_that_cannot_be_resolved_any_more_is_known_by_its_archive() {
+    let mut place = Place::new();
+    let qdrant = QdrantDouble::recorded("project_docs")
+        .with(Switch::Alias("live", "project_docs"))
+        .start();
+    place.shell.set("QDRANT_URL", &qdrant.grpc_url());
+    let line = format!("run qdrant:live vectorize:docs {MAPPED} {WHOLE}");
+    place.run(&line).ends(0);
+    drop(qdrant);
+    place
+        .run(&line)
+        .ends(0)
+        .says("going on with the archive, which is complete")
+        .says("proven: 269 records");
+    place
+        .run(&format!("run qdrant:other vectorize:docs {MAPPED} {WHOLE}"))
+        .ends(1);
 }

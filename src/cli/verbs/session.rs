@@ -27,7 +27,7 @@ use crate::stages::context::{Migration, Mode, Stop};
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
 use crate::stages::prepare::{Accounts, FileIndexWish, Request};
-use crate::stages::run::{Job, Permissions};
+use crate::stages::run::{Job, Origin, Permissions};
 use crate::verify::{DEFAULT_SAMPLE, Depth};
 
 /// What every verb begins with.
@@ -188,6 +188,9 @@ impl<'a> Session<'a> {
         let report = Report::of(args.verb, mode == Mode::DryRun);
         if let Some(warning) = warning {
             open.migration.warn(warning);
+        } else if matches!(origin, Origin::Source(_)) {
+            let ledger = &open.migration.ledger;
+            ledger.remember_asked(&args.from.to_string())?;
         }
         let request = Request {
             index: args.index,

@@ -101,7 +101,7 @@ fn facts(archive: &Archive, generation: &Generation) -> Result<SourceFacts, Erro
         .map(|byte| format!("{byte:02x}"))
         .collect();
     Ok(SourceFacts {
-        name: archive.root().display().to_string(),
+        name: format!("archive of {}", manifest.source.name),
         identity: format!(
             "generation {} of {} ({}), {} points, parts {digits}",
             manifest.generation,

@@ -12,15 +12,18 @@ use crate::source::{Cursor, Page, ReadPoint, Source, SourceFacts};
 
 use super::error::FileError;
 use super::form::{self, Form, Line};
+use super::identity::{self, Stamp};
 use super::json::{RawObject, line_reason};
 use super::lines::{Ending, Lines};
 use super::shape::{LEARNED_LINES, Vectors};
-use super::{PAGE_BYTES, PAGE_POINTS, identity};
+use super::{PAGE_BYTES, PAGE_POINTS};
 
 /// A file with a point on each line.
 pub(super) struct NdjsonSource {
     path: PathBuf,
     facts: SourceFacts,
+    /// As it was before it was looked at.
+    stamp: Stamp,
     vectors: Vectors,
     place: Option<Place>,
     total: Option<u64>,
@@ -35,16 +38,17 @@ struct Place {
 impl NdjsonSource {
     /// Opens the file and looks at its first lines.
     pub(super) fn open(path: &Path) -> Result<Self, FileError> {
-        let identity = identity::of(path)?;
+        let stamp = Stamp::of(path)?;
         let vectors = learn(path)?;
         Ok(Self {
             path: path.to_owned(),
             facts: SourceFacts {
-                name: path.display().to_string(),
-                identity,
+                name: identity::name(path),
+                identity: identity::of(path)?,
                 shape: vectors.shape(),
                 warnings: Vec::new(),
             },
+            stamp,
             vectors,
             place: None,
             total: None,
@@ -91,7 +95,7 @@ impl NdjsonSource {
     }
 
     fn check_unchanged(&self) -> Result<(), FileError> {
-        if identity::of(&self.path)? == self.facts.identity {
+        if Stamp::of(&self.path)? == self.stamp {
             Ok(())
         } else {
             Err(self.changed())

@@ -389,10 +389,18 @@ fn cursors_of_other_sources_and_behind_the_end_are_refused() {
 }
 
 #[test]
-fn another_file_under_the_same_name_has_another_identity() {
+fn a_copy_has_the_identity_of_the_file_and_other_content_has_another() {
     let (_folder, path) = file("p.ndjson", GOOD);
     let before = open(&path).unwrap().facts().identity.clone();
     assert_eq!(open(&path).unwrap().facts().identity, before);
+    let other = tempfile::tempdir().unwrap();
+    let copy = other.path().join("p.ndjson");
+    std::fs::write(&copy, GOOD).unwrap();
+    let facts = open(&copy).unwrap().facts().clone();
+    assert_eq!(
+        (facts.name.as_str(), facts.identity),
+        ("p.ndjson", before.clone())
+    );
     std::fs::write(&path, GOOD.replace('1', "3")).unwrap();
     assert_ne!(open(&path).unwrap().facts().identity, before);
 }
