@@ -23,13 +23,11 @@ use crate::source::Source;
 use crate::source::file;
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
 use crate::stages::context::{Mode, Stop};
-use crate::stages::prepare::{Accounts, FileIndexWish};
+use crate::stages::prepare::{Accounts, CountWish, FileIndexWish};
 use crate::stages::run::Origin;
 
 /// The embedded sandbox's account.
 const SANDBOX_ACCOUNT: &str = "00000000000000000000000000000000";
-/// The key that holds the number of vectors.
-const COUNT_KEY: &str = "_vector_count";
 /// The shortest time to live that KV takes (KV limits page).
 const SHORTEST_TTL: u64 = 60;
 
@@ -76,10 +74,7 @@ pub(super) fn entries(
     args: &EntryArgs,
     settings: &Settings,
 ) -> Result<FileIndexWish, Error> {
-    let count = match &args.count_key {
-        None => (None, COUNT_KEY.to_owned()),
-        Some(text) => count_key(text)?,
-    };
+    let count = args.count_key.as_deref().map(count_key).transpose()?;
     let ttl = args.ttl().map(|ttl| ttl.as_secs());
     if ttl.is_some_and(|ttl| ttl < SHORTEST_TTL) {
         return Err(Error::usage(
@@ -93,7 +88,7 @@ pub(super) fn entries(
     })
 }
 
-fn count_key(text: &str) -> Result<(Option<String>, String), Error> {
+fn count_key(text: &str) -> Result<CountWish, Error> {
     let (namespace, key) = match text.strip_prefix("kv:") {
         None => (None, text),
         Some(rest) => match rest.split_once('/') {
@@ -111,7 +106,8 @@ fn count_key(text: &str) -> Result<(Option<String>, String), Error> {
                 .advise("a key has 1 to 512 bytes and is neither . nor .."),
         );
     }
-    Ok((namespace, key.to_owned()))
+    let key = key.to_owned();
+    Ok(CountWish { namespace, key })
 }
 
 /// Where the points come from. A live source that cannot be reached is no reason

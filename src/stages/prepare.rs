@@ -46,15 +46,55 @@ impl Accounts {
     }
 }
 
+/// The key that holds the number of vectors.
+const COUNT_KEY: &str = "_vector_count";
+
 /// What was asked for concerning the file index.
 #[derive(Debug, Clone)]
 pub struct FileIndexWish {
     /// The KV namespace, by title or id.
     pub namespace: String,
-    /// Another namespace for the count, by title or id, and its key.
-    pub count: (Option<String>, String),
+    /// Another place for the count; none: `_vector_count` beside the entries.
+    pub count: Option<CountWish>,
     /// Seconds after which entries expire.
     pub ttl: Option<u64>,
+}
+
+/// Where the number of vectors is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountWish {
+    /// The KV namespace, by title or id; none: that of the entries.
+    pub namespace: Option<String>,
+    /// The key.
+    pub key: String,
+}
+
+impl FileIndexWish {
+    /// What was asked for, where that says nothing what was frozen; none where
+    /// neither is.
+    pub fn or_frozen(asked: Option<Self>, frozen: Option<FileIndexPlan>) -> Option<Self> {
+        let Some(frozen) = frozen else { return asked };
+        let mut wish = asked.unwrap_or(Self {
+            namespace: frozen.namespace,
+            count: None,
+            ttl: frozen.ttl,
+        });
+        wish.count.get_or_insert(CountWish {
+            namespace: Some(frozen.count.namespace),
+            key: frozen.count.key,
+        });
+        Some(wish)
+    }
+
+    /// The namespace of the count, where it is another one.
+    pub fn count_namespace(&self) -> Option<&str> {
+        self.count.as_ref()?.namespace.as_deref()
+    }
+
+    /// The key of the count.
+    pub fn count_key(&self) -> &str {
+        self.count.as_ref().map_or(COUNT_KEY, |count| &count.key)
+    }
 }
 
 /// What was asked for.
@@ -187,7 +227,7 @@ async fn survey_kv(
     blockers: &mut Vec<Blocker>,
 ) -> Result<(KvState, KvState), Error> {
     let entries = find_namespace(&accounts.kv, &wish.namespace).await?;
-    let count = match &wish.count.0 {
+    let count = match wish.count_namespace() {
         Some(namespace) => find_namespace(&accounts.kv, namespace).await?,
         None => entries.clone(),
     };
@@ -299,7 +339,7 @@ pub async fn file_index_plan(
     };
     let count = CountKey {
         namespace: count,
-        key: wish.count.1.clone(),
+        key: wish.count_key().to_owned(),
     };
     let frozen = load_file_index(&migration.ledger)?;
     let ttl = wish.ttl.or(frozen.and_then(|plan| plan.ttl));

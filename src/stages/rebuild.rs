@@ -50,7 +50,7 @@ pub async fn rebuild(
 ) -> Result<(), Error> {
     let wish = &asked.wish;
     let entries = find_namespace(&accounts.kv, &wish.namespace).await?;
-    let count = match &wish.count.0 {
+    let count = match wish.count_namespace() {
         Some(namespace) => find_namespace(&accounts.kv, namespace).await?,
         None => entries.clone(),
     };

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::file_index::{CountKey, FileIndex, FileIndexPlan, Holdings};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Milestone};
-use crate::plan::{IndexState, KvState};
+use crate::plan::{IndexState, KvState, load_file_index};
 use crate::report::{PointFacts, Report, RequestFacts};
 use crate::source::{Source, SourceFacts};
 use crate::stages::check::{self, Files, write_rejections};
@@ -93,6 +93,7 @@ struct Ready {
 impl Job {
     /// Plan, export, upsert, settle, index, verify.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
+        self.inherit_file_index()?;
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
         self.file_keys_gate(&ready, self.permissions.allowed_rejects)?;
@@ -114,6 +115,7 @@ impl Job {
 
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
+        self.inherit_file_index()?;
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
         gate::written(&self.migration, ready.generation.points())?;
@@ -134,6 +136,7 @@ impl Job {
             );
         }
         self.request.create = false;
+        self.inherit_file_index()?;
         let ready = self.archive_and_check(report).await?;
         let file_index = self.file_index_plan(&ready).await?;
         self.verify_all(&ready, &index, file_index.as_ref(), report)
@@ -156,6 +159,7 @@ impl Job {
         if full {
             return self.run(report).await;
         }
+        self.inherit_file_index()?;
         let facts = self.origin.facts(&self.migration).await?;
         let source = (&facts.0, facts.1);
         let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
@@ -164,6 +168,14 @@ impl Job {
             ..PointFacts::default()
         });
         remarks::of_plan(&self.migration, &prepared, source);
+        Ok(())
+    }
+
+    /// The file index that was begun is that of every later start.
+    fn inherit_file_index(&mut self) -> Result<(), Error> {
+        let frozen = load_file_index(&self.migration.ledger)?;
+        let asked = self.request.file_index.take();
+        self.request.file_index = FileIndexWish::or_frozen(asked, frozen);
         Ok(())
     }
 
@@ -258,7 +270,7 @@ impl Job {
         let file_key = ready.prepared.plan.mapping.file_key.clone();
         let count = CountKey {
             namespace: namespace.clone(),
-            key: wish.count.1.clone(),
+            key: wish.count_key().to_owned(),
         };
         let plan = FileIndexPlan::new(namespace.clone(), file_key, count, wish.ttl);
         let kv = self.accounts.kv.kv(&planned_namespace(namespace)?);

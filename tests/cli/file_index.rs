@@ -1,6 +1,7 @@
 //! The file index, built by every way there is, and its options.
 
 use cf_migrate::sandbox::Operation;
+use serde_json::json;
 
 use crate::place::{MAPPED, Place, undisturbed};
 
@@ -108,4 +109,30 @@ fn an_expiry_that_nobody_asked_for_is_taken_off() {
         .unwrap();
     assert!(stored.values().all(|entry| entry.expiration.is_none()));
     assert_eq!(place.entries(), undisturbed().1);
+}
+
+#[test]
+fn a_file_index_that_was_begun_is_compared_without_being_asked_for() {
+    let mut place = Place::new();
+    place
+        .run_sample("--create --file-index kv:files --count-key kv:numbers/vectors")
+        .ends(0);
+    place.cloud.forget_calls();
+    for line in [
+        format!("run SAMPLE vectorize:docs {MAPPED}"),
+        format!("run SAMPLE vectorize:docs {MAPPED} --file-index kv:files"),
+        format!("verify SAMPLE vectorize:docs {MAPPED}"),
+        "index docs.migration/archive kv:files".to_owned(),
+    ] {
+        let object = place.run(&format!("{line} --json")).ends(0).json();
+        let compared = &object["verification"]["file_index_missing"];
+        assert!(line.starts_with("index") || compared == &json!(0), "{line}");
+        assert_eq!(place.cloud.writes(), [], "{line}");
+    }
+    let namespace = place.cloud.namespace("files");
+    let (key, _) = place.entries().into_iter().next().unwrap();
+    place.cloud.sandbox.remove_entry(&namespace, &key).unwrap();
+    place
+        .run(&format!("verify SAMPLE vectorize:docs {MAPPED}"))
+        .ends(4);
 }

@@ -303,7 +303,7 @@ impl Simulation {
         };
         let wish = FileIndexWish {
             namespace: NAMESPACE.to_owned(),
-            count: (None, "_vector_count".to_owned()),
+            count: None,
             ttl: None,
         };
         Job {
