@@ -247,7 +247,8 @@ pub struct SandboxArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "File index")]
 pub(super) struct FileIndexArgs {
-    /// Also build (or compare) the file index in this KV namespace: kv:NAMESPACE
+    /// Also build (or compare) the file index in this KV namespace: kv:NAMESPACE; by
+    /// default the one that the migration has made already
     #[arg(long, value_name = "KV")]
     pub file_index: Option<Locator>,
     #[command(flatten)]

@@ -83,6 +83,16 @@ async fn a_missing_entry_is_found_and_written_again_by_the_next_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_file_index_that_was_begun_is_compared_unasked() {
+    let mut simulation = proven().await;
+    simulation.file_index = false;
+    remove(&simulation, "file:f3");
+    let found = verified(&simulation).await;
+    expect_one(&found, "file_index_missing", "file:f3");
+    mended(&simulation).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn ids_in_another_order_are_found() {
     let simulation = proven().await;
     put(
