@@ -16,6 +16,7 @@ pub mod inventory;
 mod kv_bulk;
 pub mod listing;
 mod mend;
+mod origin;
 pub mod prepare;
 pub mod rebuild;
 pub mod records;

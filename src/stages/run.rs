@@ -9,13 +9,14 @@ use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Milestone};
 use crate::plan::{IndexState, KvState, load_file_index};
 use crate::report::{PointFacts, Report, RequestFacts};
-use crate::source::{Source, SourceFacts};
 use crate::stages::check::{self, Files, write_rejections};
 use crate::stages::context::Migration;
 use crate::stages::export::export;
 use crate::stages::index::{StaleEntries, index};
 use crate::stages::inventory::{Existing, inventory, inventory_entries};
 use crate::stages::mend::mend;
+pub use crate::stages::origin::Origin;
+use crate::stages::origin::own_archive;
 use crate::stages::prepare::{
     Accounts, FileIndexWish, Prepared, Request, create_missing, file_index_plan, planned_namespace,
     prepare,
@@ -24,36 +25,6 @@ use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
 use crate::stages::{gate, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
-
-/// Where the points come from.
-pub enum Origin {
-    /// A source that is read, and asked again when verifying.
-    Source(Box<dyn Source>),
-    /// The folder's own archive, complete already.
-    OwnArchive,
-}
-
-impl Origin {
-    fn source(&mut self) -> Option<&mut (dyn Source + 'static)> {
-        match self {
-            Self::Source(source) => Some(source.as_mut()),
-            Self::OwnArchive => None,
-        }
-    }
-
-    async fn facts(&mut self, migration: &Migration) -> Result<(SourceFacts, Option<u64>), Error> {
-        match self {
-            Self::Source(source) => Ok((source.facts().clone(), source.count().await?)),
-            Self::OwnArchive => {
-                let generation = own_archive(migration)?;
-                Ok((
-                    generation.manifest().source.clone(),
-                    Some(generation.points()),
-                ))
-            }
-        }
-    }
-}
 
 /// What may be done without asking again.
 #[derive(Debug, Clone, Copy)]
@@ -433,21 +404,4 @@ impl Job {
     pub fn requests(&self) -> RequestFacts {
         self.accounts.requests()
     }
-}
-
-fn own_archive(migration: &Migration) -> Result<Generation, Error> {
-    if migration.archive.unfinished()?.is_some() {
-        return Err(Error::failed(format!(
-            "the export into {} is not complete",
-            migration.archive.root().display()
-        ))
-        .advise("run the export again with the source that it was begun from"));
-    }
-    migration.archive.current()?.ok_or_else(|| {
-        Error::usage(format!(
-            "{} holds no archive",
-            migration.archive.root().display()
-        ))
-        .advise("export into it first, or name a source")
-    })
 }
