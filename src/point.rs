@@ -55,6 +55,35 @@ impl fmt::Display for PointId {
     }
 }
 
+/// A point's name: ids are unique within a namespace, not beyond it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PointName {
+    /// The source's namespace; none for the default one.
+    pub namespace: Option<String>,
+    /// The source's id.
+    pub id: PointId,
+}
+
+impl From<PointId> for PointName {
+    /// A name outside of any namespace.
+    fn from(id: PointId) -> Self {
+        Self {
+            namespace: None,
+            id,
+        }
+    }
+}
+
+impl Point {
+    /// Its name.
+    pub fn name(&self) -> PointName {
+        PointName {
+            namespace: self.namespace.clone(),
+            id: self.id.clone(),
+        }
+    }
+}
+
 /// A point's payload: a JSON object whose numbers keep the digits they came with.
 pub type Payload = serde_json::Map<String, Value>;
 
@@ -129,6 +158,9 @@ pub struct Point {
     pub sparse: Vec<Option<SparseVector>>,
     /// The payload; empty where the source has none.
     pub payload: Payload,
+    /// Upstash's text beside the metadata ([`Shape::data`]); none where the point
+    /// has none.
+    pub data: Option<String>,
 }
 
 /// A source's way of comparing vectors.
@@ -163,6 +195,9 @@ pub struct Shape {
     pub dense: Vec<DenseField>,
     /// Names of sparse vectors, sorted.
     pub sparse: Vec<String>,
+    /// Whether points may have a text beside the payload (Upstash's `data`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub data: bool,
 }
 
 impl Shape {

@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{Array as _, FixedSizeListArray, ListArray, RecordBatch, StringArray};
 
-use crate::point::{Payload, Point, PointId, Shape, SparseVector};
+use crate::point::{Payload, Point, PointId, PointName, Shape, SparseVector};
 
 use super::schema::LEADING_COLUMNS;
 
@@ -15,15 +15,6 @@ pub(super) fn points(batch: &RecordBatch, shape: &Shape) -> Result<Vec<Point>, S
     (0..batch.num_rows())
         .map(|row| columns.point(row))
         .collect()
-}
-
-/// What a point is called in its source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PointName {
-    /// Its id.
-    pub id: PointId,
-    /// Its namespace.
-    pub namespace: Option<String>,
 }
 
 /// The names of the points of a batch that has the leading columns alone.
@@ -98,6 +89,7 @@ impl<'a> Columns<'a> {
                 .map(|(indices, values)| sparse(indices, values, row))
                 .collect::<Result<_, _>>()?,
             payload: self.payload(row)?,
+            data: None,
         })
     }
 

@@ -11,12 +11,12 @@ use arrow_schema::SchemaRef;
 
 use crate::point::{Point, Shape};
 
-use super::decode::PointName;
 use super::error::ArchiveError;
 use super::files;
 use super::manifest::{GenerationNumber, Manifest, Part, State, folder_of};
 use super::part_reader::{Columns, PartReader, damaged, wrong_size};
 use super::schema::arrow_schema;
+use crate::point::PointName;
 
 /// A complete generation. Cloning it is cheap.
 ///

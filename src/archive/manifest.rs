@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::point::PointId;
-use crate::source::{Cursor, SourceFacts};
+use crate::source::{Cursor, Lane, SourceFacts};
 
 use super::error::ArchiveError;
 use super::files;
@@ -130,7 +130,11 @@ pub struct Manifest {
     pub count_before: Option<u64>,
     /// How many it said it had afterwards.
     pub count_after: Option<u64>,
-    /// The sealed parts, in the source's order.
+    /// The lanes that the source is read along, drawn before the first page; none
+    /// where it is read in one go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<Lane>,
+    /// The sealed parts, in the order in which they were read.
     pub parts: Vec<Part>,
 }
 
@@ -144,6 +148,7 @@ impl Manifest {
             source: source.clone(),
             count_before: None,
             count_after: None,
+            lanes: Vec::new(),
             parts: Vec::new(),
         }
     }

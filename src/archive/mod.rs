@@ -18,7 +18,6 @@ mod schema;
 mod tests;
 mod writer;
 
-pub use decode::PointName;
 pub use error::ArchiveError;
 pub use generation::{Generation, PartDamage, PointReader};
 pub use manifest::{Checksum, GenerationNumber, Manifest, Part, State};

@@ -17,10 +17,11 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::point::{Point, Shape};
 
-use super::decode::{self, PointName};
+use super::decode;
 use super::error::ArchiveError;
 use super::manifest::Part;
 use super::schema::LEADING_COLUMNS;
+use crate::point::PointName;
 
 /// Batches are about this large, as far as the vectors' lengths tell.
 const BATCH_BYTES: usize = 1 << 20;

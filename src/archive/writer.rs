@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use arrow_schema::SchemaRef;
 
 use crate::clock::Clock;
-use crate::source::{Cursor, ReadPoint};
+use crate::source::{Cursor, Lane, ReadPoint};
 
 use super::encode::Row;
 use super::error::ArchiveError;
@@ -120,6 +120,15 @@ impl GenerationWriter {
     /// next sealed part.
     pub fn set_count_before(&mut self, count: Option<u64>) {
         self.manifest.count_before = count;
+    }
+
+    /// Writes down the lanes that the source is read along, durably: before the
+    /// first page, and never again in this generation.
+    pub fn set_lanes(&mut self, lanes: Vec<Lane>) -> Result<(), ArchiveError> {
+        self.attempt(|writer| {
+            writer.manifest.lanes = lanes;
+            writer.manifest.store(&writer.folder)
+        })
     }
 
     /// Adds a point. When it would make the part too large and the part can end

@@ -221,6 +221,7 @@ mod tests {
         Shape {
             dense: vec![field],
             sparse: Vec::new(),
+            data: false,
         }
     }
 

@@ -81,6 +81,7 @@ fn a_dense_vector_is_found_by_its_name() {
     let shape = Shape {
         dense: vec![field(""), field("text")],
         sparse: vec!["words".into()],
+        data: false,
     };
     assert_eq!(shape.dense_position(""), Some(0));
     assert_eq!(shape.dense_position("text"), Some(1));

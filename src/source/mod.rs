@@ -3,13 +3,16 @@
 //! nothing and keeps no state of ours.
 
 pub mod file;
+mod lanes;
 pub mod qdrant;
+
+pub use lanes::{Lane, LaneReader, Laned, Places};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::point::{Point, PointId, Shape};
+use crate::point::{Point, PointId, PointName, Shape};
 
 /// Where reading goes on, in the source's own terms. It is kept in the archive's
 /// manifest, so it must mean the same after a restart.
@@ -22,6 +25,10 @@ pub enum Cursor {
     AfterLine(u64),
     /// Points of the archive that have been read.
     AfterPoint(u64),
+    /// A cursor that only the service understands.
+    Opaque(String),
+    /// A place in every lane.
+    Lanes(Places),
 }
 
 /// A point, and the place after it.
@@ -37,7 +44,7 @@ pub struct ReadPoint {
 /// Some consecutive points.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// The points, in the source's order. Only the last page may be empty.
+    /// The points, in the source's order. A page may be empty.
     pub points: Vec<ReadPoint>,
     /// Where the next page begins; none when the source is exhausted.
     pub next: Option<Cursor>,
@@ -74,6 +81,16 @@ pub trait Source: Send {
         false
     }
 
+    /// Cuts the source into the lanes that [`Source::read_along`] is given back,
+    /// at this start and every later one; none where it is read in one go.
+    async fn draw_lanes(&mut self) -> Result<Vec<Lane>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Reads along these lanes from now on: said before the first page of a source
+    /// that has drawn some.
+    fn read_along(&mut self, _lanes: &[Lane]) {}
+
     /// The exact number of points, asked anew; none where it cannot be known
     /// without reading everything.
     async fn count(&mut self) -> Result<Option<u64>, Error>;
@@ -87,8 +104,8 @@ pub trait Source: Send {
         Ok(Vec::new())
     }
 
-    /// The points with these ids, asked again by another way than
-    /// [`Source::page`] where there is one; absent ids are left out. None where
-    /// the source cannot be asked by id.
-    async fn fetch(&mut self, ids: &[PointId]) -> Result<Option<Vec<Point>>, Error>;
+    /// The points of these names, asked again by another way than
+    /// [`Source::page`] where there is one; absent ones are left out. None where
+    /// the source cannot be asked by name.
+    async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error>;
 }

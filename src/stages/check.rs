@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use crate::archive::{Generation, PointName};
+use crate::archive::Generation;
 use crate::error::Error;
 use crate::folder::{remove, write_whole};
 use crate::ledger::{Checked, CheckedPoint, Collision, Ledger, Milestone, RecordRow, RejectedAt};
-use crate::point::Point;
+use crate::point::{Point, PointName};
 use crate::progress::Step;
 use crate::record::{Record, VectorId};
 use crate::stages::context::Migration;

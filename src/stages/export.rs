@@ -46,6 +46,7 @@ pub async fn export(
         checker: transform.map(|(transform, files)| Checker::new(transform, files)),
     };
     copy.forget_unsealed(&writer)?;
+    along_lanes(source, &mut writer).await?;
     let outcome = copy.all_pages(source, &mut writer).await;
     if let Err(error) = outcome {
         // What can still be kept is kept; why it stopped is what matters.
@@ -143,6 +144,18 @@ fn writer(
         return Ok(archive.begin(asked, migration.clock)?);
     }
     Ok(archive.write(asked, migration.clock)?)
+}
+
+/// The lanes of the generation: drawn where nothing was read of it yet.
+async fn along_lanes(source: &mut dyn Source, writer: &mut GenerationWriter) -> Result<(), Error> {
+    if writer.resume_from() == Resume::Start && writer.manifest().lanes.is_empty() {
+        let lanes = source.draw_lanes().await?;
+        if !lanes.is_empty() {
+            writer.set_lanes(lanes)?;
+        }
+    }
+    source.read_along(&writer.manifest().lanes);
+    Ok(())
 }
 
 struct Copy<'a> {

@@ -120,6 +120,7 @@ async fn read_slots(
                 dense: Vec::new(),
                 sparse: Vec::new(),
                 payload: vector.metadata.unwrap_or_default(),
+                data: None,
             };
             (vector.id, mapping.file_slot(&point).ok().flatten())
         })

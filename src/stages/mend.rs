@@ -26,6 +26,7 @@ pub(super) async fn mend(
     if migration.is_dry_run() {
         return Err(left_alone(&damages));
     }
+    source.read_along(&generation.manifest().lanes);
     for damage in &damages {
         migration.warn(format!("{}; exporting that part again", damage.error));
         again(migration, generation, damage, source).await?;

@@ -27,6 +27,7 @@ fn shape(names: &[&str], dimensions: usize) -> Shape {
             })
             .collect(),
         sparse: vec![],
+        data: false,
     }
 }
 
@@ -55,6 +56,7 @@ fn point(payload: &str) -> Point {
         dense: vec![Some(vec![0.5; DIMENSIONS])],
         sparse: vec![],
         payload: serde_json::from_str(payload).unwrap(),
+        data: None,
     }
 }
 

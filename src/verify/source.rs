@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::values::{Sample, metadata_difference, vector_difference};
 use super::{Finding, Notebook, Subject};
 use crate::error::Error;
-use crate::point::{Point, PointId, Shape};
+use crate::point::{Point, PointName, Shape};
 use crate::stages::context::Migration;
 
 /// Points that are asked again, of the sample.
@@ -29,8 +29,8 @@ pub(super) async fn compare(
     for ordinals in ordinals.chunks(AT_ONCE) {
         migration.stop.check()?;
         let archived = subject.generation.points_at(ordinals)?;
-        let ids: Vec<PointId> = archived.iter().map(|(_, point)| point.id.clone()).collect();
-        let found = match source.fetch(&ids).await {
+        let names: Vec<PointName> = archived.iter().map(|(_, point)| point.name()).collect();
+        let found = match source.fetch(&names).await {
             Ok(Some(found)) => found,
             Ok(None) => {
                 migration.tell(
@@ -43,14 +43,14 @@ pub(super) async fn compare(
                 return Ok(());
             }
         };
-        let found: HashMap<&PointId, &Point> =
-            found.iter().map(|point| (&point.id, point)).collect();
+        let found: HashMap<PointName, &Point> =
+            found.iter().map(|point| (point.name(), point)).collect();
         for (_, point) in &archived {
             notebook.source_sampled += 1;
             if let Some(what) = difference(
                 subject.generation.shape(),
                 point,
-                found.get(&point.id).copied(),
+                found.get(&point.name()).copied(),
             ) {
                 notebook.add(Finding::Source, format!("{}: {what}", point.id));
             }

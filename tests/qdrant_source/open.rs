@@ -93,7 +93,7 @@ async fn a_key_that_the_server_takes_opens_both_sides() {
         .unwrap();
     let page = source.page(None).await.unwrap();
     let id = page.points[0].point.id.clone();
-    assert_eq!(source.fetch(&[id]).await.unwrap().unwrap().len(), 1);
+    assert_eq!(source.fetch(&[id.into()]).await.unwrap().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn the_rest_address_with_an_explicit_grpc_port_serves_both() {
         .await
         .unwrap();
     let id = source.page(None).await.unwrap().points[0].point.id.clone();
-    assert_eq!(source.fetch(&[id]).await.unwrap().unwrap().len(), 1);
+    assert_eq!(source.fetch(&[id.into()]).await.unwrap().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn without_a_rest_side_points_cannot_be_fetched_and_that_is_said() {
         .unwrap();
     let id = source.page(None).await.unwrap().points[0].point.id.clone();
     assert!(source.facts().warnings[0].contains("set QDRANT_REST_PORT"));
-    assert_eq!(source.fetch(std::slice::from_ref(&id)).await.unwrap(), None);
+    assert_eq!(source.fetch(&[id.clone().into()]).await.unwrap(), None);
 
     let stopped = QdrantDouble::recorded("tiny8").start();
     let dead = QdrantSettings {
@@ -248,7 +248,7 @@ async fn without_a_rest_side_points_cannot_be_fetched_and_that_is_said() {
     let mut source = QdrantSource::open("tiny8", None, dead, Clock::real())
         .await
         .unwrap();
-    assert_eq!(source.fetch(&[id]).await.unwrap(), None);
+    assert_eq!(source.fetch(&[id.into()]).await.unwrap(), None);
 }
 
 #[tokio::test]

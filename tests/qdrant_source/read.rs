@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cf_migrate::point::{Payload, Point, PointId, SparseVector};
+use cf_migrate::point::{Payload, Point, PointId, PointName, SparseVector};
 use cf_migrate::source::Source;
 use serde_json::Value;
 
@@ -147,7 +147,7 @@ async fn asking_again_by_id_over_rest_gives_the_same_points() {
         let server = QdrantDouble::recorded(name).start();
         let mut source = open_vector(&server, name, vector).await.unwrap();
         let points = read_from(&mut source, None).await.unwrap();
-        let asked: Vec<_> = points.iter().map(|point| point.id.clone()).collect();
+        let asked: Vec<_> = points.iter().map(|point| point.name()).collect();
         let again = source.fetch(&asked).await.unwrap().unwrap();
         assert_eq!(again.len(), points.len());
         for (point, again) in points.iter().zip(&again) {
@@ -220,10 +220,10 @@ async fn a_pass_past_the_last_possible_id_ends_without_another_call() {
 async fn ids_that_are_not_there_are_left_out_of_a_fetch() {
     let server = QdrantDouble::recorded("kinds").start();
     let mut source = open(&server, "kinds").await.unwrap();
-    let asked = [
-        PointId::Integer(1),
-        PointId::Integer(424_242),
-        PointId::Text("no Qdrant id".to_owned()),
+    let asked: [PointName; 3] = [
+        PointId::Integer(1).into(),
+        PointId::Integer(424_242).into(),
+        PointId::Text("no Qdrant id".to_owned()).into(),
     ];
     let found = source.fetch(&asked).await.unwrap().unwrap();
     assert_eq!(found.len(), 1);
@@ -238,7 +238,7 @@ async fn a_float_altered_on_the_way_differs_from_what_a_fetch_gives() {
     server.set(Switch::Alter(victim));
     let mut source = open(&server, "docs").await.unwrap();
     let points = read_from(&mut source, None).await.unwrap();
-    let asked: Vec<_> = points.iter().map(|point| point.id.clone()).collect();
+    let asked: Vec<_> = points.iter().map(|point| point.name()).collect();
     let again = source.fetch(&asked).await.unwrap().unwrap();
     let different = points.iter().zip(&again).filter(|(a, b)| a != b);
     let different: Vec<_> = different.map(|(a, _)| double_id(&a.id)).collect();

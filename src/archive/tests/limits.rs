@@ -93,6 +93,7 @@ fn parts_of_vectors_are_nearly_full_and_never_over_their_size() {
             dense: vec![Some(values.clone())],
             sparse: Vec::new(),
             payload: Payload::new(),
+            data: None,
         },
         resume: Some(Cursor::AfterPoint(number + 1)),
     });
@@ -112,6 +113,7 @@ fn parts_of_noise_in_payloads_and_sparse_vectors_are_within_their_size() {
     let shape = Shape {
         dense: Vec::new(),
         sparse: vec!["words".to_owned()],
+        data: false,
     };
     let mut random = StdRng::seed_from_u64(1);
     let noise: String = (0..100_000)
@@ -129,6 +131,7 @@ fn parts_of_noise_in_payloads_and_sparse_vectors_are_within_their_size() {
                 dense: Vec::new(),
                 sparse: vec![Some(words.clone())],
                 payload: Payload::from_iter([("text".to_owned(), Value::from(text))]),
+                data: None,
             },
             resume: Some(Cursor::AfterPoint(number + 1)),
         }
@@ -151,6 +154,7 @@ fn a_page_that_can_only_be_resumed_as_a_whole_is_never_split() {
             dense: vec![Some(vec![0.5; DIMENSIONS])],
             sparse: Vec::new(),
             payload: Payload::new(),
+            data: None,
         },
         resume,
     };

@@ -6,8 +6,8 @@ use super::support::{
     any_shape_and_points, bits, clock, export, facts, files, numbered, read_all, read_point,
     unnamed,
 };
-use crate::archive::{Archive, Generation, GenerationNumber, PointName, Resume, State};
-use crate::point::{Payload, Point};
+use crate::archive::{Archive, Generation, GenerationNumber, Resume, State};
+use crate::point::{Payload, Point, PointName};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]

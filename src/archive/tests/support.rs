@@ -34,6 +34,7 @@ pub(super) fn unnamed(dimensions: usize) -> Shape {
             distance: None,
         }],
         sparse: Vec::new(),
+        data: false,
     }
 }
 
@@ -45,6 +46,7 @@ pub(super) fn numbered(count: u64, dimensions: usize) -> Vec<Point> {
         dense: vec![Some(vec![number as f32; dimensions])],
         sparse: Vec::new(),
         payload: Payload::from_iter([("n".to_owned(), Value::from(number))]),
+        data: None,
     };
     (0..count).map(point).collect()
 }
@@ -141,6 +143,7 @@ pub(super) fn any_shape() -> impl Strategy<Value = Shape> {
             })
             .collect(),
         sparse: sparse.into_iter().collect(),
+        data: false,
     })
 }
 
@@ -176,6 +179,7 @@ fn any_point(shape: &Shape) -> impl Strategy<Value = Point> + use<> {
             dense,
             sparse,
             payload,
+            data: None,
         },
     )
 }

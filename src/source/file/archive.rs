@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::archive::{Archive, ArchiveError, Generation, PointReader};
 use crate::error::Error;
-use crate::point::{Point, PointId};
+use crate::point::{Point, PointName};
 use crate::source::{Cursor, Page, ReadPoint, Source, SourceFacts};
 
 use super::error::FileError;
@@ -139,7 +139,7 @@ impl Source for ArchiveSource {
         }
     }
 
-    async fn fetch(&mut self, _ids: &[PointId]) -> Result<Option<Vec<Point>>, Error> {
+    async fn fetch(&mut self, _names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
         Ok(None)
     }
 }

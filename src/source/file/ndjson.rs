@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use crate::error::Error;
-use crate::point::{Point, PointId};
+use crate::point::{Point, PointName};
 use crate::source::{Cursor, Page, ReadPoint, Source, SourceFacts};
 
 use super::error::FileError;
@@ -196,7 +196,7 @@ impl Source for NdjsonSource {
         Ok(self.read_page(from)?)
     }
 
-    async fn fetch(&mut self, _ids: &[PointId]) -> Result<Option<Vec<Point>>, Error> {
+    async fn fetch(&mut self, _names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
         Ok(None)
     }
 }

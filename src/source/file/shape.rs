@@ -140,6 +140,7 @@ impl Vectors {
             dense,
             sparse,
             payload: line.payload,
+            data: None,
         })
     }
 }

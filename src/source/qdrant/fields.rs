@@ -94,6 +94,7 @@ impl Fields {
             dense: vec![None; self.shape.dense.len()],
             sparse: vec![None; self.shape.sparse.len()],
             payload,
+            data: None,
         };
         for (name, vector) in vectors {
             self.place(&mut point, name, vector)?;

@@ -30,7 +30,7 @@ use self::shape::{ExactCount, Limits, describe};
 use super::{Cursor, Page, Source, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::point::{Point, PointId};
+use crate::point::{Point, PointId, PointName};
 
 /// How to reach a Qdrant server.
 #[derive(Debug, Clone)]
@@ -202,10 +202,11 @@ impl Source for QdrantSource {
         self.read_page(from).await
     }
 
-    async fn fetch(&mut self, ids: &[PointId]) -> Result<Option<Vec<Point>>, Error> {
+    async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
+        let ids: Vec<PointId> = names.iter().map(|name| name.id.clone()).collect();
         match &self.rest {
             None => Ok(None),
-            Some(rest) => rest.fetch(&self.fields, ids).await,
+            Some(rest) => rest.fetch(&self.fields, &ids).await,
         }
     }
 }

@@ -104,6 +104,7 @@ fn fields(dense: &HashMap<String, VectorParams>, params: &CollectionParams) -> F
             Some(config) => config.map.keys().cloned().collect(),
             None => Vec::new(),
         },
+        data: false,
     };
     shape.dense.sort_by(|a, b| a.name.cmp(&b.name));
     shape.sparse.sort();

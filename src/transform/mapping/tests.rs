@@ -78,6 +78,7 @@ fn an_id_and_a_payload_tell_the_same_file_and_order() {
             dense: vec![],
             sparse: vec![],
             payload: serde_json::from_str(payload).unwrap(),
+            data: None,
         };
         let id = mapping.id.render(&point).unwrap();
         let told = mapping.slot_of_id(&id).unwrap();

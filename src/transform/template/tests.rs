@@ -15,6 +15,7 @@ fn point(payload: &str) -> Point {
         dense: vec![],
         sparse: vec![],
         payload: serde_json::from_str(payload).unwrap(),
+        data: None,
     }
 }
 

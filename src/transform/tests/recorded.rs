@@ -25,6 +25,7 @@ fn point_of(value: &Value) -> Point {
         dense: vec![Some(vector)],
         sparse: vec![],
         payload: value["payload"].as_object().unwrap().clone(),
+        data: None,
     }
 }
 

@@ -44,7 +44,7 @@ fn facts_tell_the_shape_and_the_count_is_known_at_the_end() {
     rest(&mut *source, None).unwrap();
     assert_eq!(wait(source.count()).unwrap(), Some(269));
     assert!(
-        wait(source.fetch(&[PointId::Integer(1)]))
+        wait(source.fetch(&[PointId::Integer(1).into()]))
             .unwrap()
             .is_none()
     );
@@ -230,6 +230,7 @@ fn point(id: PointId, namespace: Option<String>, vector: Vec<f32>, payload: Payl
         dense: vec![Some(vector)],
         sparse: Vec::new(),
         payload,
+        data: None,
     }
 }
 

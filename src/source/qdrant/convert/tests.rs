@@ -22,6 +22,7 @@ fn fields() -> Fields {
         shape: Shape {
             dense: vec![field("", 2), field("title", 3)],
             sparse: vec!["words".to_owned()],
+            data: false,
         },
         left_out: vec!["tokens".to_owned()],
     }

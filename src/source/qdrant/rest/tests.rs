@@ -12,6 +12,7 @@ fn fields(dimensions: usize) -> Fields {
                 distance: None,
             }],
             sparse: vec!["words".to_owned()],
+            data: false,
         },
         left_out: Vec::new(),
     }
