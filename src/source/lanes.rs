@@ -2,12 +2,13 @@
 //! of a Qdrant collection, a namespace of an Upstash index. Lanes are drawn once,
 //! written down in the manifest before the first page, and never drawn again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, Page, ReadPoint, Source, SourceFacts};
+use super::{Cursor, Names, Page, ReadPoint, Source, SourceFacts};
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
 
@@ -58,6 +59,25 @@ pub trait LaneReader: Send + Sync + 'static {
     /// As [`Source::count`].
     async fn count(&self) -> Result<Option<u64>, Error>;
 
+    /// As [`Source::count_by_namespace`].
+    async fn count_by_namespace(&self) -> Result<Option<BTreeMap<Option<String>, u64>>, Error> {
+        Ok(None)
+    }
+
+    /// As [`Source::may_repeat`].
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
+    /// As [`Source::names_page`].
+    async fn names_page(
+        &self,
+        _lane: &Lane,
+        _from: Option<&Cursor>,
+    ) -> Result<Option<Names>, Error> {
+        Ok(None)
+    }
+
     /// As [`Source::held_back`].
     async fn held_back(&self) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
@@ -107,6 +127,22 @@ impl<R: LaneReader> Source for Laned<R> {
 
     async fn count(&mut self) -> Result<Option<u64>, Error> {
         self.reader.count().await
+    }
+
+    async fn count_by_namespace(&mut self) -> Result<Option<BTreeMap<Option<String>, u64>>, Error> {
+        self.reader.count_by_namespace().await
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.reader.may_repeat()
+    }
+
+    async fn names_page(
+        &mut self,
+        lane: &Lane,
+        from: Option<&Cursor>,
+    ) -> Result<Option<Names>, Error> {
+        self.reader.names_page(lane, from).await
     }
 
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
