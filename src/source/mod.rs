@@ -6,7 +6,7 @@ pub mod file;
 mod lanes;
 pub mod qdrant;
 
-pub use lanes::{Lane, LaneReader, Laned, Places};
+pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct Page {
     pub points: Vec<ReadPoint>,
     /// Where the next page begins; none when the source is exhausted.
     pub next: Option<Cursor>,
+    /// The lane that the points are of, by its position; none where the source is
+    /// read in one go.
+    pub lane: Option<usize>,
 }
 
 /// What is known of a source before its first page.

@@ -169,6 +169,7 @@ fn page(points: Vec<Point>, next: Option<PointId>) -> Page {
     Page {
         points: points.collect(),
         next: next.map(Cursor::FromId),
+        lane: None,
     }
 }
 
