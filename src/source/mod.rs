@@ -3,7 +3,7 @@
 //! nothing and keeps no state of ours.
 
 pub mod file;
-mod lanes;
+pub(crate) mod lanes;
 pub mod qdrant;
 
 pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};

@@ -205,7 +205,7 @@ impl Copy<'_> {
                 .checker
                 .as_mut()
                 .map(|checker| checker.check(&read.point));
-            let sealed = writer.push(read)?;
+            let sealed = writer.push_along(page.lane, read)?;
             self.record(sealed)?;
             if let (Some(checker), Some(outcome)) = (self.checker.as_mut(), checked) {
                 checker.keep(outcome);

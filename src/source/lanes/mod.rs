@@ -5,6 +5,8 @@
 
 mod ahead;
 #[cfg(test)]
+pub(crate) mod double;
+#[cfg(test)]
 mod tests;
 
 use std::num::NonZeroUsize;
