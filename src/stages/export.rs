@@ -43,7 +43,8 @@ pub async fn export(
 
     let mut copy = Copy {
         migration,
-        checker: transform.map(|(transform, files)| Checker::new(transform, files)),
+        checker: transform
+            .map(|(transform, files)| Checker::new(transform, files, &source.facts().shape)),
     };
     copy.forget_unsealed(&writer)?;
     along_lanes(source, &mut writer).await?;
