@@ -5,6 +5,6 @@ pub mod facts;
 pub mod snippets;
 
 pub use facts::{
-    FileIndexFacts, Findings, Outcome, PointFacts, Report, RequestFacts, Seconds, Verdict,
-    VerificationFacts,
+    CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome, PointFacts, Report,
+    RequestFacts, Seconds, Verdict, VerificationFacts,
 };

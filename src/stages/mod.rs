@@ -4,6 +4,7 @@
 
 mod apart;
 mod batch_size;
+mod changes;
 mod check;
 pub mod context;
 mod count_key;
@@ -32,6 +33,7 @@ pub mod to_file;
 mod upsert;
 pub(crate) mod vector_count;
 
+pub use changes::facts as mapping_facts;
 pub use check::{Files, write_rejections};
 pub use export::export;
 pub use left_behind::left_behind;
