@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::report::ShownPoint;
 
 /// The schema's name; a consumer may rely on every field it has seen.
 pub const SCHEMA: &str = "cf-migrate/report/1";
@@ -265,6 +266,8 @@ pub struct Report {
     pub left_behind: Option<BTreeMap<String, u64>>,
     /// What the mapping changed; none where points were not checked.
     pub mapping: Option<MappingFacts>,
+    /// Points before and after, where they were asked for.
+    pub shown: Option<Vec<ShownPoint>>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
     /// The file index.
@@ -295,6 +298,7 @@ impl Report {
             points: None,
             left_behind: None,
             mapping: None,
+            shown: None,
             requests: None,
             file_index: None,
             verification: None,

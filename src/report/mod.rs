@@ -2,7 +2,10 @@
 //! `--json` object and `report.json` are made of. Fields are only ever added.
 
 pub mod facts;
+mod shown;
 pub mod snippets;
+
+pub use shown::{ShownPoint, ShownRecord, ShownVector};
 
 pub use facts::{
     CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome, PointFacts, Report,

@@ -27,6 +27,7 @@ mod remarks;
 pub mod run;
 mod send;
 mod settle;
+pub mod show;
 pub(crate) mod stale_entries;
 mod timing;
 pub mod to_file;
