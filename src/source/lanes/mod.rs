@@ -9,6 +9,7 @@ pub(crate) mod double;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use self::ahead::ReadAhead;
-use super::{Cursor, Page, Source, SourceFacts};
+use super::{Cursor, Names, Page, Source, SourceFacts};
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
 
@@ -122,6 +123,25 @@ pub trait LaneReader: Send + Sync + 'static {
     /// As [`Source::count`].
     async fn count(&self) -> Result<Option<u64>, Error>;
 
+    /// As [`Source::count_by_namespace`].
+    async fn count_by_namespace(&self) -> Result<Option<BTreeMap<Option<String>, u64>>, Error> {
+        Ok(None)
+    }
+
+    /// As [`Source::may_repeat`].
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
+    /// As [`Source::names_page`].
+    async fn names_page(
+        &self,
+        _lane: &Lane,
+        _from: Option<&Cursor>,
+    ) -> Result<Option<Names>, Error> {
+        Ok(None)
+    }
+
     /// As [`Source::held_back`].
     async fn held_back(&self) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
@@ -214,6 +234,22 @@ impl<R: LaneReader> Source for Laned<R> {
         let page = ahead.next().await?;
         self.ahead = Some(ahead);
         Ok(page)
+    }
+
+    async fn count_by_namespace(&mut self) -> Result<Option<BTreeMap<Option<String>, u64>>, Error> {
+        self.reader.count_by_namespace().await
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.reader.may_repeat()
+    }
+
+    async fn names_page(
+        &mut self,
+        lane: &Lane,
+        from: Option<&Cursor>,
+    ) -> Result<Option<Names>, Error> {
+        self.reader.names_page(lane, from).await
     }
 
     async fn held_back(&mut self) -> Result<Vec<String>, Error> {
