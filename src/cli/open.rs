@@ -116,7 +116,7 @@ pub(super) async fn origin(
     locator: &Locator,
     vector: Option<&str>,
     archive: &Archive,
-    settings: &Settings,
+    (settings, pace): (&Settings, &Pace),
     clock: Clock,
 ) -> Result<(Origin, Option<String>), Error> {
     match locator {
@@ -130,7 +130,7 @@ pub(super) async fn origin(
             Err(error) => without_source(locator, archive, error),
         },
         Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(settings)?;
+            let settings = qdrant_settings(settings, pace)?;
             match QdrantSource::open(collection, vector, settings, clock).await {
                 Ok(source) => Ok((Origin::Source(Box::new(source)), None)),
                 Err(error) => without_source(locator, archive, error),
@@ -179,12 +179,12 @@ fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
 pub(super) async fn source(
     locator: &Locator,
     vector: Option<&str>,
-    settings: &Settings,
+    (settings, pace): (&Settings, &Pace),
     clock: Clock,
 ) -> Result<Box<dyn Source>, Error> {
     match locator {
         Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(settings)?;
+            let settings = qdrant_settings(settings, pace)?;
             let source = QdrantSource::open(collection, vector, settings, clock).await?;
             Ok(Box::new(source))
         }
@@ -194,8 +194,9 @@ pub(super) async fn source(
     }
 }
 
-fn qdrant_settings(settings: &Settings) -> Result<QdrantSettings, Error> {
+fn qdrant_settings(settings: &Settings, pace: &Pace) -> Result<QdrantSettings, Error> {
     Ok(QdrantSettings {
+        readers: pace.readers,
         url: settings.qdrant_url()?,
         api_key: settings.qdrant_api_key()?,
         grpc_port: settings.qdrant_grpc_port()?,

@@ -3,10 +3,10 @@
 //! nothing and keeps no state of ours.
 
 pub mod file;
-mod lanes;
+pub(crate) mod lanes;
 pub mod qdrant;
 
-pub use lanes::{Lane, LaneReader, Laned, Places};
+pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};
 
 use std::collections::BTreeMap;
 
@@ -50,6 +50,9 @@ pub struct Page {
     pub points: Vec<ReadPoint>,
     /// Where the next page begins; none when the source is exhausted.
     pub next: Option<Cursor>,
+    /// The lane that the points are of, by its position; none where the source is
+    /// read in one go.
+    pub lane: Option<usize>,
 }
 
 /// Names of some consecutive points, without what the points hold.

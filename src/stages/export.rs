@@ -43,7 +43,8 @@ pub async fn export(
 
     let mut copy = Copy {
         migration,
-        checker: transform.map(|(transform, files)| Checker::new(transform, files)),
+        checker: transform
+            .map(|(transform, files)| Checker::new(transform, files, &source.facts().shape)),
     };
     copy.forget_unsealed(&writer)?;
     along_lanes(source, &mut writer).await?;
@@ -205,7 +206,7 @@ impl Copy<'_> {
                 .checker
                 .as_mut()
                 .map(|checker| checker.check(&read.point));
-            let sealed = writer.push(read)?;
+            let sealed = writer.push_along(page.lane, read)?;
             self.record(sealed)?;
             if let (Some(checker), Some(outcome)) = (self.checker.as_mut(), checked) {
                 checker.keep(outcome);

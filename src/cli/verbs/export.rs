@@ -19,7 +19,7 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
     let mut source = open::source(
         &args.from,
         args.vector.as_deref(),
-        &setup.settings,
+        (&setup.settings, &setup.pace),
         setup.clock,
     )
     .await?;

@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
             args.from,
             mapping.vector.as_deref(),
             &Archive::at(args.dir.join("archive")),
-            &setup.settings,
+            (&setup.settings, &setup.pace),
             setup.clock,
         )
         .await?;
