@@ -24,9 +24,10 @@ use secrecy::SecretString;
 use self::address::Address;
 use self::connect::{Pace, Server, checked_key};
 use self::fields::Fields;
-use self::page::PageSize;
+use self::page::page_size;
 use self::rest::Rest;
 use self::shape::{ExactCount, Limits, describe};
+use super::page_size::PageSize;
 use super::{Cursor, Page, Source, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -126,7 +127,7 @@ impl QdrantSource {
                 shape: fields.shape.clone(),
                 warnings,
             },
-            size: PageSize::new(fields.numbers(), description.limits.page_points),
+            size: page_size(fields.numbers(), description.limits.page_points),
             limits: description.limits,
             vector: description.chosen,
             fields,
