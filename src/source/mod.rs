@@ -3,8 +3,12 @@
 //! nothing and keeps no state of ours.
 
 pub mod file;
+mod json;
 mod lanes;
+mod page_size;
 pub mod qdrant;
+mod tries;
+pub mod upstash;
 
 pub use lanes::{Lane, LaneReader, Laned, Places};
 
