@@ -191,7 +191,7 @@ async fn live_source(
 ) -> Result<Box<dyn Source>, Error> {
     match locator {
         Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(&setup.settings)?;
+            let settings = qdrant_settings(&setup.settings, &setup.pace)?;
             let source = QdrantSource::open(collection, vector, settings, setup.clock).await?;
             Ok(Box::new(source))
         }
@@ -201,7 +201,8 @@ async fn live_source(
                 upstash_settings(setup)?,
                 surroundings(setup),
             );
-            Ok(Box::new(Laned::new(reader.await?)))
+            let source = Laned::new(reader.await?).with_readers(setup.pace.readers);
+            Ok(Box::new(source))
         }
         other => Err(Error::usage(format!("{other} cannot be read from"))
             .advise("name a source: qdrant:COLLECTION, upstash:NAMESPACE, an archive folder, or an NDJSON file")),
@@ -225,8 +226,9 @@ fn surroundings(setup: &Setup) -> Surroundings {
     }
 }
 
-fn qdrant_settings(settings: &Settings) -> Result<QdrantSettings, Error> {
+fn qdrant_settings(settings: &Settings, pace: &Pace) -> Result<QdrantSettings, Error> {
     Ok(QdrantSettings {
+        readers: pace.readers,
         url: settings.qdrant_url()?,
         api_key: settings.qdrant_api_key()?,
         grpc_port: settings.qdrant_grpc_port()?,

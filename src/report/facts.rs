@@ -1,5 +1,7 @@
 //! The result object, `cf-migrate/report/1`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::error::Error;
@@ -172,7 +174,7 @@ pub struct VerificationFacts {
     /// What the sample proves, in words.
     pub proves: String,
     /// Findings by name: the kind, and what was found.
-    pub findings: std::collections::BTreeMap<&'static str, Findings>,
+    pub findings: BTreeMap<&'static str, Findings>,
 }
 
 /// How long each step took, in seconds; none for steps a verb does not have.
@@ -216,6 +218,9 @@ pub struct Report {
     pub dry_run: bool,
     /// Points.
     pub points: Option<PointFacts>,
+    /// How many points have each vector that stays in the archive and does not go
+    /// to Vectorize, by its name; none where points were not checked.
+    pub left_behind: Option<BTreeMap<String, u64>>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
     /// The file index.
@@ -244,6 +249,7 @@ impl Report {
             exit_code: 0,
             dry_run,
             points: None,
+            left_behind: None,
             requests: None,
             file_index: None,
             verification: None,

@@ -7,11 +7,13 @@ mod file;
 mod options;
 mod sizes;
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::error::Error;
+use crate::source::DEFAULT_READERS;
 
 pub use environment::{Environment, Variable};
 pub use file::ConfigFile;
@@ -27,6 +29,8 @@ pub const MAX_API_BUDGET: u32 = 1_200;
 /// How fast, never what: may change at every start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pace {
+    /// Lanes of a source that are read at once.
+    pub readers: NonZeroUsize,
     /// Calls in any five minutes.
     pub api_budget: u32,
     /// Bytes of an upsert; none lets it grow when requests are what binds.
@@ -45,6 +49,7 @@ impl Pace {
     /// Resolves what was given, and checks it against what the service takes.
     pub fn resolve(options: &PaceOptions) -> Result<Self, Error> {
         let pace = Self {
+            readers: readers(options.readers)?,
             api_budget: options.api_budget.unwrap_or(DEFAULT_API_BUDGET),
             batch_bytes: options.batch_bytes.map(Size::get),
             batch_count: options.batch_count.unwrap_or(5_000),
@@ -81,6 +86,15 @@ impl Pace {
         };
         Err(Error::usage(problem))
     }
+}
+
+/// More would take a server's search threads from its users (Qdrant contract).
+fn readers(given: Option<usize>) -> Result<NonZeroUsize, Error> {
+    const MOST: usize = 64;
+    let readers = given.map_or(Some(DEFAULT_READERS), NonZeroUsize::new);
+    readers
+        .filter(|readers| readers.get() <= MOST)
+        .ok_or_else(|| Error::usage("--readers must be 1 to 64"))
 }
 
 /// How to reach the Cloudflare account.

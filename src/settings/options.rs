@@ -45,6 +45,9 @@ pub struct MappingOptions {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[command(next_help_heading = "How fast")]
 pub struct PaceOptions {
+    /// Lanes of a collection that are read at once, where it is large enough to have them [default: 4]
+    #[arg(long, value_name = "COUNT", global = true)]
+    pub readers: Option<usize>,
     /// Calls to the account in any five minutes, of its 1,200 [default: 1000]
     #[arg(long, value_name = "CALLS", global = true)]
     pub api_budget: Option<u32>,
@@ -106,6 +109,7 @@ impl PaceOptions {
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
         Self {
+            readers: self.readers.or(lower.readers),
             api_budget: self.api_budget.or(lower.api_budget),
             batch_bytes: self.batch_bytes.or(lower.batch_bytes),
             batch_count: self.batch_count.or(lower.batch_count),

@@ -4,13 +4,13 @@
 
 pub mod file;
 mod json;
-mod lanes;
+pub(crate) mod lanes;
 mod page_size;
 pub mod qdrant;
 mod tries;
 pub mod upstash;
 
-pub use lanes::{Lane, LaneReader, Laned, Places};
+pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};
 
 use std::collections::BTreeMap;
 
@@ -54,6 +54,9 @@ pub struct Page {
     pub points: Vec<ReadPoint>,
     /// Where the next page begins; none when the source is exhausted.
     pub next: Option<Cursor>,
+    /// The lane that the points are of, by its position; none where the source is
+    /// read in one go.
+    pub lane: Option<usize>,
 }
 
 /// Names of some consecutive points, without what the points hold.

@@ -30,21 +30,23 @@ impl PageSize {
         self.limit
     }
 
-    /// After a page that was too much.
-    pub(super) fn shrink(&mut self) {
+    /// After a page of `asked` points that was too much. Several readers may say
+    /// so of one size: it is halved once.
+    pub(super) fn shrink(&mut self, asked: u32) {
         self.careful = true;
-        self.limit = (self.limit / 2).max(1);
+        self.limit = self.limit.min(asked / 2).max(1);
     }
 
-    /// After a page that came: `points` of it, weighing `bytes`. Doubles as long
-    /// as nothing was ever too much, afterwards grows by an eighth; a page that
-    /// was not full says nothing about larger ones.
-    pub(super) fn came(&mut self, points: usize, bytes: usize) {
+    /// After a page that came: `points` of the `asked`, weighing `bytes`. Doubles
+    /// as long as nothing was ever too much, afterwards grows by an eighth; a page
+    /// that was not full, or smaller than what is asked for by now, says nothing
+    /// about larger ones.
+    pub(super) fn came(&mut self, asked: u32, points: usize, bytes: usize) {
         let Some(each) = bytes.checked_div(points).map(|each| each.max(1)) else {
             return;
         };
         let fitting = u32::try_from(self.target_bytes / each).unwrap_or(u32::MAX);
-        let full = points >= self.limit as usize;
+        let full = asked >= self.limit && points >= self.limit as usize;
         let wanted = match (full, self.careful) {
             (false, _) => self.limit,
             (true, false) => self.limit.saturating_mul(2),
@@ -69,7 +71,7 @@ mod tests {
         let mut size = size(256);
         let limits: Vec<u32> = std::iter::repeat_with(|| {
             let points = size.limit() as usize;
-            size.came(points, points * 7_168);
+            size.came(size.limit(), points, points * 7_168);
             size.limit()
         })
         .take(3)
@@ -80,30 +82,39 @@ mod tests {
     #[test]
     fn heavy_payloads_make_pages_smaller_at_once() {
         let mut size = size(256);
-        size.came(256, 256 * 100_000);
+        size.came(256, 256, 256 * 100_000);
         assert_eq!(size.limit(), 41);
     }
 
     #[test]
     fn a_timeout_halves_and_growth_is_slow_afterwards() {
         let mut size = size(256);
-        size.shrink();
-        size.shrink();
+        size.shrink(256);
+        size.shrink(128);
         assert_eq!(size.limit(), 64);
-        size.came(64, 64 * 7_168);
+        size.came(64, 64, 64 * 7_168);
         assert_eq!(size.limit(), 73);
-        (0..20).for_each(|_| size.shrink());
+        (0..20).for_each(|_| size.shrink(size.limit()));
         assert_eq!(size.limit(), 1);
-        size.came(1, 7_168);
+        size.came(1, 1, 7_168);
         assert_eq!(size.limit(), 2);
+    }
+
+    #[test]
+    fn what_several_readers_say_of_one_size_counts_once() {
+        let mut size = size(256);
+        (0..4).for_each(|_| size.came(256, 256, 256 * 300));
+        assert_eq!(size.limit(), 512);
+        (0..4).for_each(|_| size.shrink(512));
+        assert_eq!(size.limit(), 256);
     }
 
     #[test]
     fn a_short_page_changes_nothing() {
         let mut size = size(256);
-        size.came(10, 10 * 300);
+        size.came(256, 10, 10 * 300);
         assert_eq!(size.limit(), 256);
-        size.came(0, 0);
+        size.came(256, 0, 0);
         assert_eq!(size.limit(), 256);
     }
 
@@ -116,7 +127,7 @@ mod tests {
         ) {
             let mut size = PageSize::new(first, most, 4 << 20);
             for (slow, points, bytes) in steps {
-                if slow { size.shrink() } else { size.came(points, bytes) }
+                if slow { size.shrink(size.limit()) } else { size.came(size.limit(), points, bytes) }
                 prop_assert!((1..=most.max(1)).contains(&size.limit()));
             }
         }

@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{gate, remarks, stale_entries, vector_count};
+use crate::stages::{gate, left_behind, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -172,6 +172,8 @@ impl Job {
         timing.end(&mut report.seconds.export);
         report.points = Some(self.points(&generation, facts.1)?);
         remarks::of_check(&self.migration, files)?;
+        left_behind::warn(&self.migration)?;
+        report.left_behind = Some(left_behind::left_behind(&self.migration.ledger)?);
         Ok(Ready {
             prepared,
             generation,

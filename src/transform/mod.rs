@@ -94,6 +94,11 @@ impl Transform {
         &self.mapping
     }
 
+    /// The position in [`Shape::dense`] of the vector that goes to Vectorize.
+    pub fn vector_position(&self) -> usize {
+        self.position
+    }
+
     /// The record that the point becomes, or the first reason why it cannot, in
     /// this order: vector, id, namespace, metadata.
     pub fn apply(&self, point: &Point) -> Result<Transformed, Rejection> {

@@ -30,7 +30,10 @@ async fn the_facts_name_the_collection_and_its_server() {
     assert_eq!(source.facts().identity, server.grpc_url());
     assert_eq!(source.facts().shape.dense[0].dimensions, 384);
     assert_eq!(source.facts().warnings, [""; 0]);
-    assert_eq!((source.version(), source.vector()), ("1.18.3", ""));
+    assert_eq!(
+        (source.reader().version(), source.reader().vector()),
+        ("1.18.3", "")
+    );
     assert_eq!(source.count().await.unwrap(), Some(269));
     assert_eq!(server.calls("health"), 1);
 }
@@ -296,7 +299,7 @@ async fn one_of_several_named_vectors_has_to_be_chosen() {
          Choose one with --vector: body, title"
     );
     let source = open_vector(&server, "named", Some("body")).await.unwrap();
-    assert_eq!(source.vector(), "body");
+    assert_eq!(source.reader().vector(), "body");
     let names: Vec<_> = source
         .facts()
         .shape

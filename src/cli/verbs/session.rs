@@ -34,7 +34,7 @@ use crate::verify::{DEFAULT_SAMPLE, Depth};
 pub(in crate::cli) struct Setup {
     pub(in crate::cli) global: Global,
     pub(in crate::cli) settings: Settings,
-    pub(super) pace: Pace,
+    pub(in crate::cli) pace: Pace,
     pub(in crate::cli) clock: Clock,
     pub(in crate::cli) progress: Arc<Remembering>,
     pub(in crate::cli) stop: Stop,

@@ -3,10 +3,11 @@
 //! its source at 1.19 and a live 1.18.
 //!
 //! Inside: `address` where it is, `connect` single calls, `shape` what it holds,
-//! `scroll` pages and `page` their size, `convert` and `rest` the two decoders,
-//! which meet in `fields`, `retry` what a failure means.
+//! `borders` the lanes, `scroll` pages and `page` their size, `convert` and `rest`
+//! the two decoders, which meet in `fields`, `retry` what a failure means.
 
 mod address;
+mod borders;
 mod connect;
 mod convert;
 mod fields;
@@ -16,6 +17,8 @@ mod retry;
 mod scroll;
 mod shape;
 
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,7 +31,7 @@ use self::page::page_size;
 use self::rest::Rest;
 use self::shape::{ExactCount, Limits, describe};
 use super::page_size::PageSize;
-use super::{Cursor, Page, Source, SourceFacts};
+use super::{Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
@@ -50,6 +53,8 @@ pub struct QdrantSettings {
     pub timeout: Duration,
     /// The first pause before a retry; later ones double, up to 30 s, with jitter.
     pub first_pause: Duration,
+    /// How many lanes are read at once, each over a connection of its own.
+    pub readers: NonZeroUsize,
 }
 
 impl Default for QdrantSettings {
@@ -61,12 +66,16 @@ impl Default for QdrantSettings {
             rest_port: None,
             timeout: Duration::from_secs(60),
             first_pause: Duration::from_millis(250),
+            readers: DEFAULT_READERS,
         }
     }
 }
 
 /// A collection of a Qdrant server, opened for reading.
-pub struct QdrantSource {
+pub type QdrantSource = Laned<QdrantReader>;
+
+/// Reads a collection's points: pages of any stretch of ids, and points by id.
+pub struct QdrantReader {
     server: Server,
     rest: Option<Rest>,
     pace: Pace,
@@ -75,11 +84,30 @@ pub struct QdrantSource {
     vector: String,
     fields: Fields,
     limits: Limits,
-    size: PageSize,
+    /// About how many points there are.
+    points: Option<u64>,
+    size: Mutex<PageSize>,
     facts: SourceFacts,
 }
 
-impl QdrantSource {
+impl Laned<QdrantReader> {
+    /// [`QdrantReader::open`], read along lanes.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open(
+        collection: &str,
+        vector: Option<&str>,
+        settings: QdrantSettings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let readers = settings.readers;
+        let reader = QdrantReader::open(collection, vector, settings, clock).await?;
+        Ok(Self::new(reader).with_readers(readers))
+    }
+}
+
+impl QdrantReader {
     /// Connects, resolves an alias once, and learns what the collection is made
     /// of; `vector` is the named vector meant for Vectorize, where there is a choice.
     ///
@@ -103,6 +131,7 @@ impl QdrantSource {
         let pace = Pace {
             timeout: settings.timeout,
             first_pause: settings.first_pause,
+            readers: settings.readers,
             clock,
         };
         let (server, version) = Server::connect(&address.grpc, key.as_ref(), pace).await?;
@@ -127,7 +156,8 @@ impl QdrantSource {
                 shape: fields.shape.clone(),
                 warnings,
             },
-            size: page_size(fields.numbers(), description.limits.page_points),
+            size: Mutex::new(page_size(fields.numbers(), description.limits.page_points)),
+            points: description.points,
             limits: description.limits,
             vector: description.chosen,
             fields,
@@ -149,6 +179,15 @@ impl QdrantSource {
     pub fn vector(&self) -> &str {
         &self.vector
     }
+
+    /// The page size, which all lanes share. A panic elsewhere leaves it sound.
+    fn size(&self) -> MutexGuard<'_, PageSize> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn server_timeout_s(&self) -> u64 {
+        self.pace.server_timeout_s(self.limits.timeout_s)
+    }
 }
 
 fn alias_note(alias: &str, real: &str) -> String {
@@ -164,34 +203,39 @@ fn no_rest_note() -> String {
 }
 
 #[async_trait]
-impl Source for QdrantSource {
+impl LaneReader for QdrantReader {
     fn facts(&self) -> &SourceFacts {
         &self.facts
     }
 
-    async fn count(&mut self) -> Result<Option<u64>, Error> {
+    async fn draw_lanes(&self) -> Result<Vec<Lane>, Error> {
+        self.cut_into_lanes().await
+    }
+
+    async fn count(&self) -> Result<Option<u64>, Error> {
         match self.limits.exact_count {
             ExactCount::Refused => Ok(None),
-            ExactCount::Allowed => {
-                let timeout_s = self.pace.server_timeout_s(self.limits.timeout_s);
-                self.server
-                    .count(&self.collection, timeout_s)
-                    .await
-                    .map(Some)
-            }
+            ExactCount::Allowed => self
+                .server
+                .count(&self.collection, self.server_timeout_s())
+                .await
+                .map(Some),
         }
     }
 
-    async fn held_back(&mut self) -> Result<Vec<String>, Error> {
+    async fn held_back(&self) -> Result<Vec<String>, Error> {
         let info = self.server.info(&self.collection).await?;
         Ok(shape::deferred(&info).into_iter().collect())
     }
 
-    async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
-        let from = match from {
-            None => None,
-            Some(Cursor::FromId(id @ (PointId::Integer(_) | PointId::Uuid(_)))) => Some(id.clone()),
-            Some(other) => {
+    async fn page(&self, lane: &Lane, from: Option<&Cursor>) -> Result<Page, Error> {
+        let (from, until) = match (lane, from) {
+            (Lane::Ids { from, until }, None) => (from.clone(), until),
+            (
+                Lane::Ids { until, .. },
+                Some(Cursor::FromId(id @ (PointId::Integer(_) | PointId::Uuid(_)))),
+            ) => (Some(id.clone()), until),
+            other => {
                 return Err(Error::failed(format!(
                     "a Qdrant collection cannot be read from {other:?} on"
                 ))
@@ -200,10 +244,10 @@ impl Source for QdrantSource {
                 ));
             }
         };
-        self.read_page(from).await
+        self.read_page(from, until.as_ref()).await
     }
 
-    async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
+    async fn fetch(&self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
         let ids: Vec<PointId> = names.iter().map(|name| name.id.clone()).collect();
         match &self.rest {
             None => Ok(None),

@@ -67,7 +67,7 @@ mod tests {
     fn the_servers_maximum_is_kept() {
         let mut size = page_size(64, Some(100));
         assert_eq!(size.limit(), 100);
-        size.came(100, 100);
+        size.came(100, 100, 100);
         assert_eq!(size.limit(), 100);
         assert_eq!(page_size(64, Some(0)).limit(), 1);
     }

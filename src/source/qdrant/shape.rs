@@ -23,6 +23,8 @@ pub(super) struct Description {
     pub(super) chosen: String,
     /// What the server allows.
     pub(super) limits: Limits,
+    /// About how many points there are; none where the server does not say.
+    pub(super) points: Option<u64>,
     /// Sentences for the operator.
     pub(super) warnings: Vec<String>,
 }
@@ -53,6 +55,7 @@ pub(super) fn describe(
     info: CollectionInfo,
 ) -> Result<Description, Error> {
     let mut warnings = state_warnings(&info);
+    let points = info.points_count;
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
     let dense = dense_params(&params);
@@ -71,6 +74,7 @@ pub(super) fn describe(
         fields,
         chosen,
         limits,
+        points,
         warnings,
     })
 }

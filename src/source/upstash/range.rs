@@ -64,10 +64,10 @@ impl Reading {
         namespace: &Namespace,
         cursor: Option<&str>,
     ) -> Result<Page, Error> {
-        let reply = self.range(server, namespace, cursor, Scope::Whole).await?;
+        let (asked, reply) = self.range(server, namespace, cursor, Scope::Whole).await?;
         let page = points(fields, namespace, reply.result());
         let page = page.map_err(|error| unreadable(namespace, error))?;
-        lock(&self.whole).came(page.items.len(), reply.result().len());
+        lock(&self.whole).came(asked, page.items.len(), reply.result().len());
         let next = self.next(Scope::Whole, namespace, cursor, &page)?;
         let read = |point| ReadPoint {
             point,
@@ -76,6 +76,7 @@ impl Reading {
         Ok(Page {
             points: page.items.into_iter().map(read).collect(),
             next,
+            lane: None,
         })
     }
 
@@ -86,9 +87,9 @@ impl Reading {
         namespace: &Namespace,
         cursor: Option<&str>,
     ) -> Result<Names, Error> {
-        let reply = self.range(server, namespace, cursor, Scope::Names).await?;
+        let (asked, reply) = self.range(server, namespace, cursor, Scope::Names).await?;
         let page = ids(reply.result()).map_err(|error| unreadable(namespace, error))?;
-        lock(&self.names).came(page.items.len(), reply.result().len());
+        lock(&self.names).came(asked, page.items.len(), reply.result().len());
         let next = self.next(Scope::Names, namespace, cursor, &page)?;
         let named = |id| PointName {
             namespace: namespace.clone(),
@@ -107,20 +108,21 @@ impl Reading {
         }
     }
 
+    /// The answer, and how many vectors were asked for in the end.
     async fn range(
         &self,
         server: &Server,
         namespace: &Namespace,
         cursor: Option<&str>,
         scope: Scope,
-    ) -> Result<Reply, Error> {
+    ) -> Result<(u32, Reply), Error> {
         let path = path("range", namespace)?;
         let doing = doing(namespace, cursor);
         let mut limit = lock(self.size(scope)).limit();
         let mut patience = Patience::new(server);
         loop {
             let failure = match server.ask(&path, &request(cursor, limit, scope)).await {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => return Ok((limit, reply)),
                 Err(failure) => failure,
             };
             if is_refused_place(&failure, cursor) {
@@ -128,18 +130,11 @@ impl Reading {
             }
             let room = if limit > 1 { Room::Less } else { Room::None };
             if patience.after(&doing, failure, room).await? == Again::Smaller {
-                limit = self.shrunk(scope, limit);
+                let mut size = lock(self.size(scope));
+                size.shrink(limit);
+                limit = size.limit();
             }
         }
-    }
-
-    /// Half of `limit`; whoever shares the size gets no more than that either.
-    fn shrunk(&self, scope: Scope, limit: u32) -> u32 {
-        let mut size = lock(self.size(scope));
-        if size.limit() >= limit {
-            size.shrink();
-        }
-        size.limit().min((limit / 2).max(1))
     }
 
     /// Where reading goes on, which must not be where it was before.

@@ -1,0 +1,96 @@
+//! Vectors that points have besides the one that goes to Vectorize. They stay in
+//! the archive: how many points have each is counted as points are checked, and
+//! kept among the ledger's notes.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::ledger::Ledger;
+use crate::point::{Point, Shape};
+use crate::stages::context::Migration;
+use crate::transform::Transform;
+
+/// What the names of these notes begin with.
+const PREFIX: &str = "left_behind:";
+
+/// The vectors of a shape that are not the chosen one.
+pub(super) struct Others(Vec<Other>);
+
+struct Other {
+    place: Place,
+    note: String,
+}
+
+/// Where a point holds a vector.
+#[derive(Clone, Copy)]
+enum Place {
+    Dense(usize),
+    Sparse(usize),
+}
+
+impl Place {
+    fn is_filled(self, point: &Point) -> bool {
+        match self {
+            Self::Dense(position) => point.dense.get(position).is_some_and(Option::is_some),
+            Self::Sparse(position) => point.sparse.get(position).is_some_and(Option::is_some),
+        }
+    }
+}
+
+impl Others {
+    /// Those that `transform` leaves behind.
+    pub(super) fn of(shape: &Shape, transform: &Transform) -> Self {
+        let chosen = transform.vector_position();
+        let dense = shape.dense.iter().enumerate();
+        let dense = dense
+            .filter(|(position, _)| *position != chosen)
+            .map(|(position, field)| (Place::Dense(position), &field.name));
+        let sparse = shape.sparse.iter().enumerate();
+        let sparse = sparse.map(|(position, name)| (Place::Sparse(position), name));
+        let others = dense.chain(sparse).map(|(place, name)| Other {
+            place,
+            note: format!("{PREFIX}{name}"),
+        });
+        Self(others.collect())
+    }
+
+    /// Those that the point has, by their position here; most points have none.
+    pub(super) fn had_by(&self, point: &Point) -> Vec<usize> {
+        let others = self.0.iter().enumerate();
+        others
+            .filter(|(_, other)| other.place.is_filled(point))
+            .map(|(position, _)| position)
+            .collect()
+    }
+
+    /// The note of the one at `position`.
+    pub(super) fn note(&self, position: usize) -> &str {
+        &self.0[position].note
+    }
+}
+
+/// How many of the checked points have each vector that does not go to Vectorize.
+pub fn left_behind(ledger: &Ledger) -> Result<BTreeMap<String, u64>, Error> {
+    let notes = ledger.notes()?.into_iter();
+    Ok(notes
+        .filter_map(|(name, count)| Some((name.strip_prefix(PREFIX)?.to_owned(), count)))
+        .collect())
+}
+
+/// Tells the operator.
+pub(super) fn warn(migration: &Migration) -> Result<(), Error> {
+    for (name, count) in left_behind(&migration.ledger)? {
+        let points = match count {
+            1 => "1 point also has".to_owned(),
+            _ => format!("{count} points also have"),
+        };
+        let vector = match name.as_str() {
+            "" => "the unnamed vector".to_owned(),
+            name => format!("the vector '{name}'"),
+        };
+        migration.warn(format!(
+            "{points} {vector}, which stays in the archive and does not go to Vectorize"
+        ));
+    }
+    Ok(())
+}
