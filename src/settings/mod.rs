@@ -201,6 +201,19 @@ impl Settings {
             .or(self.file.qdrant.rest_port))
     }
 
+    /// An Upstash Vector index's address, as the operator gave it.
+    pub fn upstash_url(&self) -> Result<Option<String>, Error> {
+        self.optional(
+            Variable::UpstashVectorRestUrl,
+            &self.file.upstash.vector_rest_url,
+        )
+    }
+
+    /// Its token.
+    pub fn upstash_token(&self) -> Result<Option<SecretString>, Error> {
+        self.environment.secret(Variable::UpstashVectorRestToken)
+    }
+
     fn optional(&self, variable: Variable, file: &Option<String>) -> Result<Option<String>, Error> {
         Ok(self.environment.text(variable)?.or_else(|| file.clone()))
     }
