@@ -11,13 +11,52 @@ use crate::report::{ShownPoint, ShownVector};
 const MAX_WIDTH: u16 = 160;
 /// The most characters of one value.
 const MAX_CHARS: usize = 240;
-/// The widest column of names.
-const MAX_NAME: u16 = 24;
+/// The narrowest and the widest column of names.
+const MIN_NAME: u16 = 9;
+const MAX_NAME: u16 = 20;
+/// The spaces beside a cell's text.
+const PADDING: u16 = 2;
 
 /// The points as tables that are `width` characters wide at most.
 pub(super) fn render(points: &[ShownPoint], width: u16) -> String {
-    let drawn = points.iter().map(|point| table_of(point, width));
+    let widths = Widths::within(width, points);
+    let drawn = points.iter().map(|point| table_of(point, widths));
     drawn.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+/// The same columns for all tables, so that they stand below each other.
+#[derive(Clone, Copy)]
+struct Widths {
+    table: u16,
+    name: u16,
+    value: u16,
+}
+
+impl Widths {
+    /// What borders and the space around three columns take.
+    const AROUND: u16 = 10;
+
+    fn within(table: u16, points: &[ShownPoint]) -> Self {
+        let metadata = points.iter().filter_map(|point| point.record.as_ref());
+        let after = metadata.flat_map(|record| record.metadata.keys());
+        let keys = points
+            .iter()
+            .flat_map(|point| point.payload.keys())
+            .chain(after);
+        let longest = keys
+            .map(|key| key.chars().count())
+            .max()
+            .unwrap_or_default();
+        let name = u16::try_from(longest)
+            .unwrap_or(MAX_NAME)
+            .clamp(MIN_NAME, MAX_NAME);
+        let value = table.saturating_sub(name + Self::AROUND) / 2;
+        Self {
+            table,
+            name,
+            value: value.max(1),
+        }
+    }
 }
 
 /// How wide to draw: the terminal, within reason.
@@ -28,25 +67,21 @@ pub(super) fn width() -> u16 {
         .min(MAX_WIDTH)
 }
 
-fn table_of(point: &ShownPoint, width: u16) -> String {
+fn table_of(point: &ShownPoint, widths: Widths) -> String {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width)
+        .set_width(widths.table)
         .set_header([
             format!("#{}", point.ordinal),
-            format!("point {}", point.id),
-            after(point),
+            printable(&format!("point {} ({})", point.id, point.id_kind)),
+            printable(&after(point)),
         ]);
     address_rows(&mut table, point);
     payload_rows(&mut table, point);
-    let half = (width.saturating_sub(MAX_NAME)) / 2;
-    table.set_constraints([
-        ColumnConstraint::UpperBoundary(Width::Fixed(MAX_NAME)),
-        ColumnConstraint::UpperBoundary(Width::Fixed(half)),
-        ColumnConstraint::UpperBoundary(Width::Fixed(half)),
-    ]);
+    let fixed = |width| ColumnConstraint::Absolute(Width::Fixed(width + PADDING));
+    table.set_constraints([fixed(widths.name), fixed(widths.value), fixed(widths.value)]);
     table.to_string()
 }
 
@@ -61,13 +96,6 @@ fn after(point: &ShownPoint) -> String {
 
 fn address_rows(table: &mut Table, point: &ShownPoint) {
     let record = point.record.as_ref();
-    let id_before = format!("{} ({})", point.id, point.id_kind);
-    row(
-        table,
-        "id",
-        Some(id_before),
-        record.map(|record| record.id.clone()),
-    );
     let namespaces = (
         point.namespace.clone(),
         record.and_then(|record| record.namespace.clone()),
