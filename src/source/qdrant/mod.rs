@@ -28,10 +28,11 @@ use secrecy::SecretString;
 use self::address::Address;
 use self::connect::{Pace, Server, checked_key};
 use self::fields::Fields;
-use self::page::PageSize;
+use self::page::page_size;
 use self::rest::Rest;
 use self::shape::{ExactCount, Limits, describe, multivector_note};
 use self::version::is_since;
+use super::page_size::PageSize;
 use super::{Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -160,10 +161,7 @@ impl QdrantReader {
                 shape: fields.shape.clone(),
                 warnings,
             },
-            size: Mutex::new(PageSize::new(
-                fields.numbers(),
-                description.limits.page_points,
-            )),
+            size: Mutex::new(page_size(fields.numbers(), description.limits.page_points)),
             points: description.points,
             limits: description.limits,
             vector: description.chosen,
