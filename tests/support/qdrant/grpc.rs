@@ -238,7 +238,7 @@ impl State {
     fn info(&self, name: &str) -> Result<api::CollectionInfo, Status> {
         let collection = self.collection(name)?;
         let mut info = collection.info.clone();
-        info.points_count = Some(collection.len());
+        info.points_count = Some(self.faults.described.unwrap_or(collection.len()));
         if self.faults.deferred > 0 {
             let queue = info.update_queue.get_or_insert_default();
             queue.deferred_points = Some(self.faults.deferred);
