@@ -133,8 +133,11 @@ impl Settings {
     }
 
     /// The mapping options, with `flags` above the file.
-    pub fn mapping(&self, flags: &MappingOptions) -> MappingOptions {
-        flags.clone().or(self.file.mapping.clone())
+    ///
+    /// Errors: usage, where they contradict themselves.
+    pub fn mapping(&self, flags: &MappingOptions) -> Result<MappingOptions, Error> {
+        let options = flags.clone().or(self.file.mapping.clone());
+        options.check().map(|()| options)
     }
 
     /// How to reach the account.

@@ -165,7 +165,7 @@ impl<'a> Session<'a> {
         } else {
             setup.mode()
         };
-        let mapping = setup.settings.mapping(args.mapping);
+        let mapping = setup.settings.mapping(args.mapping)?;
         // The account's settings and the source are looked at before any folder
         // is made: a mistake in either leaves nothing behind.
         let accounts = match &setup.global.sandbox {
