@@ -20,6 +20,8 @@ pub enum Failure {
     Slow(Duration),
     /// An answer of so many bytes.
     Huge(usize),
+    /// Not at all.
+    None,
 }
 
 /// What can be switched.
@@ -29,6 +31,8 @@ pub enum Switch {
     Fail(&'static str, u32, Failure),
     /// Every so-manieth call of an endpoint fails.
     Every(&'static str, u32, Failure),
+    /// After so many calls of an endpoint, counted from the start, all others fail.
+    After(&'static str, u32, Failure),
     /// The read-only token may not call these endpoints.
     ReadOnlyRefused(&'static [&'static str]),
     /// So many vectors are pending, and settle evenly over so many calls of `info`.
@@ -68,6 +72,7 @@ pub enum End {
 pub(super) struct Faults {
     next: BTreeMap<&'static str, (u32, Option<Failure>)>,
     every: BTreeMap<&'static str, (u32, Option<Failure>)>,
+    after: BTreeMap<&'static str, (u32, Failure)>,
     seen: BTreeMap<String, u32>,
     pub(super) read_only_refused: &'static [&'static str],
     pub(super) pending: (u64, u64, u64),
@@ -91,6 +96,9 @@ impl Faults {
             }
             Switch::Every(endpoint, step, failure) => {
                 self.every.insert(endpoint, (step, Some(failure)));
+            }
+            Switch::After(endpoint, calls, failure) => {
+                self.after.insert(endpoint, (calls, failure));
             }
             Switch::ReadOnlyRefused(endpoints) => self.read_only_refused = endpoints,
             Switch::Pending(vectors, infos) => self.pending = (vectors, infos, infos),
@@ -116,6 +124,11 @@ impl Faults {
         {
             *left -= 1;
             return failure.clone();
+        }
+        match self.after.get(endpoint) {
+            None | Some((_, Failure::None)) => {}
+            Some((calls, failure)) if *seen > *calls => return Some(failure.clone()),
+            Some(_) => {}
         }
         let (step, failure) = self.every.get(endpoint)?;
         seen.is_multiple_of(*step).then(|| failure.clone())?

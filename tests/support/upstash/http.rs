@@ -129,6 +129,7 @@ async fn failed(failure: Failure, outcome: Outcome) -> Response<Body> {
         }
         Failure::Html(status) => plain(status, "text/html", "<html><h1>Bad gateway</h1></html>"),
         Failure::Cut => cut(outcome),
+        Failure::None => enveloped(outcome, None),
         Failure::Slow(time) => {
             Clock::real().sleep(time).await;
             enveloped(outcome, None)
