@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{gate, left_behind, remarks, stale_entries, vector_count};
+use crate::stages::{changes, gate, left_behind, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -175,6 +175,9 @@ impl Job {
         remarks::of_check(&self.migration, files)?;
         left_behind::warn(&self.migration)?;
         report.left_behind = Some(left_behind::left_behind(&self.migration.ledger)?);
+        let changed = changes::facts(&self.migration.ledger, &prepared.plan.mapping)?;
+        changes::tell(&self.migration, &changed);
+        report.mapping = Some(changed);
         Ok(Ready {
             prepared,
             generation,
