@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::dimensions::DimensionFacts;
 use crate::error::Error;
 
 /// The schema's name; a consumer may rely on every field it has seen.
@@ -216,6 +217,8 @@ pub struct Report {
     pub dry_run: bool,
     /// Points.
     pub points: Option<PointFacts>,
+    /// The vectors' length, where `--dims` was given or is proposed.
+    pub dimensions: Option<DimensionFacts>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
     /// The file index.
@@ -244,6 +247,7 @@ impl Report {
             exit_code: 0,
             dry_run,
             points: None,
+            dimensions: None,
             requests: None,
             file_index: None,
             verification: None,

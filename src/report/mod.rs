@@ -1,9 +1,11 @@
 //! The facts of a migration: one value that the terminal's closing table, the
 //! `--json` object and `report.json` are made of. Fields are only ever added.
 
+pub mod dimensions;
 pub mod facts;
 pub mod snippets;
 
+pub use dimensions::{DimensionFacts, RecallFacts};
 pub use facts::{
     FileIndexFacts, Findings, Outcome, PointFacts, Report, RequestFacts, Seconds, Verdict,
     VerificationFacts,

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::sizes::{Pause, Size};
-use crate::record::Metric;
+use crate::record::{Dimensions, Metric};
 use crate::transform::{BigInts, Mapping, Template, UnsettledPolicy};
 
 /// What is written: frozen with the plan.
@@ -23,6 +23,9 @@ pub struct MappingOptions {
     /// Which named vector to take
     #[arg(long, value_name = "NAME")]
     pub vector: Option<String>,
+    /// Keep only the first N numbers of every vector, 32 to 1536; renormalised for a cosine index
+    #[arg(long, value_name = "N")]
+    pub dims: Option<Dimensions>,
     /// Template of the file index's keys [default: file:{file_id}]
     #[arg(long, value_name = "TEMPLATE")]
     pub file_key: Option<Template>,
@@ -73,6 +76,7 @@ impl MappingOptions {
             id: self.id.or(lower.id),
             namespace: self.namespace.or(lower.namespace),
             vector: self.vector.or(lower.vector),
+            dims: self.dims.or(lower.dims),
             file_key: self.file_key.or(lower.file_key),
             order_by: self.order_by.or(lower.order_by),
             big_ints: self.big_ints.or(lower.big_ints),
@@ -87,6 +91,7 @@ impl MappingOptions {
             id: self.id.clone().unwrap_or_else(|| base.id.clone()),
             namespace: self.namespace.clone().or_else(|| base.namespace.clone()),
             vector: self.vector.clone().or_else(|| base.vector.clone()),
+            dims: self.dims.or(base.dims),
             file_key: self
                 .file_key
                 .clone()

@@ -7,6 +7,7 @@ mod batch_size;
 mod check;
 pub mod context;
 mod count_key;
+pub mod dimensions;
 mod entries;
 mod evidence;
 mod export;

@@ -9,6 +9,7 @@ mod notes;
 mod payload;
 mod rejection;
 mod resolve;
+mod shorten;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use mapping::{BigInts, Mapping, UnknownWord, UnsettledPolicy};
 pub use notes::{Note, Notes};
 pub use rejection::{MAX_VALUE_CHARS, Reason, Rejection};
 pub use resolve::{ResolveError, choose_dense};
+pub use shorten::{Length, Shortening};
 pub use template::Template;
 
 use crate::point::{Payload, Point, Shape};
@@ -51,6 +53,9 @@ pub struct Transform {
     /// The chosen vector's position in [`Shape::dense`], and its name.
     position: usize,
     vector: String,
+    /// The chosen vector's length in the source.
+    dimensions: usize,
+    shortening: Option<Shortening>,
 }
 
 /// A point that became a record.
@@ -80,9 +85,11 @@ struct Address {
 impl Transform {
     /// Finds the dense vector and checks its dimensions.
     pub fn resolve(mapping: Mapping, shape: &Shape, target: Target) -> Result<Self, ResolveError> {
-        let position = resolve::choose_vector(&mapping, shape, target)?;
+        let (position, shortening) = resolve::choose_vector(&mapping, shape, target)?;
         Ok(Self {
             vector: shape.dense[position].name.clone(),
+            dimensions: shape.dense[position].dimensions,
+            shortening,
             mapping,
             target,
             position,
@@ -92,6 +99,27 @@ impl Transform {
     /// The mapping.
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
+    }
+
+    /// What of the index decides whether a vector fits.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// What is done to the vectors' length; none where they stay as they are.
+    pub fn shortening(&self) -> Option<Shortening> {
+        self.shortening
+    }
+
+    /// The length of the chosen vectors in the source.
+    pub fn untouched_dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The chosen vector as the source has it; none where the point lacks it, or
+    /// it is one that would be rejected.
+    pub fn untouched_vector<'a>(&self, point: &'a Point) -> Option<&'a [f32]> {
+        self.checked_vector(point).ok()
     }
 
     /// The record that the point becomes, or the first reason why it cannot, in
@@ -109,15 +137,16 @@ impl Transform {
         let address = self.address(&point).map(|(address, _)| address);
         address
             .and_then(|address| {
-                let values = point.dense[self.position].take().unwrap_or_default();
+                let mut values = point.dense[self.position].take().unwrap_or_default();
+                values.truncate(self.target.dimensions.get());
                 self.complete(address, values, std::mem::take(&mut point.payload))
             })
             .map_err(|refused| refused.of(point.id, point.namespace))
     }
 
-    /// What can be said while the point is whole.
+    /// What can be said while the point is whole, and the numbers that are kept.
     fn address<'a>(&self, point: &'a Point) -> Result<(Address, &'a [f32]), Refused> {
-        let values = self.checked_vector(point)?;
+        let values = &self.checked_vector(point)?[..self.target.dimensions.get()];
         let mut address = Address {
             id: self.id(point)?,
             namespace: self.namespace(point)?,
@@ -135,9 +164,12 @@ impl Transform {
     fn complete(
         &self,
         address: Address,
-        values: Vec<f32>,
+        mut values: Vec<f32>,
         mut payload: Payload,
     ) -> Result<Transformed, Refused> {
+        if let Some(shortening) = self.shortening {
+            shortening.settle_length(&mut values);
+        }
         payload::settle_numbers(&mut payload, self.mapping.big_ints)?;
         let metadata = Metadata::build(payload).map_err(refused_metadata)?;
         let mut notes = address.notes;
@@ -160,7 +192,7 @@ impl Transform {
             let name = self.vector.clone();
             return Err(Refused::new(Reason::MissingVector { name }, "null"));
         };
-        let (found, wanted) = (values.len(), self.target.dimensions.get());
+        let (found, wanted) = (values.len(), self.dimensions);
         if found != wanted {
             let reason = Reason::WrongDimensions { found, wanted };
             return Err(Refused::new(reason, found.to_string()));

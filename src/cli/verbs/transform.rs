@@ -12,7 +12,7 @@ use crate::cli::workspace::Workspace;
 use crate::error::Error;
 use crate::report::{PointFacts, Report};
 use crate::stages::context::{Migration, Mode};
-use crate::stages::{to_file, write_rejections};
+use crate::stages::{dimensions, to_file, write_rejections};
 
 pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, Error> {
     let folder = out_folder(&args.out)?;
@@ -34,6 +34,8 @@ async fn work(
 ) -> Result<(), Error> {
     let generation = standalone::archive(migration, &args.archive).await?;
     let transform = standalone::transform(setup, &args.mapping, &generation)?;
+    dimensions::tell_shortening(migration, &transform);
+    report.dimensions = dimensions::of_archive(migration, &generation, &transform)?;
     let mut out = Output::begin(&args.out, folder, setup.mode())?;
     to_file::to_file(migration, &generation, &transform, out.writer())?;
     out.finish(&args.out)?;
