@@ -16,7 +16,7 @@ mod metadata;
 
 pub use digest::{Digest, number_as_f64, same_json};
 pub use dimensions::{Dimensions, NotDimensions};
-pub use metadata::{Metadata, RefusedMetadata};
+pub use metadata::{Metadata, RefusedMetadata, key_problem};
 
 /// The longest id, in bytes.
 pub const MAX_ID_BYTES: usize = 64;

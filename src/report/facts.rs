@@ -1,5 +1,7 @@
 //! The result object, `cf-migrate/report/1`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::dimensions::DimensionFacts;
@@ -173,7 +175,7 @@ pub struct VerificationFacts {
     /// What the sample proves, in words.
     pub proves: String,
     /// Findings by name: the kind, and what was found.
-    pub findings: std::collections::BTreeMap<&'static str, Findings>,
+    pub findings: BTreeMap<&'static str, Findings>,
 }
 
 /// How long each step took, in seconds; none for steps a verb does not have.
@@ -219,6 +221,9 @@ pub struct Report {
     pub points: Option<PointFacts>,
     /// The vectors' length, where `--dims` was given or is proposed.
     pub dimensions: Option<DimensionFacts>,
+    /// How many points have each vector that stays in the archive and does not go
+    /// to Vectorize, by its name; none where points were not checked.
+    pub left_behind: Option<BTreeMap<String, u64>>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
     /// The file index.
@@ -248,6 +253,7 @@ impl Report {
             dry_run,
             points: None,
             dimensions: None,
+            left_behind: None,
             requests: None,
             file_index: None,
             verification: None,

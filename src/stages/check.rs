@@ -10,10 +10,11 @@ use crate::archive::Generation;
 use crate::error::Error;
 use crate::folder::{remove, write_whole};
 use crate::ledger::{Checked, CheckedPoint, Collision, Ledger, Milestone, RecordRow, RejectedAt};
-use crate::point::{Point, PointName};
+use crate::point::{Point, PointName, Shape};
 use crate::progress::Step;
 use crate::record::{Record, VectorId};
 use crate::stages::context::Migration;
+use crate::stages::left_behind::Others;
 use crate::stages::records::Records;
 use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform};
 
@@ -36,6 +37,8 @@ pub enum Files {
 pub(super) struct Outcome {
     point: CheckedPoint,
     notes: Notes,
+    /// The vectors that stay behind, as [`Others`] counts them.
+    others: Vec<usize>,
 }
 
 /// Runs points through the transform and keeps what they became until the
@@ -43,28 +46,30 @@ pub(super) struct Outcome {
 pub(super) struct Checker<'a> {
     transform: &'a Transform,
     files: Files,
+    others: Others,
     pending: Vec<Outcome>,
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(transform: &'a Transform, files: Files) -> Self {
+    /// For points of that shape.
+    pub(super) fn new(transform: &'a Transform, files: Files, shape: &Shape) -> Self {
         Self {
             transform,
             files,
+            others: Others::of(shape, transform),
             pending: Vec::new(),
         }
     }
 
     pub(super) fn check(&self, point: &Point) -> Outcome {
-        match self.record(point) {
-            Ok((record, notes)) => Outcome {
-                point: CheckedPoint::Record(record),
-                notes,
-            },
-            Err(rejection) => Outcome {
-                point: CheckedPoint::Rejection(line(&rejection)),
-                notes: Notes::default(),
-            },
+        let (checked, notes) = match self.record(point) {
+            Ok((record, notes)) => (CheckedPoint::Record(record), notes),
+            Err(rejection) => (CheckedPoint::Rejection(line(&rejection)), Notes::default()),
+        };
+        Outcome {
+            point: checked,
+            notes,
+            others: self.others.had_by(point),
         }
     }
 
@@ -117,7 +122,7 @@ impl<'a> Checker<'a> {
 
     /// Everything kept, numbered from `first` on.
     pub(super) fn take(&mut self, first: u64) -> Checked {
-        let mut notes: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut notes: BTreeMap<&str, u64> = BTreeMap::new();
         let mut points = Vec::with_capacity(self.pending.len());
         for (ordinal, mut outcome) in (first..).zip(self.pending.drain(..)) {
             match &mut outcome.point {
@@ -125,10 +130,12 @@ impl<'a> Checker<'a> {
                 CheckedPoint::Rejection(rejection) => rejection.ordinal = ordinal,
             }
             points.push(outcome.point);
-            outcome
-                .notes
-                .iter()
-                .for_each(|note| *notes.entry(note.name()).or_default() += 1);
+            for note in outcome.notes.iter() {
+                *notes.entry(note.name()).or_default() += 1;
+            }
+            for other in outcome.others {
+                *notes.entry(self.others.note(other)).or_default() += 1;
+            }
         }
         let notes = notes
             .into_iter()
@@ -219,7 +226,8 @@ pub(super) fn check(
     if migration.ledger.reached(Milestone::Checked)? {
         return Ok(());
     }
-    check_points(migration, generation, Checker::new(transform, files))?;
+    let checker = Checker::new(transform, files, generation.shape());
+    check_points(migration, generation, checker)?;
     reject_collisions(migration, generation)?;
     migration.reach(Milestone::Checked)
 }

@@ -15,6 +15,7 @@ mod gate;
 pub mod index;
 pub mod inventory;
 mod kv_bulk;
+mod left_behind;
 pub mod listing;
 mod mend;
 mod origin;
@@ -34,3 +35,4 @@ pub(crate) mod vector_count;
 
 pub use check::{Files, write_rejections};
 pub use export::export;
+pub use left_behind::left_behind;

@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{dimensions, gate, remarks, stale_entries, vector_count};
+use crate::stages::{dimensions, gate, left_behind, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -161,6 +161,7 @@ impl Job {
         remarks::of_plan(&self.migration, &prepared, source);
         report.dimensions =
             dimensions::of_plan(&self.migration, &mut self.origin, &prepared.transform).await?;
+        left_behind::tell_names(&self.migration, &source.0.shape, &prepared.transform);
         Ok(())
     }
 
@@ -196,6 +197,8 @@ impl Job {
         remarks::of_check(&self.migration, files)?;
         report.dimensions =
             dimensions::of_archive(&self.migration, &generation, &prepared.transform)?;
+        left_behind::warn(&self.migration)?;
+        report.left_behind = Some(left_behind::left_behind(&self.migration.ledger)?);
         Ok(Ready {
             prepared,
             generation,

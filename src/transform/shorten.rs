@@ -53,10 +53,11 @@ impl Shortening {
         self.length
     }
 
-    /// Gives the numbers that are kept the length that they are to have.
-    pub(super) fn settle_length(self, kept: &mut [f32]) {
+    /// Keeps the first numbers, and gives them the length that they are to have.
+    pub(super) fn shorten(self, values: &mut Vec<f32>) {
+        values.truncate(self.to.get());
         if self.length == Length::Renormalised {
-            renormalise(kept);
+            renormalise(values);
         }
     }
 }

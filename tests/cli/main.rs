@@ -17,4 +17,5 @@ mod live_data;
 mod output;
 mod place;
 mod served;
+mod shapes;
 mod verbs;

@@ -213,6 +213,10 @@ rows! {
         bench.run_sample("--batch-count 5001")
     }
 
+    fn readers_beyond(bench) {
+        bench.run_sample("--readers 0")
+    }
+
     fn concurrency_beyond(bench) {
         bench.run_sample("--concurrency 0")
     }

@@ -12,7 +12,7 @@ use crate::cli::workspace::Workspace;
 use crate::error::Error;
 use crate::report::{PointFacts, Report};
 use crate::stages::context::{Migration, Mode};
-use crate::stages::{dimensions, to_file, write_rejections};
+use crate::stages::{dimensions, left_behind, to_file, write_rejections};
 
 pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, Error> {
     let folder = out_folder(&args.out)?;
@@ -40,6 +40,7 @@ async fn work(
     to_file::to_file(migration, &generation, &transform, out.writer())?;
     out.finish(&args.out)?;
     let totals = migration.ledger.totals()?;
+    report.left_behind = Some(left_behind(&migration.ledger)?);
     if setup.mode() == Mode::Write {
         write_rejections(&migration.ledger, folder)?;
     }

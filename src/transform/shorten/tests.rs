@@ -28,11 +28,10 @@ fn shortening(from: usize, to: usize, metric: Metric) -> Option<Shortening> {
 
 /// What the transform does.
 fn shortened(vector: &[f32], to: usize, metric: Metric) -> Vec<f32> {
-    let mut kept = vector[..to].to_vec();
-    if let Some(shortening) = shortening(vector.len(), to, metric) {
-        shortening.settle_length(&mut kept);
-    }
-    kept
+    let mut values = vector.to_vec();
+    let shortening = shortening(vector.len(), to, metric).expect("more than are kept");
+    shortening.shorten(&mut values);
+    values
 }
 
 fn norm(vector: &[f32]) -> f64 {

@@ -1,6 +1,7 @@
 //! What can be made to go wrong, and what else a test may turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -26,6 +27,10 @@ pub enum Switch {
     GrowingCount,
     /// Listing aliases is not permitted.
     NoAliases,
+    /// No random samples are drawn, as by servers before 1.11.
+    NoSamples,
+    /// Every page takes this long besides being sent.
+    Delay(Duration),
     /// Rate limit with `retry-after` in seconds.
     RateLimit { calls: u32, retry_after_s: u32 },
     /// The disk is full.
@@ -74,6 +79,8 @@ pub(super) struct Faults {
     pub(super) counts_grow: bool,
     pub(super) counted: u64,
     pub(super) no_aliases: bool,
+    pub(super) no_samples: bool,
+    pub(super) delay: Option<Duration>,
     pub(super) spoil: Spoil,
 }
 
@@ -142,6 +149,8 @@ impl Faults {
             Switch::Deferred(points) => self.deferred = points,
             Switch::GrowingCount => self.counts_grow = true,
             Switch::NoAliases => self.no_aliases = true,
+            Switch::NoSamples => self.no_samples = true,
+            Switch::Delay(delay) => self.delay = Some(delay),
             Switch::Healthy => self.spoil = Spoil::default(),
             spoiling => self.spoil.set(spoiling),
         }
