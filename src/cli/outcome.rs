@@ -153,17 +153,18 @@ fn table(report: &Report) -> Option<Table> {
     if let Some(facts) = &report.dimensions {
         row("dims", None, shortened(facts));
     }
-    if let Some(points) = &report.points {
-        if seconds.upsert.is_some() && !report.dry_run {
-            row(
-                "upsert",
-                seconds.upsert,
-                format!(
-                    "{} records written, {} unchanged, {} foreign vectors left alone",
-                    points.settled, points.unchanged, points.foreign
-                ),
-            );
-        }
+    if let Some(points) = &report.points
+        && seconds.upsert.is_some()
+        && !report.dry_run
+    {
+        row(
+            "upsert",
+            seconds.upsert,
+            format!(
+                "{} records written, {} unchanged, {} foreign vectors left alone",
+                points.settled, points.unchanged, points.foreign
+            ),
+        );
     }
     if seconds.settle.is_some() {
         row("settle", seconds.settle, "applied by the index".to_owned());

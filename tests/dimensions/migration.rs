@@ -129,8 +129,12 @@ fn a_recorded_collection_is_shortened() {
     let server = QdrantDouble::recorded("wide3072").start();
     shell.set("QDRANT_URL", &server.grpc_url());
     shell.set("QDRANT_REST_PORT", &server.rest_port().to_string());
-    let line = "run qdrant:wide3072 vectorize:docs --create --sandbox=box --json --dims 1024";
-    let report = shell.run(line).ends(0).json();
+    let line = "qdrant:wide3072 vectorize:docs --create --sandbox=box --json";
+    let plan = shell.run(&format!("plan {line}")).ends(7).json();
+    assert_eq!(plan["dimensions"]["recall"]["base"], 12);
+    shell.write("cf-migrate.toml", "[mapping]\ndims = 1024\n");
+    let report = shell.run(&format!("run {line}")).ends(0).json();
+    assert_eq!(plan["dimensions"]["recall"]["rows"][1], row(&report, 1_024));
     assert_eq!(report["outcome"], "proven");
     assert_eq!(report["dimensions"]["recall"]["base"], 12);
     let held = held(&shell);

@@ -130,5 +130,23 @@ impl Sample {
 /// As many as wanted, while their vectors take at most half of the memory.
 fn most(migration: &Migration, transform: &Transform, wanted: usize) -> usize {
     let bytes = transform.untouched_dimensions() * size_of::<f32>();
-    wanted.min(migration.pace.memory / 2 / bytes)
+    fitting(migration.pace.memory / 2, bytes, wanted)
+}
+
+/// As many vectors of `bytes` as fit, at least the two of a comparison.
+fn fitting(memory: usize, bytes: usize, wanted: usize) -> usize {
+    wanted.min((memory / bytes).max(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_shrinks_with_the_memory_and_never_below_a_comparison() {
+        assert_eq!(fitting(128 << 20, 3_072 * 4, MOST_BASE), 4_000);
+        assert_eq!(fitting(32 << 20, 3_072 * 4, MOST_BASE), 2_730);
+        assert_eq!(fitting(32 << 20, 65_536 * 4, FIRST), 128);
+        assert_eq!(fitting(1 << 20, 8 << 20, FIRST), 2);
+    }
 }
