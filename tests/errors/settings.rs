@@ -288,6 +288,23 @@ rows! {
         bench.run(&format!("transform {}", sample()))
     }
 
+    fn dims_no_number(bench) {
+        bench.run_sample("--dims half")
+    }
+
+    fn dims_too_few(bench) {
+        bench.run_sample("--dims 16")
+    }
+
+    fn dims_too_many(bench) {
+        bench.run_sample("--dims 2000")
+    }
+
+    fn dims_in_config(bench) {
+        bench.shell.write("cf-migrate.toml", "[mapping]\ndims = 16\n");
+        bench.run_sample("")
+    }
+
     fn batch_bytes_no_size(bench) {
         bench.run_sample("--batch-bytes plenty")
     }

@@ -59,10 +59,7 @@ fn both_sides_and_what_stays_the_same_are_told() {
         assert!(text.contains(piece), "{piece}\n{text}");
     }
     let same = text.lines().find(|line| line.contains("same")).unwrap();
-    assert!(
-        same.contains("\"x\"") && same.contains("┆ = "),
-        "{same}"
-    );
+    assert!(same.contains("\"x\"") && same.contains("┆ = "), "{same}");
 }
 
 #[test]
