@@ -23,6 +23,7 @@ pub use generation::{Generation, PartDamage, PointReader};
 pub use manifest::{Checksum, GenerationNumber, Manifest, Part, State};
 pub use repair::{PartRepair, Rewritten};
 pub use root::Archive;
+pub(crate) use schema::CREATED_BY;
 pub use writer::{GenerationWriter, Resume, SealedPart};
 
 /// The most bytes of a part file (a single point that is larger still gets its

@@ -20,7 +20,7 @@ use crate::locator::Locator;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::settings::{CloudflareSettings, Pace, Settings};
 use crate::source::Source;
-use crate::source::file;
+use crate::source::file::{self, ColumnChoice};
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
 use crate::stages::context::{Mode, Stop};
 use crate::stages::prepare::{Accounts, CountWish, FileIndexWish};
@@ -114,18 +114,20 @@ fn count_key(text: &str) -> Result<CountWish, Error> {
 /// to stop once its archive is complete.
 pub(super) async fn origin(
     locator: &Locator,
-    vector: Option<&str>,
+    (vector, columns): (Option<&str>, &ColumnChoice),
     archive: &Archive,
     settings: &Settings,
     clock: Clock,
 ) -> Result<(Origin, Option<String>), Error> {
+    check_columns(locator, columns)?;
     match locator {
         Locator::Path(path)
             if is_own_archive(path, archive) && Archive::is_archive(archive.root()) =>
         {
+            file::refuse_columns(path, columns)?;
             Ok((Origin::OwnArchive, None))
         }
-        Locator::Path(path) => match file::open(path) {
+        Locator::Path(path) => match file::open(path, columns) {
             Ok(source) => Ok((Origin::Source(source), None)),
             Err(error) => without_source(locator, archive, error),
         },
@@ -136,8 +138,7 @@ pub(super) async fn origin(
                 Err(error) => without_source(locator, archive, error),
             }
         }
-        other => Err(Error::usage(format!("{other} cannot be read from"))
-            .advise("name a source: qdrant:COLLECTION, an archive folder, or an NDJSON file")),
+        other => Err(unreadable(other)),
     }
 }
 
@@ -178,19 +179,42 @@ fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
 /// A source on its own, for `export`.
 pub(super) async fn source(
     locator: &Locator,
-    vector: Option<&str>,
+    (vector, columns): (Option<&str>, &ColumnChoice),
     settings: &Settings,
     clock: Clock,
 ) -> Result<Box<dyn Source>, Error> {
+    check_columns(locator, columns)?;
     match locator {
         Locator::Qdrant(collection) => {
             let settings = qdrant_settings(settings)?;
             let source = QdrantSource::open(collection, vector, settings, clock).await?;
             Ok(Box::new(source))
         }
-        Locator::Path(path) => file::open(path),
-        other => Err(Error::usage(format!("{other} cannot be read from"))
-            .advise("name a source: qdrant:COLLECTION, an archive folder, or an NDJSON file")),
+        Locator::Path(path) => file::open(path, columns),
+        other => Err(unreadable(other)),
+    }
+}
+
+/// Columns are named of files alone, and there of Parquet.
+fn check_columns(locator: &Locator, columns: &ColumnChoice) -> Result<(), Error> {
+    if columns.is_empty() || matches!(locator, Locator::Path(_)) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--id-column and --vector-column are for Parquet, which {locator} is not"
+    ))
+    .advise("leave them out"))
+}
+
+fn unreadable(locator: &Locator) -> Error {
+    let error = Error::usage(format!("{locator} cannot be read from"));
+    match locator {
+        Locator::Vectorize(_) => error.advise(format!(
+            "export it first: cf-migrate export {locator} ARCHIVE, then name that archive"
+        )),
+        _ => error.advise(
+            "name a source: qdrant:COLLECTION, an archive folder, an NDJSON or a Parquet file",
+        ),
     }
 }
 

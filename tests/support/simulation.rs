@@ -26,7 +26,7 @@ use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
 use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
-use cf_migrate::source::file;
+use cf_migrate::source::file::{self, ColumnChoice};
 use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
@@ -309,7 +309,7 @@ impl Simulation {
         Job {
             migration,
             folder: Some(folder),
-            origin: Origin::Source(file::open(&self.source).unwrap()),
+            origin: Origin::Source(file::open(&self.source, &ColumnChoice::default()).unwrap()),
             accounts,
             request: Request {
                 index: IndexName::new(INDEX).unwrap(),

@@ -18,7 +18,7 @@ use crate::stages::export;
 pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Error> {
     let mut source = open::source(
         &args.from,
-        args.vector.as_deref(),
+        (args.vector.as_deref(), &args.columns.choice()),
         &setup.settings,
         setup.clock,
     )

@@ -32,7 +32,7 @@ async fn work(
     migration: &mut Migration,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let generation = standalone::archive(migration, &args.archive).await?;
+    let generation = standalone::archive(migration, &args.archive, &args.columns.choice()).await?;
     let transform = standalone::transform(setup, &args.mapping, &generation)?;
     let mut out = Output::begin(&args.out, folder, setup.mode())?;
     to_file::to_file(migration, &generation, &transform, out.writer())?;

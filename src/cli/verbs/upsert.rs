@@ -26,6 +26,7 @@ pub(super) async fn run(setup: &Setup, args: UpsertArgs) -> Result<ExitCode, Err
         dir: setup.dir(&index),
         index,
         mapping: &args.mapping,
+        columns: args.columns.choice(),
         file_index: None,
         permissions: args.permissions,
         depth: None,

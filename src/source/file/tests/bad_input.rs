@@ -2,11 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::support::{error_of, file, fixture, gzip, read, rest, wait, zstd};
+use super::support::{error_of, file, fixture, gzip, open, read, rest, wait, zstd};
 use crate::error::Kind;
 use crate::point::PointId;
 use crate::source::Cursor;
-use crate::source::file::open;
 
 const GOOD: &str = "{\"id\":1,\"vector\":[1,2]}\n";
 
