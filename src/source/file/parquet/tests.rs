@@ -171,7 +171,7 @@ fn halves_are_exact_and_the_loss_of_doubles_is_told_from_a_sample_and_in_all() {
 #[test]
 fn pandas_and_duckdb_are_read_without_the_index_that_nobody_asked_for() {
     let points = read("pandas.parquet");
-    assert_eq!(points.len(), 20);
+    assert_eq!(points.len(), 26);
     assert_eq!(points[1].dense, expected()[2].dense);
     let text = r#"{"kind":"a","n":2,"text":"text 2 – ä","when":"2024-02-29T12:30:15Z"}"#;
     assert_eq!(canonical_json(&points[1].payload), text);
@@ -209,8 +209,8 @@ fn columns_can_be_named_and_are_part_of_the_identity() {
     let by_index = choose(Some("__index_level_0__"), None);
     let mut pandas = open(&fixture("pandas.parquet"), &by_index).unwrap();
     let points = rest(&mut *pandas, None).unwrap();
-    assert_eq!(points[3].point.id, PointId::Integer(6));
-    assert_eq!(points[3].point.payload["id"], "p6");
+    assert_eq!(points[3].point.id, PointId::Integer(5));
+    assert_eq!(points[3].point.payload["id"], "p5");
     let text = refused(&fixture("several.parquet"), &choose(None, Some("missing"))).1;
     assert_eq!(
         text,

@@ -65,7 +65,7 @@ pub(super) fn of(
     row: usize,
     not_finite: &mut u64,
 ) -> Result<Value, Refusal> {
-    if array.is_null(row) {
+    if array.is_null(row) || *array.data_type() == DataType::Null {
         return Ok(Value::Null);
     }
     match array.data_type() {

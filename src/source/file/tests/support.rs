@@ -43,7 +43,10 @@ pub(in crate::source::file) fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// All points from `from` on, following the pages.
-pub(in crate::source::file) fn rest(source: &mut dyn Source, from: Option<Cursor>) -> Result<Vec<ReadPoint>, Error> {
+pub(in crate::source::file) fn rest(
+    source: &mut dyn Source,
+    from: Option<Cursor>,
+) -> Result<Vec<ReadPoint>, Error> {
     wait(async {
         let mut points = Vec::new();
         let mut next = from;
