@@ -196,7 +196,7 @@ pub(super) async fn source(
 }
 
 /// Columns are named of files alone, and there of Parquet.
-fn check_columns(locator: &Locator, columns: &ColumnChoice) -> Result<(), Error> {
+pub(super) fn check_columns(locator: &Locator, columns: &ColumnChoice) -> Result<(), Error> {
     if columns.is_empty() || matches!(locator, Locator::Path(_)) {
         return Ok(());
     }
@@ -206,12 +206,15 @@ fn check_columns(locator: &Locator, columns: &ColumnChoice) -> Result<(), Error>
     .advise("leave them out"))
 }
 
+/// What to do with an index that is to be read from.
+pub(super) fn export_first(index: &Locator) -> String {
+    format!("export it first: cf-migrate export {index} ARCHIVE, then name that archive")
+}
+
 fn unreadable(locator: &Locator) -> Error {
     let error = Error::usage(format!("{locator} cannot be read from"));
     match locator {
-        Locator::Vectorize(_) => error.advise(format!(
-            "export it first: cf-migrate export {locator} ARCHIVE, then name that archive"
-        )),
+        Locator::Vectorize(_) => error.advise(export_first(locator)),
         _ => error.advise(
             "name a source: qdrant:COLLECTION, an archive folder, an NDJSON or a Parquet file",
         ),

@@ -5,6 +5,7 @@
 pub mod file;
 mod lanes;
 pub mod qdrant;
+pub mod vectorize;
 
 pub use lanes::{Lane, LaneReader, Laned, Places};
 
@@ -25,6 +26,8 @@ pub enum Cursor {
     AfterLine(u64),
     /// Points of the archive that have been read.
     AfterPoint(u64),
+    /// The id that was read last, where ids are read in their order.
+    AfterId(PointId),
     /// A cursor that only the service understands.
     Opaque(String),
     /// A place in every lane.
@@ -97,6 +100,12 @@ pub trait Source: Send {
 
     /// The page that begins at `from` (none: the first page).
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error>;
+
+    /// How many points an export may hold that are not sealed yet; none where it is
+    /// bounded by their bytes alone, because reading them again is cheap.
+    fn sealed_points(&self) -> Option<u64> {
+        None
+    }
 
     /// What it holds back from reading as it is now, a sentence each; asked when
     /// reading has come to the end.
