@@ -77,7 +77,10 @@ pub enum Verb {
     #[command(after_help = "Example: cf-migrate plan qdrant:docs vectorize:docs --create")]
     Plan(PlanArgs),
     /// Copy a source into an archive; resumable
-    #[command(after_help = "Example: cf-migrate export qdrant:docs docs.archive")]
+    #[command(
+        after_help = "Examples: cf-migrate export qdrant:docs docs.archive\n          \
+        cf-migrate export vectorize:docs docs.backup"
+    )]
     Export(ExportArgs),
     /// Turn an archive into NDJSON in Vectorize's own form
     #[command(
@@ -134,7 +137,7 @@ pub struct PlanArgs {
 /// `export`
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Where the points are
+    /// Where the points are; vectorize:INDEX for a backup of an index
     pub from: Locator,
     /// The archive folder
     pub archive: PathBuf,
@@ -380,7 +383,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 10);
+        assert_eq!(examples, 11);
     }
 
     #[test]

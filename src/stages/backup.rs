@@ -45,6 +45,13 @@ pub async fn backup(
     }
     let mut source = VectorizeSource::new(index.clone(), facts, ids)?;
     let generation = export(migration, &mut source, None).await?;
+    let vanished = source.listed().saturating_sub(generation.points());
+    if vanished > 0 {
+        migration.warn(format!(
+            "{vanished} of the {} ids that were listed were gone when they were read: deleted meanwhile",
+            source.listed()
+        ));
+    }
     drop(source);
     IdList::remove(&path)?;
     Ok(generation)

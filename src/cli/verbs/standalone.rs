@@ -29,7 +29,11 @@ pub(super) async fn archive(
         path.to_owned()
     };
     if !Archive::is_archive(&root) {
-        return export(migration, file::open(path, columns)?.as_mut(), None).await;
+        let mut source = file::open(path, columns)?;
+        for warning in &source.facts().warnings {
+            migration.warn(warning);
+        }
+        return export(migration, source.as_mut(), None).await;
     }
     file::refuse_columns(path, columns)?;
     migration.archive = Archive::at(root);

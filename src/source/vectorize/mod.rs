@@ -79,6 +79,11 @@ impl VectorizeSource {
             ids,
         })
     }
+
+    /// How many ids were listed.
+    pub fn listed(&self) -> u64 {
+        self.listed
+    }
 }
 
 /// The points of these ids, in their order; those that have vanished are left out.
@@ -157,7 +162,6 @@ impl Source for VectorizeSource {
         &self.facts
     }
 
-    /// How many ids were listed.
     async fn count(&mut self) -> Result<Option<u64>, Error> {
         Ok(Some(self.listed))
     }
