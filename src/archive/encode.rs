@@ -131,7 +131,10 @@ fn weight(point: &Point, payload: &str) -> usize {
     let data = point.data.as_ref().map_or(0, String::len);
     let text = id_bytes + namespace_bytes + payload.len() + data;
     // Incompressible text grows by less than one part in 64 under zstd.
-    text + text / 64 + (4 + usize::from(point.data.is_some())) * VALUE_OVERHEAD + dense.sum::<usize>() + sparse.sum::<usize>()
+    text + text / 64
+        + (4 + usize::from(point.data.is_some())) * VALUE_OVERHEAD
+        + dense.sum::<usize>()
+        + sparse.sum::<usize>()
 }
 
 /// Rows on their way into a record batch, column by column.

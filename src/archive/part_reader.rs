@@ -71,10 +71,7 @@ impl PartReader {
         }
         let (row_groups, selection) = select(&starts, ranges);
         let (projection, rows) = match columns {
-            Columns::All => (
-                ProjectionMask::all(),
-                batch_rows(shape, builder.metadata()),
-            ),
+            Columns::All => (ProjectionMask::all(), batch_rows(shape, builder.metadata())),
             Columns::Names => (
                 ProjectionMask::roots(builder.parquet_schema(), 0..LEADING_COLUMNS),
                 NAMES_AT_ONCE,

@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::args::{EntryArgs, FileIndexArgs, Global};
+use super::verbs::Setup;
 use super::workspace::is_own_archive;
 use crate::archive::Archive;
 use crate::clock::Clock;
@@ -17,11 +18,12 @@ use crate::error::{Error, Kind};
 use crate::http::{Budget, Client, ConnectionLost, NetworkOptions, Transport};
 use crate::ledger::Ledger;
 use crate::locator::Locator;
+use crate::progress::Progress;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::settings::{CloudflareSettings, Pace, Settings};
-use crate::source::Source;
-use crate::source::file;
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
+use crate::source::upstash::{Surroundings, UpstashReader, UpstashSettings};
+use crate::source::{Laned, Source, file};
 use crate::stages::context::{Mode, Stop};
 use crate::stages::prepare::{Accounts, CountWish, FileIndexWish};
 use crate::stages::run::Origin;
@@ -116,8 +118,7 @@ pub(super) async fn origin(
     locator: &Locator,
     vector: Option<&str>,
     archive: &Archive,
-    (settings, pace): (&Settings, &Pace),
-    clock: Clock,
+    setup: &Setup,
 ) -> Result<(Origin, Option<String>), Error> {
     match locator {
         Locator::Path(path)
@@ -129,15 +130,10 @@ pub(super) async fn origin(
             Ok(source) => Ok((Origin::Source(source), None)),
             Err(error) => without_source(locator, archive, error),
         },
-        Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(settings, pace)?;
-            match QdrantSource::open(collection, vector, settings, clock).await {
-                Ok(source) => Ok((Origin::Source(Box::new(source)), None)),
-                Err(error) => without_source(locator, archive, error),
-            }
-        }
-        other => Err(Error::usage(format!("{other} cannot be read from"))
-            .advise("name a source: qdrant:COLLECTION, an archive folder, or an NDJSON file")),
+        live => match live_source(live, vector, setup).await {
+            Ok(source) => Ok((Origin::Source(source), None)),
+            Err(error) => without_source(locator, archive, error),
+        },
     }
 }
 
@@ -179,18 +175,54 @@ fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
 pub(super) async fn source(
     locator: &Locator,
     vector: Option<&str>,
-    (settings, pace): (&Settings, &Pace),
-    clock: Clock,
+    setup: &Setup,
+) -> Result<Box<dyn Source>, Error> {
+    match locator {
+        Locator::Path(path) => file::open(path),
+        live => live_source(live, vector, setup).await,
+    }
+}
+
+/// A source that is a service.
+async fn live_source(
+    locator: &Locator,
+    vector: Option<&str>,
+    setup: &Setup,
 ) -> Result<Box<dyn Source>, Error> {
     match locator {
         Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(settings, pace)?;
-            let source = QdrantSource::open(collection, vector, settings, clock).await?;
+            let settings = qdrant_settings(&setup.settings, &setup.pace)?;
+            let source = QdrantSource::open(collection, vector, settings, setup.clock).await?;
             Ok(Box::new(source))
         }
-        Locator::Path(path) => file::open(path),
+        Locator::Upstash(namespaces) => {
+            let reader = UpstashReader::open(
+                namespaces.clone(),
+                upstash_settings(setup)?,
+                surroundings(setup),
+            );
+            let source = Laned::new(reader.await?).with_readers(setup.pace.readers);
+            Ok(Box::new(source))
+        }
         other => Err(Error::usage(format!("{other} cannot be read from"))
-            .advise("name a source: qdrant:COLLECTION, an archive folder, or an NDJSON file")),
+            .advise("name a source: qdrant:COLLECTION, upstash:NAMESPACE, an archive folder, or an NDJSON file")),
+    }
+}
+
+fn upstash_settings(setup: &Setup) -> Result<UpstashSettings, Error> {
+    Ok(UpstashSettings {
+        url: setup.settings.upstash_url()?,
+        token: setup.settings.upstash_token()?,
+        insecure_http: setup.global.insecure_http,
+        ..UpstashSettings::default()
+    })
+}
+
+fn surroundings(setup: &Setup) -> Surroundings {
+    Surroundings {
+        clock: setup.clock,
+        stop: setup.stop.clone(),
+        progress: Arc::clone(&setup.progress) as Arc<dyn Progress>,
     }
 }
 

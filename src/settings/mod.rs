@@ -133,8 +133,11 @@ impl Settings {
     }
 
     /// The mapping options, with `flags` above the file.
-    pub fn mapping(&self, flags: &MappingOptions) -> MappingOptions {
-        flags.clone().or(self.file.mapping.clone())
+    ///
+    /// Errors: usage, where they contradict themselves.
+    pub fn mapping(&self, flags: &MappingOptions) -> Result<MappingOptions, Error> {
+        let options = flags.clone().or(self.file.mapping.clone());
+        options.check().map(|()| options)
     }
 
     /// How to reach the account.
@@ -196,6 +199,19 @@ impl Settings {
             .environment
             .port(Variable::QdrantRestPort)?
             .or(self.file.qdrant.rest_port))
+    }
+
+    /// An Upstash Vector index's address, as the operator gave it.
+    pub fn upstash_url(&self) -> Result<Option<String>, Error> {
+        self.optional(
+            Variable::UpstashVectorRestUrl,
+            &self.file.upstash.vector_rest_url,
+        )
+    }
+
+    /// Its token.
+    pub fn upstash_token(&self) -> Result<Option<SecretString>, Error> {
+        self.environment.secret(Variable::UpstashVectorRestToken)
     }
 
     fn optional(&self, variable: Variable, file: &Option<String>) -> Result<Option<String>, Error> {

@@ -3,8 +3,12 @@
 //! nothing and keeps no state of ours.
 
 pub mod file;
+mod json;
 pub(crate) mod lanes;
+mod page_size;
 pub mod qdrant;
+mod tries;
+pub mod upstash;
 
 pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};
 

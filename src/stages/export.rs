@@ -34,6 +34,9 @@ pub async fn export(
     }
     let mut writer = writer(migration, source, sent)?;
     migration.ledger.retract(Milestone::Refused)?;
+    // Lanes first: a source that is still busy with earlier writes waits for them
+    // there, and counts exactly afterwards.
+    along_lanes(source, &mut writer).await?;
     let before = source.count().await?;
     writer.set_count_before(before);
     migration.begin(Step::Export, before);
@@ -47,7 +50,6 @@ pub async fn export(
             .map(|(transform, files)| Checker::new(transform, files, &source.facts().shape)),
     };
     copy.forget_unsealed(&writer)?;
-    along_lanes(source, &mut writer).await?;
     let outcome = copy.all_pages(source, &mut writer).await;
     if let Err(error) = outcome {
         // What can still be kept is kept; why it stopped is what matters.

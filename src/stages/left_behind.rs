@@ -21,6 +21,12 @@ struct Other {
     note: String,
 }
 
+impl Other {
+    fn name(&self) -> &str {
+        &self.note[PREFIX.len()..]
+    }
+}
+
 /// Where a point holds a vector.
 #[derive(Clone, Copy)]
 enum Place {
@@ -69,6 +75,25 @@ impl Others {
     }
 }
 
+/// Tells the operator which there are, where points are not looked at.
+pub(super) fn tell_names(migration: &Migration, shape: &Shape, transform: &Transform) {
+    let others = Others::of(shape, transform).0;
+    let names: Vec<String> = others.iter().map(|other| called(other.name())).collect();
+    if !names.is_empty() {
+        migration.tell(format!(
+            "points may also have {}: that stays in the archive and does not go to Vectorize",
+            names.join(", ")
+        ));
+    }
+}
+
+fn called(name: &str) -> String {
+    match name {
+        "" => "the unnamed vector".to_owned(),
+        name => format!("the vector '{name}'"),
+    }
+}
+
 /// How many of the checked points have each vector that does not go to Vectorize.
 pub fn left_behind(ledger: &Ledger) -> Result<BTreeMap<String, u64>, Error> {
     let notes = ledger.notes()?.into_iter();
@@ -84,12 +109,9 @@ pub(super) fn warn(migration: &Migration) -> Result<(), Error> {
             1 => "1 point also has".to_owned(),
             _ => format!("{count} points also have"),
         };
-        let vector = match name.as_str() {
-            "" => "the unnamed vector".to_owned(),
-            name => format!("the vector '{name}'"),
-        };
         migration.warn(format!(
-            "{points} {vector}, which stays in the archive and does not go to Vectorize"
+            "{points} {}, which stays in the archive and does not go to Vectorize",
+            called(&name)
         ));
     }
     Ok(())

@@ -139,6 +139,7 @@ impl Job {
             ..PointFacts::default()
         });
         remarks::of_plan(&self.migration, &prepared, source);
+        left_behind::tell_names(&self.migration, &source.0.shape, &prepared.transform);
         Ok(())
     }
 

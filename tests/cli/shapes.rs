@@ -95,6 +95,9 @@ fn transform_says_what_it_leaves_behind_and_a_plan_of_every_point_too() {
     says_what_is_left_behind(&place.run(&format!("{plan} --full")).ends(7));
     let glance = place.run(&plan).ends(0).json();
     assert_eq!(glance["left_behind"], Value::Null);
+    let notes = glance["notes"].as_array().unwrap();
+    let told = "points may also have the vector 'body', the vector 'words': that stays in the archive and does not go to Vectorize";
+    assert!(notes.contains(&told.into()), "{glance:#}");
 }
 
 #[test]
@@ -206,6 +209,15 @@ fn readers_may_differ_from_start_to_start_and_lanes_do_not() {
     place.shell.set("QDRANT_API_KEY", "right");
     server.set(Switch::Key("right"));
     server.set(Switch::Delay(std::time::Duration::from_millis(200)));
+    let mut killed = place.shell.start(&format!("{export} 1"));
+    while server.most_pages_at_once() < 1 {
+        assert!(killed.try_wait().unwrap().is_none(), "the export is over");
+        std::thread::yield_now();
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let lanes = manifest(&place)["lanes"].clone();
+    assert!(lanes.as_array().unwrap().len() >= 5, "{lanes:#}");
     let mut child = place.shell.start(&format!("{export} 2"));
     while server.most_pages_at_once() < 2 {
         assert!(child.try_wait().unwrap().is_none(), "the export is over");
@@ -213,8 +225,7 @@ fn readers_may_differ_from_start_to_start_and_lanes_do_not() {
     }
     server.set(stop);
     assert_eq!(child.wait().unwrap().code(), Some(6));
-    let lanes = manifest(&place)["lanes"].clone();
-    assert!(lanes.as_array().unwrap().len() >= 5, "{lanes:#}");
+    assert_eq!(manifest(&place)["lanes"], lanes);
 
     server.set(Switch::Key("right"));
     place.run(&format!("{export} 3")).ends(0);

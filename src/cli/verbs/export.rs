@@ -16,13 +16,7 @@ use crate::stages::context::{Migration, Mode};
 use crate::stages::export;
 
 pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Error> {
-    let mut source = open::source(
-        &args.from,
-        args.vector.as_deref(),
-        (&setup.settings, &setup.pace),
-        setup.clock,
-    )
-    .await?;
+    let mut source = open::source(&args.from, args.vector.as_deref(), setup).await?;
     let mut report = Report::of("export", setup.global.dry_run);
     let (lock, migration, _scratch) = workspace(setup, &args.archive)?;
     for warning in &source.facts().warnings {

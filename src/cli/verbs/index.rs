@@ -132,7 +132,7 @@ async fn work(
         return rebuild(migration, accounts, &asked, basis, report).await;
     }
     let name = open::index_name(&args.from, &setup.settings)?;
-    let options = setup.settings.mapping(&args.mapping);
+    let options = setup.settings.mapping(&args.mapping)?;
     let mapping = options.over(&Mapping::default());
     let vectorize = accounts.vectorize.vectorize(&name);
     if vectorize.describe().await?.is_none() {

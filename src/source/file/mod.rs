@@ -9,7 +9,6 @@ mod archive;
 mod error;
 mod form;
 mod identity;
-mod json;
 mod lines;
 mod ndjson;
 mod shape;
@@ -22,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::Archive;
 use crate::error::Error;
-use crate::source::Source;
+use crate::source::{Source, json};
 
 pub use error::{Compression, FileError};
 

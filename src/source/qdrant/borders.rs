@@ -7,6 +7,7 @@
 use uuid::Uuid;
 
 use super::QdrantReader;
+use super::version::is_since;
 use crate::error::Error;
 use crate::point::PointId;
 use crate::source::Lane;
@@ -54,7 +55,7 @@ impl QdrantReader {
     /// Ids drawn at random; none where the server, its limits or the key do not
     /// allow it.
     async fn sample(&self, wanted: usize) -> Option<Vec<PointId>> {
-        if version(&self.version)? < SAMPLING {
+        if !is_since(&self.version, SAMPLING) {
             return None;
         }
         let allowed = self.limits.page_points.map_or(u64::MAX, u64::from);
@@ -175,13 +176,6 @@ fn lanes(mut borders: Vec<PointId>) -> Vec<Lane> {
         .collect()
 }
 
-/// Major and minor of a version like `1.18.3`.
-fn version(text: &str) -> Option<(u64, u64)> {
-    let mut numbers = text.trim_start_matches('v').split('.');
-    let mut next = || numbers.next()?.parse().ok();
-    Some((next()?, next()?))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -238,12 +232,5 @@ mod tests {
         assert_eq!(quantiles(sample.clone(), 4), Some(ids(&[2, 4, 6])));
         assert_eq!(quantiles(sample, 5), None);
         assert_eq!(quantiles(Vec::new(), 2), None);
-    }
-
-    #[test]
-    fn versions_are_read_as_far_as_they_matter() {
-        assert_eq!(version("1.18.3"), Some((1, 18)));
-        assert_eq!(version("v1.11.0-dev"), Some((1, 11)));
-        assert_eq!(version("dev"), None);
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use qdrant_client::qdrant::query::Variant;
 use qdrant_client::qdrant::{
-    CollectionInfo, CountPoints, Query, QueryPoints, Sample, ScrollPoints, ScrollResponse,
+    CollectionInfo, Condition, CountPoints, Filter, Query, QueryPoints, Sample, ScrollPoints,
+    ScrollResponse,
 };
 use qdrant_client::{Qdrant, QdrantError};
 use reqwest::header::HeaderValue;
@@ -183,11 +184,18 @@ impl Server {
             .because(CallError::of(error))
     }
 
-    /// How many points the collection has, exactly.
-    pub(super) async fn count(&self, collection: &str, timeout_s: u64) -> Result<u64, Error> {
+    /// How many points the collection has, exactly; of those that have the vector
+    /// `having` (servers since 1.13), where one is given.
+    pub(super) async fn count(
+        &self,
+        collection: &str,
+        having: Option<&str>,
+        timeout_s: u64,
+    ) -> Result<u64, Error> {
         let doing = format!("counting collection {collection:?}");
         let request = || CountPoints {
             collection_name: collection.to_owned(),
+            filter: having.map(|vector| Filter::must([Condition::has_vector(vector)])),
             exact: Some(true),
             timeout: Some(timeout_s),
             ..CountPoints::default()

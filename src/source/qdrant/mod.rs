@@ -16,6 +16,7 @@ mod rest;
 mod retry;
 mod scroll;
 mod shape;
+mod version;
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,13 +28,18 @@ use secrecy::SecretString;
 use self::address::Address;
 use self::connect::{Pace, Server, checked_key};
 use self::fields::Fields;
-use self::page::PageSize;
+use self::page::page_size;
 use self::rest::Rest;
-use self::shape::{ExactCount, Limits, describe};
+use self::shape::{ExactCount, Limits, describe, multivector_note};
+use self::version::is_since;
+use super::page_size::PageSize;
 use super::{Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
+
+/// The first version that knows the condition that a point has a vector.
+const HAVING: (u64, u64) = (1, 13);
 
 /// How to reach a Qdrant server.
 #[derive(Debug, Clone)]
@@ -148,17 +154,14 @@ impl QdrantReader {
         warnings.extend(description.warnings);
         warnings.extend(rest.is_none().then(no_rest_note));
         let fields = description.fields;
-        Ok(Self {
+        let reader = Self {
             facts: SourceFacts {
                 name: format!("qdrant:{collection}"),
                 identity: address.grpc,
                 shape: fields.shape.clone(),
                 warnings,
             },
-            size: Mutex::new(PageSize::new(
-                fields.numbers(),
-                description.limits.page_points,
-            )),
+            size: Mutex::new(page_size(fields.numbers(), description.limits.page_points)),
             points: description.points,
             limits: description.limits,
             vector: description.chosen,
@@ -168,7 +171,28 @@ impl QdrantReader {
             pace,
             collection,
             version,
-        })
+        };
+        reader.with_multivector_notes().await
+    }
+
+    /// Multivectors are not read: what can be said of them is said here.
+    async fn with_multivector_notes(mut self) -> Result<Self, Error> {
+        for name in self.fields.left_out.clone() {
+            let having = self.count_having(&name).await;
+            self.facts.warnings.push(multivector_note(&name, having));
+        }
+        Ok(self)
+    }
+
+    /// How many points have a vector; none where the server cannot say.
+    async fn count_having(&self, vector: &str) -> Option<u64> {
+        let allowed = self.limits.exact_count == ExactCount::Allowed;
+        if !allowed || !is_since(&self.version, HAVING) {
+            return None;
+        }
+        let timeout_s = self.server_timeout_s();
+        let count = self.server.count(&self.collection, Some(vector), timeout_s);
+        count.await.ok()
     }
 
     /// The server's version, as its health check said.
@@ -219,7 +243,7 @@ impl LaneReader for QdrantReader {
             ExactCount::Refused => Ok(None),
             ExactCount::Allowed => self
                 .server
-                .count(&self.collection, self.server_timeout_s())
+                .count(&self.collection, None, self.server_timeout_s())
                 .await
                 .map(Some),
         }

@@ -274,9 +274,6 @@ pub(super) fn deferred(info: &CollectionInfo) -> Option<String> {
 }
 
 fn field_warnings(fields: &Fields, dense: &HashMap<String, VectorParams>) -> Vec<String> {
-    let left_out = fields.left_out.iter().map(|name| {
-        format!("Vector {name:?} is a multivector: it is not read and will not be in the archive.")
-    });
     let rounded = fields.shape.dense.iter().filter_map(|field| {
         let storage = rounding(dense.get(&field.name)?.datatype())?;
         let mut name = called(&field.name);
@@ -285,7 +282,19 @@ fn field_warnings(fields: &Fields, dense: &HashMap<String, VectorParams>) -> Vec
             "{name} is stored as {storage}: what comes back is rounded, not what was once written."
         ))
     });
-    left_out.chain(rounded).collect()
+    rounded.collect()
+}
+
+/// What becomes of a multivector that `having` points have, where that is known.
+pub(super) fn multivector_note(name: &str, having: Option<u64>) -> String {
+    let points = match having {
+        None => String::new(),
+        Some(1) => ", which 1 point has".to_owned(),
+        Some(points) => format!(", which {points} points have"),
+    };
+    format!(
+        "Vector {name:?} is a multivector{points}: it is not read and will not be in the archive."
+    )
 }
 
 fn rounding(datatype: Datatype) -> Option<&'static str> {
