@@ -19,6 +19,7 @@ mod kv_bulk;
 mod left_behind;
 pub mod listing;
 mod mend;
+mod names;
 mod origin;
 pub mod prepare;
 pub mod rebuild;
@@ -34,6 +35,7 @@ mod timing;
 pub mod to_file;
 mod upsert;
 pub(crate) mod vector_count;
+mod whole;
 
 pub use changes::facts as mapping_facts;
 pub use check::{Files, write_rejections};

@@ -219,7 +219,7 @@ impl Job {
         let totals = self.migration.ledger.totals()?;
         Ok(PointFacts {
             source: source.or(generation.manifest().count_after),
-            archived: generation.points(),
+            archived: generation.count(),
             rejected: totals.rejected,
             // What no earlier start brought into the index is not there yet.
             unchanged: self.migration.ledger.records_in(BatchState::Settled)?,
@@ -236,7 +236,7 @@ impl Job {
             self.permissions.allowed_rejects,
             folder,
         )?;
-        gate::records(&self.migration, ready.generation.points(), rejected)?;
+        gate::records(&self.migration, ready.generation.count(), rejected)?;
         match &self.request.file_index {
             Some(wish) => {
                 let file_key = &ready.prepared.plan.mapping.file_key;
