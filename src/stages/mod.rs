@@ -31,6 +31,7 @@ mod send;
 mod settle;
 pub mod show;
 pub(crate) mod stale_entries;
+mod tenants;
 mod timing;
 pub mod to_file;
 mod upsert;
