@@ -4,6 +4,7 @@
 //! crash at any instant (docs/ledger.md). It decides nothing.
 
 mod batches;
+mod changes;
 mod files;
 mod inventory;
 mod looks;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
+pub use changes::{ChangeCount, MAX_NAMES};
 pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
@@ -128,14 +130,19 @@ impl Ledger {
         })
     }
 
-    /// Remembers how the operator named the source last.
-    pub fn remember_asked(&self, locator: &str) -> Result<(), Error> {
-        let json = serde_json::Value::from(locator).to_string();
+    /// Keeps the text of a section that is no part of what is frozen, in place of
+    /// an earlier one.
+    pub fn keep_section(&self, section: &str, json: &str) -> Result<(), Error> {
         self.with(|connection| {
             connection
-                .execute("INSERT OR REPLACE INTO plan VALUES (?, ?)", [ASKED, &json])
+                .execute("INSERT OR REPLACE INTO plan VALUES (?, ?)", [section, json])
                 .map(drop)
         })
+    }
+
+    /// Remembers how the operator named the source last.
+    pub fn remember_asked(&self, locator: &str) -> Result<(), Error> {
+        self.keep_section(ASKED, &serde_json::Value::from(locator).to_string())
     }
 
     /// How the operator named the source last.
@@ -164,7 +171,7 @@ impl Ledger {
         self.with(|connection| {
             connection.execute_batch(
                 "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
-                 DELETE FROM rejection; DELETE FROM note; DELETE FROM batch; UPDATE checked SET points = 0;
+                 DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )
         })

@@ -1,6 +1,7 @@
 //! What is decided before the first write: frozen, kept in the ledger, and held
 //! against every later start. Settings of speed are no part of it.
 
+mod dimensions;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::record::{Dimensions, Metric};
 use crate::source::SourceFacts;
 use crate::transform::Mapping;
 
+pub use dimensions::proposed_dimensions;
 pub use survey::{
     Blocker, IndexState, KvState, TargetFacts, Wishes, choose_target, find_namespace, survey_index,
 };
@@ -122,7 +124,12 @@ fn freeze<T: Serialize + serde::de::DeserializeOwned>(
     let Some(frozen) = ledger.plan_section(section)? else {
         return ledger.freeze_section(section, &json.to_string());
     };
-    let frozen: Value = serde_json::from_str(&frozen).unwrap_or(Value::Null);
+    // Through the type, so that options which came later have their defaults.
+    let known: Option<T> = serde_json::from_str(&frozen).ok();
+    let frozen = match known {
+        Some(known) => serde_json::to_value(known).expect("a plan is plain JSON"),
+        None => serde_json::from_str(&frozen).unwrap_or(Value::Null),
+    };
     let differences = differences(&frozen, &json);
     if differences.is_empty() {
         return Ok(());

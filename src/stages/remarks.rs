@@ -6,6 +6,7 @@ use crate::plan::{IndexState, KvState};
 use crate::source::SourceFacts;
 use crate::stages::check::Files;
 use crate::stages::context::Migration;
+use crate::stages::dimensions;
 use crate::stages::prepare::Prepared;
 use crate::transform::Note;
 
@@ -28,6 +29,7 @@ pub(super) fn of_plan(
         }
         IndexState::Missing => format!("the index {} ({kind}) is to be created", target.index),
     });
+    dimensions::tell_shortening(migration, &prepared.transform);
     if let Some((entries, count)) = &prepared.kv {
         of_namespaces(migration, entries, count);
     }
@@ -58,7 +60,11 @@ pub(super) fn of_check(migration: &Migration, files: Files) -> Result<(), Error>
         let about_files = matches!(note, Note::NoFile | Note::NoOrder);
         if !about_files || files == Files::Indexed {
             let points = if count == 1 { "point" } else { "points" };
-            migration.warn(format!("{count} {points}: {}", note.explanation()));
+            let told = format!("{count} {points}: {}", note.explanation());
+            match note.is_asked_for() {
+                true => migration.tell(told),
+                false => migration.warn(told),
+            }
         }
     }
     Ok(())

@@ -8,10 +8,12 @@ use crate::point::{DenseField, PointId, SparseVector};
 use crate::record::LimitError;
 
 mod documentation;
+mod mapping_steps;
 mod recorded;
 mod rejecting;
 mod reporting;
 mod resolving;
+mod shortening;
 mod transforming;
 
 const DIMENSIONS: usize = 32;

@@ -157,11 +157,13 @@ fn plan_says_of_each_shape_what_the_run_would() {
     ];
     for (name, why) in refused {
         let (place, server) = recorded(name);
-        for verb in ["plan", "run"] {
-            let line = format!("{verb} qdrant:{name} vectorize:docs --create");
-            place.run(&line).ends(7).says(why);
-        }
+        let ends = format!("qdrant:{name} vectorize:docs --create");
+        place.run(&format!("run {ends}")).ends(7).says(why);
         assert_eq!(server.calls("scroll"), 0, "{name} was read");
+        place.run(&format!("plan {ends}")).ends(7).says(why);
+        // For what shortening would cost.
+        let read = server.calls("scroll") > 0;
+        assert_eq!(read, name == "wide3072", "{name}");
         assert_eq!(place.cloud.writes(), []);
     }
     for name in ["kinds", "half"] {
@@ -230,7 +232,7 @@ fn readers_may_differ_from_start_to_start_and_lanes_do_not() {
     server.set(Switch::Key("right"));
     place.run(&format!("{export} 3")).ends(0);
     assert_eq!(manifest(&place)["lanes"], lanes);
-    assert_eq!(server.most_pages_at_once(), 3);
+    assert!(server.most_pages_at_once() >= 3);
     let parts = manifest(&place)["parts"].clone();
     let points = parts.as_array().unwrap().iter();
     let points: u64 = points.map(|part| part["points"].as_u64().unwrap()).sum();

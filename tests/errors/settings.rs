@@ -247,6 +247,64 @@ rows! {
         bench.run(&format!("run {} vectorize:docs --id '{{}}'", sample()))
     }
 
+    fn map_malformed(bench) {
+        bench.run_sample("--map '.t = lowercase'")
+    }
+
+    fn map_beyond_payload(bench) {
+        bench.run_sample("--map '.seen = now'")
+    }
+
+    fn map_in_settings_file(bench) {
+        bench.shell.write("cf-migrate.toml", "[mapping]\nmap = '.a |'\n");
+        bench.run_sample("")
+    }
+
+    fn rename_malformed(bench) {
+        bench.run_sample("--rename title")
+    }
+
+    fn rename_to_refused_key(bench) {
+        bench.run_sample("--rename title=a.b")
+    }
+
+    fn rename_twice(bench) {
+        bench.run_sample("--rename a=b,c=d --rename a=e")
+    }
+
+    fn fix_keys_refused_character(bench) {
+        bench.run_sample("--fix-keys .")
+    }
+
+    fn data_field_refused(bench) {
+        bench.run_sample("--data-field '$data'")
+    }
+
+    fn long_ids_unknown_word(bench) {
+        bench.run_sample("--long-ids short")
+    }
+
+    fn transform_to_nothing(bench) {
+        bench.run(&format!("transform {}", sample()))
+    }
+
+    fn dims_no_number(bench) {
+        bench.run_sample("--dims half")
+    }
+
+    fn dims_too_few(bench) {
+        bench.run_sample("--dims 16")
+    }
+
+    fn dims_too_many(bench) {
+        bench.run_sample("--dims 2000")
+    }
+
+    fn dims_in_config(bench) {
+        bench.shell.write("cf-migrate.toml", "[mapping]\ndims = 16\n");
+        bench.run_sample("")
+    }
+
     fn batch_bytes_no_size(bench) {
         bench.run_sample("--batch-bytes plenty")
     }
