@@ -3,10 +3,13 @@
 
 pub mod dimensions;
 pub mod facts;
+mod shown;
 pub mod snippets;
+
+pub use shown::{ShownPoint, ShownRecord, ShownVector};
 
 pub use dimensions::{DimensionFacts, RecallFacts};
 pub use facts::{
-    FileIndexFacts, Findings, Outcome, PointFacts, Report, RequestFacts, Seconds, Verdict,
-    VerificationFacts,
+    CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome, PointFacts, Report,
+    RequestFacts, Seconds, Verdict, VerificationFacts,
 };

@@ -78,7 +78,7 @@ pub struct MappingOptions {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[command(next_help_heading = "How fast")]
 pub struct PaceOptions {
-    /// Lanes of a collection that are read at once, where it is large enough to have them [default: 4]
+    /// Parts of a large source (stretches of ids, namespaces) that are read at once [default: 4]
     #[arg(long, value_name = "COUNT", global = true)]
     pub readers: Option<usize>,
     /// Calls to the account in any five minutes, of its 1,200 [default: 1000]

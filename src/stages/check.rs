@@ -13,10 +13,11 @@ use crate::ledger::{Checked, CheckedPoint, Collision, Ledger, Milestone, RecordR
 use crate::point::{Point, PointName, Shape};
 use crate::progress::Step;
 use crate::record::{Record, VectorId};
+use crate::stages::changes::Tally;
 use crate::stages::context::Migration;
 use crate::stages::left_behind::Others;
 use crate::stages::records::Records;
-use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform};
+use crate::transform::{Change, Note, Notes, Order, Reason, Rejection, Transform};
 
 /// Points that are checked between two writes to the ledger.
 const CHUNK: usize = 4_096;
@@ -37,6 +38,7 @@ pub enum Files {
 pub(super) struct Outcome {
     point: CheckedPoint,
     notes: Notes,
+    changes: Vec<Change>,
     /// The vectors that stay behind, as [`Others`] counts them.
     others: Vec<usize>,
 }
@@ -62,14 +64,20 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn check(&self, point: &Point) -> Outcome {
-        let (checked, notes) = match self.record(point) {
-            Ok((record, notes)) => (CheckedPoint::Record(record), notes),
-            Err(rejection) => (CheckedPoint::Rejection(line(&rejection)), Notes::default()),
-        };
-        Outcome {
-            point: checked,
-            notes,
-            others: self.others.had_by(point),
+        let others = self.others.had_by(point);
+        match self.record(point) {
+            Ok((record, notes, changes)) => Outcome {
+                point: CheckedPoint::Record(record),
+                notes,
+                changes,
+                others,
+            },
+            Err(rejection) => Outcome {
+                point: CheckedPoint::Rejection(line(&rejection)),
+                notes: Notes::default(),
+                changes: Vec::new(),
+                others,
+            },
         }
     }
 
@@ -77,7 +85,7 @@ impl<'a> Checker<'a> {
         clippy::result_large_err,
         reason = "a rejection stands in the record's place"
     )]
-    fn record(&self, point: &Point) -> Result<(RecordRow, Notes), Rejection> {
+    fn record(&self, point: &Point) -> Result<(RecordRow, Notes, Vec<Change>), Rejection> {
         let made = self.transform.apply(point)?;
         let (digest, mut notes) = (made.record.digest(), made.notes);
         let slot = match made.file {
@@ -113,6 +121,7 @@ impl<'a> Checker<'a> {
                 digest,
             },
             notes,
+            made.changes,
         ))
     }
 
@@ -123,6 +132,7 @@ impl<'a> Checker<'a> {
     /// Everything kept, numbered from `first` on.
     pub(super) fn take(&mut self, first: u64) -> Checked {
         let mut notes: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut changes = Tally::default();
         let mut points = Vec::with_capacity(self.pending.len());
         for (ordinal, mut outcome) in (first..).zip(self.pending.drain(..)) {
             match &mut outcome.point {
@@ -130,6 +140,7 @@ impl<'a> Checker<'a> {
                 CheckedPoint::Rejection(rejection) => rejection.ordinal = ordinal,
             }
             points.push(outcome.point);
+            changes.add(outcome.changes);
             for note in outcome.notes.iter() {
                 *notes.entry(note.name()).or_default() += 1;
             }
@@ -141,7 +152,11 @@ impl<'a> Checker<'a> {
             .into_iter()
             .map(|(name, count)| (name.to_owned(), count))
             .collect();
-        Checked { points, notes }
+        Checked {
+            points,
+            notes,
+            changes: changes.into_counts(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod apart;
 mod batch_size;
+mod changes;
 mod check;
 pub mod context;
 mod count_key;
@@ -27,12 +28,14 @@ mod remarks;
 pub mod run;
 mod send;
 mod settle;
+pub mod show;
 pub(crate) mod stale_entries;
 mod timing;
 pub mod to_file;
 mod upsert;
 pub(crate) mod vector_count;
 
+pub use changes::facts as mapping_facts;
 pub use check::{Files, write_rejections};
 pub use export::export;
 pub use left_behind::left_behind;

@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{dimensions, gate, left_behind, remarks, stale_entries, vector_count};
+use crate::stages::{changes, dimensions, gate, left_behind, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -204,6 +204,9 @@ impl Job {
             dimensions::of_archive(&self.migration, &generation, &prepared.transform)?;
         left_behind::warn(&self.migration)?;
         report.left_behind = Some(left_behind::left_behind(&self.migration.ledger)?);
+        let changed = changes::facts(&self.migration.ledger, &prepared.plan.mapping)?;
+        changes::tell(&self.migration, &changed);
+        report.mapping = Some(changed);
         Ok(Ready {
             prepared,
             generation,

@@ -1,7 +1,7 @@
 //! `--fix-keys`: keys that Vectorize refuses, at every level, made into keys that
 //! it takes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -87,19 +87,14 @@ impl KeyFiller {
         payload: &mut Payload,
         changes: &mut Vec<Change>,
     ) -> Result<usize, Refused> {
-        let mut fixed = BTreeMap::new();
+        let mut fixed = BTreeSet::new();
         self.fix_object(payload, &mut fixed)?;
         let keys = fixed.len();
-        let named = |(from, to)| Change::KeyFixed { from, to };
-        changes.extend(fixed.into_iter().map(named));
+        changes.extend(fixed.into_iter().map(Change::KeyFixed));
         Ok(keys)
     }
 
-    fn fix_object(
-        self,
-        object: &mut Payload,
-        fixed: &mut BTreeMap<String, String>,
-    ) -> Result<(), Refused> {
+    fn fix_object(self, object: &mut Payload, fixed: &mut BTreeSet<String>) -> Result<(), Refused> {
         let refused = object.keys().filter(|key| key_problem(key).is_some());
         let refused: Vec<String> = refused.cloned().collect();
         for (position, from) in refused.iter().enumerate() {
@@ -113,20 +108,16 @@ impl KeyFiller {
                 return Err(Refused::new(reason, from.as_str()));
             }
             if let Some(value) = object.remove(from) {
-                object.insert(to.clone(), value);
+                object.insert(to, value);
             }
-            fixed.insert(from.clone(), to);
+            fixed.insert(from.clone());
         }
         object
             .values_mut()
             .try_for_each(|value| self.fix_value(value, fixed))
     }
 
-    fn fix_value(
-        self,
-        value: &mut Value,
-        fixed: &mut BTreeMap<String, String>,
-    ) -> Result<(), Refused> {
+    fn fix_value(self, value: &mut Value, fixed: &mut BTreeSet<String>) -> Result<(), Refused> {
         match value {
             Value::Object(object) => self.fix_object(object, fixed),
             Value::Array(items) => items

@@ -147,6 +147,14 @@ impl Mapping {
         }
     }
 
+    /// The key that `--fix-keys` makes of this one.
+    pub fn fixed_key(&self, key: &str) -> String {
+        match self.fix_keys {
+            Some(filler) => filler.fixed(key),
+            None => key.to_owned(),
+        }
+    }
+
     /// Whether the vector id is the source's own.
     pub fn keeps_source_ids(&self) -> bool {
         self.id.as_str() == SOURCE_ID

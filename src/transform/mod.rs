@@ -21,7 +21,7 @@ pub mod template;
 mod tests;
 mod truncate;
 
-pub use changes::Change;
+pub use changes::{Change, ChangeKind};
 pub use field::{Found, MissingField};
 pub use file::{FileKey, FileKeyProblem, FileSlot, MAX_KEY_BYTES, Order};
 pub use jq::{Program, ProgramError};
@@ -286,7 +286,7 @@ impl Transform {
         match truncate::truncate(&mut object, field, *bytes, MAX_METADATA_BYTES) {
             Ok(bytes) => {
                 seen.notes.insert(Note::Truncated);
-                seen.changes.push(Change::Cut { bytes });
+                seen.changes.push(Change::Cut(bytes));
                 Metadata::build(object).map_err(refused_metadata)
             }
             Err(uncut) => {

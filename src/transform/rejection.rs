@@ -49,13 +49,13 @@ pub enum Reason {
         found: Found,
     },
     /// The id breaks a limit.
-    #[error(transparent)]
+    #[error("{limit}{remedy}", limit = .0, remedy = remedy(.0))]
     Id(LimitError),
     /// The namespace breaks a limit.
     #[error(transparent)]
     Namespace(LimitError),
     /// The metadata breaks a limit.
-    #[error(transparent)]
+    #[error("{limit}{remedy}", limit = .0, remedy = remedy(.0))]
     Metadata(LimitError),
     /// The metadata is too large, and `--truncate` could not help.
     #[error("{large}; --truncate names '{field}', {uncut}")]
@@ -175,6 +175,16 @@ impl Reason {
             Self::RefusedByVectorize { .. } => "refused_by_vectorize",
             Self::RefusedClass { .. } => "refused_class",
         }
+    }
+}
+
+/// The option that would help, as the end of a sentence.
+fn remedy(limit: &LimitError) -> &'static str {
+    match limit {
+        LimitError::LongId { .. } => "; --long-ids hash would shorten it",
+        LimitError::LargeMetadata { .. } => "; --truncate FIELD would cut a text of it",
+        LimitError::Key { .. } => "; --fix-keys _ would change it",
+        _ => "",
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn rename(
     let mut taken_out = Vec::new();
     for rename in renames {
         if let Some(value) = payload.remove(&rename.from) {
-            changes.push(Change::KeyFound(rename.from.clone()));
+            changes.push(Change::KeyFound(format!("--rename {}", rename.from)));
             taken_out.push((rename, value));
         }
     }

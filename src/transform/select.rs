@@ -50,7 +50,7 @@ pub(super) fn keep(payload: &mut Payload, keys: &[String], changes: &mut Vec<Cha
     payload.retain(|key, _| {
         let kept = keys.contains(key);
         if kept {
-            changes.push(Change::KeyFound(key.clone()));
+            changes.push(Change::KeyFound(format!("--keep {key}")));
         }
         kept
     });
@@ -60,7 +60,7 @@ pub(super) fn keep(payload: &mut Payload, keys: &[String], changes: &mut Vec<Cha
 pub(super) fn drop_keys(payload: &mut Payload, keys: &[String], changes: &mut Vec<Change>) {
     for key in keys {
         if payload.remove(key).is_some() {
-            changes.push(Change::KeyFound(key.clone()));
+            changes.push(Change::KeyFound(format!("--drop {key}")));
         }
     }
 }

@@ -14,6 +14,7 @@ mod dry_run;
 mod file_index;
 mod going_on;
 mod live_data;
+mod mapping;
 mod output;
 mod place;
 mod served;

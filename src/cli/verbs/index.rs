@@ -91,6 +91,8 @@ async fn of_migration(
 
 /// Without a migration: the ledger that this needs is made anew and thrown away.
 async fn alone(setup: &Setup, args: &IndexArgs, dir: PathBuf) -> Result<ExitCode, Error> {
+    // What contradicts itself is told before anything is opened.
+    setup.settings.mapping(&args.mapping)?;
     let accounts = setup.accounts(&dir, setup.mode())?;
     let scratch = Workspace::scratch(&dir.join("none.migration"))?;
     let mut open = setup.migration(scratch, setup.mode());

@@ -3,8 +3,9 @@
 //! its source at 1.19 and a live 1.18.
 //!
 //! Inside: `address` where it is, `connect` single calls, `shape` what it holds,
-//! `borders` the lanes, `scroll` pages and `page` their size, `convert` and `rest`
-//! the two decoders, which meet in `fields`, `retry` what a failure means.
+//! `warnings` what is to be said of it, `version` what the server knows, `borders`
+//! the lanes, `scroll` pages and `page` their size, `convert` and `rest` the two
+//! decoders, which meet in `fields`, `retry` what a failure means.
 
 mod address;
 mod borders;
@@ -17,6 +18,7 @@ mod retry;
 mod scroll;
 mod shape;
 mod version;
+mod warnings;
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,8 +32,9 @@ use self::connect::{Pace, Server, checked_key};
 use self::fields::Fields;
 use self::page::page_size;
 use self::rest::Rest;
-use self::shape::{ExactCount, Limits, describe, multivector_note};
+use self::shape::{ExactCount, Limits, describe};
 use self::version::is_since;
+use self::warnings::multivector_note;
 use super::page_size::PageSize;
 use super::{Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
@@ -251,7 +254,7 @@ impl LaneReader for QdrantReader {
 
     async fn held_back(&self) -> Result<Vec<String>, Error> {
         let info = self.server.info(&self.collection).await?;
-        Ok(shape::deferred(&info).into_iter().collect())
+        Ok(warnings::deferred(&info).into_iter().collect())
     }
 
     async fn page(&self, lane: &Lane, from: Option<&Cursor>) -> Result<Page, Error> {

@@ -23,6 +23,8 @@ pub enum Switch {
     OldVectors,
     /// `update_queue.deferred_points`.
     Deferred(u64),
+    /// What the collection's description says of its points, which is approximate.
+    Describes(u64),
     /// Each exact count is one more than the last.
     GrowingCount,
     /// Listing aliases is not permitted.
@@ -76,6 +78,7 @@ pub(super) struct Faults {
     pub(super) aliases: BTreeMap<&'static str, &'static str>,
     pub(super) form: Form,
     pub(super) deferred: u64,
+    pub(super) described: Option<u64>,
     pub(super) counts_grow: bool,
     pub(super) counted: u64,
     pub(super) no_aliases: bool,
@@ -147,6 +150,7 @@ impl Faults {
             Switch::Alias(alias, collection) => drop(self.aliases.insert(alias, collection)),
             Switch::OldVectors => self.form = Form::Old,
             Switch::Deferred(points) => self.deferred = points,
+            Switch::Describes(points) => self.described = Some(points),
             Switch::GrowingCount => self.counts_grow = true,
             Switch::NoAliases => self.no_aliases = true,
             Switch::NoSamples => self.no_samples = true,

@@ -48,16 +48,11 @@ type Answer<T> = Result<Response<T>, Status>;
 impl Service {
     /// The time that a server takes for a page besides sending it.
     async fn delay(&self) {
-        let delay = {
-            let mut state = locked(&self.state);
-            state.pages.0 += 1;
-            state.pages.1 = state.pages.1.max(state.pages.0);
-            state.faults.delay
-        };
+        let delay = locked(&self.state).faults.delay;
+        let _under_way = UnderWay::begin(Arc::clone(&self.state));
         if let Some(delay) = delay {
             Clock::real().sleep(delay).await;
         }
-        locked(&self.state).pages.0 -= 1;
     }
 
     /// Counts the call, checks the key, and fails it if it is to fail.
@@ -75,6 +70,25 @@ impl Service {
             Some(status) => Err(status),
             None => std::future::pending().await,
         }
+    }
+}
+
+/// A page that is being made, until its client has it or is gone.
+struct UnderWay(Shared);
+
+impl UnderWay {
+    fn begin(state: Shared) -> Self {
+        let mut held = locked(&state);
+        held.pages.0 += 1;
+        held.pages.1 = held.pages.1.max(held.pages.0);
+        drop(held);
+        Self(state)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        locked(&self.0).pages.0 -= 1;
     }
 }
 
@@ -224,7 +238,7 @@ impl State {
     fn info(&self, name: &str) -> Result<api::CollectionInfo, Status> {
         let collection = self.collection(name)?;
         let mut info = collection.info.clone();
-        info.points_count = Some(collection.len());
+        info.points_count = Some(self.faults.described.unwrap_or(collection.len()));
         if self.faults.deferred > 0 {
             let queue = info.update_queue.get_or_insert_default();
             queue.deferred_points = Some(self.faults.deferred);

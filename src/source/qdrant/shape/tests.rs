@@ -1,10 +1,11 @@
 use qdrant_client::qdrant::{
-    CollectionConfig, CollectionWarning, MultiVectorConfig, SparseVectorConfig, SparseVectorParams,
-    UpdateQueueInfo, VectorParamsMap, VectorsConfig,
+    CollectionConfig, CollectionStatus, CollectionWarning, Datatype, MultiVectorConfig,
+    SparseVectorConfig, SparseVectorParams, UpdateQueueInfo, VectorParamsMap, VectorsConfig,
 };
 
 use super::*;
 use crate::error::Kind;
+use crate::source::qdrant::warnings::multivector_note;
 
 fn dense(size: u64, distance: WireDistance) -> VectorParams {
     VectorParams {
