@@ -25,6 +25,7 @@ pub use manifest::{Checksum, GenerationNumber, Manifest, Part, State};
 pub use repair::{PartRepair, Rewritten};
 pub use root::Archive;
 pub use runs::{NotARun, Run, Runs};
+pub(crate) use schema::CREATED_BY;
 pub use writer::{GenerationWriter, Resume, SealedPart};
 
 /// The most bytes of a part file (a single point that is larger still gets its
