@@ -14,7 +14,7 @@ mod digest;
 mod metadata;
 
 pub use digest::{Digest, number_as_f64, same_json};
-pub use metadata::{Metadata, RefusedMetadata};
+pub use metadata::{Metadata, RefusedMetadata, key_problem};
 
 /// The longest id, in bytes.
 pub const MAX_ID_BYTES: usize = 64;

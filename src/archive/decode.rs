@@ -56,6 +56,8 @@ struct Columns<'a> {
     dense: Vec<&'a FixedSizeListArray>,
     sparse: Vec<(&'a ListArray, &'a ListArray)>,
     payloads: &'a StringArray,
+    /// None where the collection has no texts.
+    data: Option<&'a StringArray>,
 }
 
 impl<'a> Columns<'a> {
@@ -74,6 +76,9 @@ impl<'a> Columns<'a> {
                 .collect(),
             sparse: sparse.collect(),
             payloads: batch.column(payload_at).as_string::<i32>(),
+            data: shape
+                .data
+                .then(|| batch.column(payload_at + 1).as_string::<i32>()),
         }
     }
 
@@ -89,7 +94,10 @@ impl<'a> Columns<'a> {
                 .map(|(indices, values)| sparse(indices, values, row))
                 .collect::<Result<_, _>>()?,
             payload: self.payload(row)?,
-            data: None,
+            data: self
+                .data
+                .filter(|column| column.is_valid(row))
+                .map(|column| column.value(row).to_owned()),
         })
     }
 

@@ -89,6 +89,9 @@ fn misfit(shape: &Shape, point: &Point) -> Option<String> {
             ));
         }
     }
+    if point.data.is_some() && !shape.data {
+        return Some("it has a text beside its payload, its collection has none".to_owned());
+    }
     unreadable_payload(&point.payload)
 }
 
@@ -125,9 +128,13 @@ fn weight(point: &Point, payload: &str) -> usize {
         let elements = vector.as_ref().map_or(0, |vector| vector.indices.len());
         list(elements, 4) + list(elements, 8)
     });
-    let text = id_bytes + namespace_bytes + payload.len();
+    let data = point.data.as_ref().map_or(0, String::len);
+    let text = id_bytes + namespace_bytes + payload.len() + data;
     // Incompressible text grows by less than one part in 64 under zstd.
-    text + text / 64 + 4 * VALUE_OVERHEAD + dense.sum::<usize>() + sparse.sum::<usize>()
+    text + text / 64
+        + (4 + usize::from(point.data.is_some())) * VALUE_OVERHEAD
+        + dense.sum::<usize>()
+        + sparse.sum::<usize>()
 }
 
 /// Rows on their way into a record batch, column by column.
@@ -139,6 +146,8 @@ pub(super) struct Rows {
     dense: Vec<DenseColumn>,
     sparse: Vec<SparseColumn>,
     payloads: StringBuilder,
+    /// None where the collection has no texts.
+    data: Option<StringBuilder>,
     weight: usize,
 }
 
@@ -157,6 +166,7 @@ impl Rows {
             dense: dense.collect(),
             sparse: shape.sparse.iter().map(|_| SparseColumn::new()).collect(),
             payloads: StringBuilder::new(),
+            data: shape.data.then(StringBuilder::new),
             weight: 0,
         }
     }
@@ -174,6 +184,9 @@ impl Rows {
             column.push(vector.as_ref());
         }
         self.payloads.append_value(&row.payload);
+        if let Some(column) = &mut self.data {
+            column.append_option(point.data.as_deref());
+        }
         self.weight += row.weight;
     }
 
@@ -196,6 +209,9 @@ impl Rows {
             columns.extend(column.take()?);
         }
         columns.push(Arc::new(self.payloads.finish()));
+        if let Some(column) = &mut self.data {
+            columns.push(Arc::new(column.finish()));
+        }
         self.weight = 0;
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }

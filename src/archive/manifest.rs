@@ -14,6 +14,7 @@ use crate::source::{Cursor, Lane, SourceFacts};
 
 use super::error::ArchiveError;
 use super::files;
+use super::runs::Runs;
 
 /// The format that this version writes.
 const FORMAT: &str = "cf-migrate/archive/1";
@@ -107,6 +108,9 @@ pub struct Part {
     pub cursor_before: Option<Cursor>,
     /// Where the source goes on after its last point; none for its end.
     pub cursor_after: Option<Cursor>,
+    /// Whose points follow whose, where the source is read along lanes.
+    #[serde(default, skip_serializing_if = "Runs::is_empty")]
+    pub runs: Runs,
     /// When its first point arrived, RFC 3339 in UTC.
     pub read_at: String,
     /// The file's size.
@@ -203,8 +207,19 @@ impl Manifest {
             let expected = part_name(index);
             return Some(format!("it names {:?} for {expected:?}", part.file));
         }
-        let empty = self.parts.iter().find(|part| part.points == 0)?;
-        Some(format!("{} has no points", empty.file))
+        if let Some(empty) = self.parts.iter().find(|part| part.points == 0) {
+            return Some(format!("{} has no points", empty.file));
+        }
+        let stray = self
+            .parts
+            .iter()
+            .find(|part| !self.agrees(&part.runs, part))?;
+        Some(format!("the runs of {} are not its points", stray.file))
+    }
+
+    fn agrees(&self, runs: &Runs, part: &Part) -> bool {
+        let known = runs.iter().all(|run| run.lane < self.lanes.len());
+        runs.is_empty() || (known && runs.points() == part.points)
     }
 
     /// Replaces the manifest of a generation's folder, durably.

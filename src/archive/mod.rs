@@ -13,6 +13,7 @@ mod part_reader;
 mod part_writer;
 mod repair;
 mod root;
+mod runs;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use generation::{Generation, PartDamage, PointReader};
 pub use manifest::{Checksum, GenerationNumber, Manifest, Part, State};
 pub use repair::{PartRepair, Rewritten};
 pub use root::Archive;
+pub use runs::{NotARun, Run, Runs};
 pub(crate) use schema::CREATED_BY;
 pub use writer::{GenerationWriter, Resume, SealedPart};
 

@@ -71,7 +71,7 @@ impl PartReader {
         }
         let (row_groups, selection) = select(&starts, ranges);
         let (projection, rows) = match columns {
-            Columns::All => (ProjectionMask::all(), batch_rows(shape)),
+            Columns::All => (ProjectionMask::all(), batch_rows(shape, builder.metadata())),
             Columns::Names => (
                 ProjectionMask::roots(builder.parquet_schema(), 0..LEADING_COLUMNS),
                 NAMES_AT_ONCE,
@@ -182,9 +182,16 @@ fn select(starts: &[usize], ranges: &[Range<usize>]) -> (Vec<usize>, RowSelectio
     (row_groups, selection)
 }
 
-fn batch_rows(shape: &Shape) -> usize {
+/// Fewer rows at a time where points are larger than their vectors say: texts
+/// may have a megabyte each.
+fn batch_rows(shape: &Shape, metadata: &ParquetMetaData) -> usize {
     let numbers: usize = shape.dense.iter().map(|field| field.dimensions).sum();
-    (BATCH_BYTES / (4 * numbers + POINT_BYTES)).max(1)
+    let row_groups = metadata.row_groups().iter().map(|row_group| {
+        let bytes = row_group.total_byte_size() / row_group.num_rows().max(1);
+        usize::try_from(bytes).unwrap_or(0)
+    });
+    let largest = row_groups.max().unwrap_or(0);
+    (BATCH_BYTES / largest.max(4 * numbers + POINT_BYTES)).max(1)
 }
 
 /// Damage of the part at `path`.

@@ -46,6 +46,9 @@ pub(super) fn arrow_schema(shape: &Shape) -> Result<SchemaRef, ArchiveError> {
         }
     }
     fields.push(Field::new("payload", DataType::Utf8, false));
+    if shape.data {
+        fields.push(Field::new("data", DataType::Utf8, true));
+    }
     Ok(Arc::new(Schema::new(fields)))
 }
 

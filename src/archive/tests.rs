@@ -3,6 +3,7 @@
 mod damage;
 mod errors;
 mod kills;
+mod lanes;
 mod limits;
 mod round_trip;
 mod support;

@@ -17,6 +17,7 @@ use super::files;
 use super::generation::{Generation, PartDamage};
 use super::manifest::{GenerationNumber, Manifest, Part, State, part_name};
 use super::part_writer::PartWriter;
+use super::runs::Runs;
 
 /// Where the source is to be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,7 @@ struct OpenPart {
     read_at: String,
     /// The place after its last point; none where it cannot end there.
     resume: Option<Cursor>,
+    runs: Runs,
 }
 
 #[derive(PartialEq)]
@@ -134,6 +136,15 @@ impl GenerationWriter {
     /// Adds a point. When it would make the part too large and the part can end
     /// before it, that part is sealed first, and returned.
     pub fn push(&mut self, read: ReadPoint) -> Result<Option<SealedPart>, ArchiveError> {
+        self.push_along(None, read)
+    }
+
+    /// [`GenerationWriter::push`] with a point of that lane.
+    pub fn push_along(
+        &mut self,
+        lane: Option<usize>,
+        read: ReadPoint,
+    ) -> Result<Option<SealedPart>, ArchiveError> {
         let row = Row::new(&self.manifest.source.shape, read.point)?;
         self.attempt(|writer| {
             let full = writer
@@ -145,7 +156,7 @@ impl GenerationWriter {
             } else {
                 None
             };
-            writer.add(&row, read.resume)?;
+            writer.add(&row, read.resume, lane)?;
             Ok(sealed)
         })
     }
@@ -204,17 +215,26 @@ impl GenerationWriter {
         outcome
     }
 
-    fn add(&mut self, row: &Row, resume: Option<Cursor>) -> Result<(), ArchiveError> {
+    fn add(
+        &mut self,
+        row: &Row,
+        resume: Option<Cursor>,
+        lane: Option<usize>,
+    ) -> Result<(), ArchiveError> {
         if let Some(open) = &mut self.open {
             open.resume = resume;
+            lane.into_iter().for_each(|lane| open.runs.add(lane));
             return open.writer.push(row);
         }
         let shape = &self.manifest.source.shape;
         let index = self.manifest.parts.len();
+        let mut runs = Runs::default();
+        lane.into_iter().for_each(|lane| runs.add(lane));
         self.open = Some(OpenPart {
             writer: PartWriter::begin(&self.folder, index, &self.schema, shape, row)?,
             read_at: humantime::format_rfc3339_millis(self.clock.wall()).to_string(),
             resume,
+            runs,
         });
         Ok(())
     }
@@ -242,6 +262,7 @@ impl GenerationWriter {
                 PartEnd::Here => open.resume,
                 PartEnd::SourceEnd => None,
             },
+            runs: open.runs,
             read_at: open.read_at,
             bytes: written.bytes,
             sha256: written.sha256,

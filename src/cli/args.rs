@@ -84,7 +84,8 @@ pub enum Verb {
     Export(ExportArgs),
     /// Turn an archive into NDJSON in Vectorize's own form
     #[command(
-        after_help = "Example: cf-migrate transform docs.archive docs.ndjson --id '{file_id}_{chunk_index}'"
+        after_help = "Examples: cf-migrate transform docs.archive docs.ndjson --id '{file_id}_{chunk_index}'\n          \
+        cf-migrate transform docs.archive --show 3 --drop text --fix-keys _"
     )]
     Transform(TransformArgs),
     /// Write an archive's records to Vectorize; resumable
@@ -154,7 +155,11 @@ pub struct TransformArgs {
     /// The archive folder, or a file
     pub archive: PathBuf,
     /// The file to write; rejections go to rejected.ndjson beside it
-    pub out: PathBuf,
+    #[arg(required_unless_present = "show")]
+    pub out: Option<PathBuf>,
+    /// Show so many points before and after, those first that are rejected or changed; without OUT nothing is written
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub show: Option<u16>,
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
     #[command(flatten)]

@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::args::{EntryArgs, FileIndexArgs, Global};
+use super::verbs::Setup;
 use super::workspace::is_own_archive;
 use crate::archive::Archive;
 use crate::clock::Clock;
@@ -17,11 +18,13 @@ use crate::error::{Error, Kind};
 use crate::http::{Budget, Client, ConnectionLost, NetworkOptions, Transport};
 use crate::ledger::Ledger;
 use crate::locator::Locator;
+use crate::progress::Progress;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::settings::{CloudflareSettings, Pace, Settings};
-use crate::source::Source;
 use crate::source::file::{self, ColumnChoice};
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
+use crate::source::upstash::{Surroundings, UpstashReader, UpstashSettings};
+use crate::source::{Laned, Source};
 use crate::stages::context::{Mode, Stop};
 use crate::stages::prepare::{Accounts, CountWish, FileIndexWish};
 use crate::stages::run::Origin;
@@ -116,8 +119,7 @@ pub(super) async fn origin(
     locator: &Locator,
     (vector, columns): (Option<&str>, &ColumnChoice),
     archive: &Archive,
-    settings: &Settings,
-    clock: Clock,
+    setup: &Setup,
 ) -> Result<(Origin, Option<String>), Error> {
     check_columns(locator, columns)?;
     match locator {
@@ -131,14 +133,10 @@ pub(super) async fn origin(
             Ok(source) => Ok((Origin::Source(source), None)),
             Err(error) => without_source(locator, archive, error),
         },
-        Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(settings)?;
-            match QdrantSource::open(collection, vector, settings, clock).await {
-                Ok(source) => Ok((Origin::Source(Box::new(source)), None)),
-                Err(error) => without_source(locator, archive, error),
-            }
-        }
-        other => Err(unreadable(other)),
+        live => match live_source(live, vector, setup).await {
+            Ok(source) => Ok((Origin::Source(source), None)),
+            Err(error) => without_source(locator, archive, error),
+        },
     }
 }
 
@@ -180,18 +178,12 @@ fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
 pub(super) async fn source(
     locator: &Locator,
     (vector, columns): (Option<&str>, &ColumnChoice),
-    settings: &Settings,
-    clock: Clock,
+    setup: &Setup,
 ) -> Result<Box<dyn Source>, Error> {
     check_columns(locator, columns)?;
     match locator {
-        Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(settings)?;
-            let source = QdrantSource::open(collection, vector, settings, clock).await?;
-            Ok(Box::new(source))
-        }
         Locator::Path(path) => file::open(path, columns),
-        other => Err(unreadable(other)),
+        live => live_source(live, vector, setup).await,
     }
 }
 
@@ -216,13 +208,56 @@ fn unreadable(locator: &Locator) -> Error {
     match locator {
         Locator::Vectorize(_) => error.advise(export_first(locator)),
         _ => error.advise(
-            "name a source: qdrant:COLLECTION, an archive folder, an NDJSON or a Parquet file",
+            "name a source: qdrant:COLLECTION, upstash:NAMESPACE, an archive folder, an NDJSON or a Parquet file",
         ),
     }
 }
 
-fn qdrant_settings(settings: &Settings) -> Result<QdrantSettings, Error> {
+/// A source that is a service.
+async fn live_source(
+    locator: &Locator,
+    vector: Option<&str>,
+    setup: &Setup,
+) -> Result<Box<dyn Source>, Error> {
+    match locator {
+        Locator::Qdrant(collection) => {
+            let settings = qdrant_settings(&setup.settings, &setup.pace)?;
+            let source = QdrantSource::open(collection, vector, settings, setup.clock).await?;
+            Ok(Box::new(source))
+        }
+        Locator::Upstash(namespaces) => {
+            let reader = UpstashReader::open(
+                namespaces.clone(),
+                upstash_settings(setup)?,
+                surroundings(setup),
+            );
+            let source = Laned::new(reader.await?).with_readers(setup.pace.readers);
+            Ok(Box::new(source))
+        }
+        other => Err(unreadable(other)),
+    }
+}
+
+fn upstash_settings(setup: &Setup) -> Result<UpstashSettings, Error> {
+    Ok(UpstashSettings {
+        url: setup.settings.upstash_url()?,
+        token: setup.settings.upstash_token()?,
+        insecure_http: setup.global.insecure_http,
+        ..UpstashSettings::default()
+    })
+}
+
+fn surroundings(setup: &Setup) -> Surroundings {
+    Surroundings {
+        clock: setup.clock,
+        stop: setup.stop.clone(),
+        progress: Arc::clone(&setup.progress) as Arc<dyn Progress>,
+    }
+}
+
+fn qdrant_settings(settings: &Settings, pace: &Pace) -> Result<QdrantSettings, Error> {
     Ok(QdrantSettings {
+        readers: pace.readers,
         url: settings.qdrant_url()?,
         api_key: settings.qdrant_api_key()?,
         grpc_port: settings.qdrant_grpc_port()?,

@@ -4,6 +4,7 @@
 //! crash at any instant (docs/ledger.md). It decides nothing.
 
 mod batches;
+mod changes;
 mod files;
 mod inventory;
 mod looks;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
+pub use changes::{ChangeCount, MAX_NAMES};
 pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
@@ -164,7 +166,7 @@ impl Ledger {
         self.with(|connection| {
             connection.execute_batch(
                 "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
-                 DELETE FROM rejection; DELETE FROM note; DELETE FROM batch; UPDATE checked SET points = 0;
+                 DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )
         })

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::Ledger;
+use super::changes::{ChangeCount, insert_changes};
 use crate::error::Error;
 use crate::record::Digest;
 use crate::transform::Order;
@@ -49,6 +50,8 @@ pub struct Checked {
     pub points: Vec<CheckedPoint>,
     /// How often each remark (by its stable name) was made on them.
     pub notes: Vec<(String, u64)>,
+    /// What was changed, by name.
+    pub changes: Vec<ChangeCount>,
 }
 
 /// A point that would become the same record as another one.
@@ -88,6 +91,7 @@ impl Ledger {
             if known == first {
                 insert_points(&transaction, &checked.points)?;
                 insert_notes(&transaction, &checked.notes)?;
+                insert_changes(&transaction, &checked.changes)?;
                 transaction.execute(
                     "UPDATE checked SET points = ?",
                     [as_sql(first + checked.points.len() as u64)],
@@ -103,7 +107,7 @@ impl Ledger {
             let transaction = connection.transaction()?;
             if checked_points(&transaction)? > ordinal {
                 transaction.execute_batch(
-                    "DELETE FROM record; DELETE FROM rejection; DELETE FROM note;
+                    "DELETE FROM record; DELETE FROM rejection; DELETE FROM note; DELETE FROM change;
                      UPDATE checked SET points = 0; DELETE FROM milestone WHERE name = 'checked';",
                 )?;
             }

@@ -14,6 +14,19 @@ pub(super) const FORMAT: i64 = 1;
 /// Marks the file as ours in SQLite's header (`PRAGMA application_id`): "cfmg".
 const APPLICATION_ID: i64 = 0x6366_6d67;
 
+/// Came after the first ledgers of this format, which get it when they are
+/// opened; a version that does not know it does without.
+const CHANGES: &str = "
+CREATE TABLE IF NOT EXISTS change (
+    kind   TEXT NOT NULL,
+    name   TEXT,
+    points INTEGER NOT NULL,
+    bytes  INTEGER NOT NULL,
+    most   INTEGER NOT NULL,
+    UNIQUE (kind, name)
+);
+";
+
 const TABLES: &str = "
 CREATE TABLE plan (
     section TEXT PRIMARY KEY,
@@ -98,6 +111,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     prepare(&connection)?;
+    connection.execute_batch(CHANGES)?;
     Ok(connection)
 }
 

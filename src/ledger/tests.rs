@@ -30,6 +30,7 @@ fn checked(rows: Vec<RecordRow>) -> Checked {
     Checked {
         points,
         notes: vec![("no_file".to_owned(), 1)],
+        changes: Vec::new(),
     }
 }
 

@@ -122,7 +122,12 @@ fn freeze<T: Serialize + serde::de::DeserializeOwned>(
     let Some(frozen) = ledger.plan_section(section)? else {
         return ledger.freeze_section(section, &json.to_string());
     };
-    let frozen: Value = serde_json::from_str(&frozen).unwrap_or(Value::Null);
+    // Through the type, so that options which came later have their defaults.
+    let known: Option<T> = serde_json::from_str(&frozen).ok();
+    let frozen = match known {
+        Some(known) => serde_json::to_value(known).expect("a plan is plain JSON"),
+        None => serde_json::from_str(&frozen).unwrap_or(Value::Null),
+    };
     let differences = differences(&frozen, &json);
     if differences.is_empty() {
         return Ok(());

@@ -60,7 +60,7 @@ fn checked_json(object: &Payload) -> Result<String, LimitError> {
 
 fn check_keys(object: &Payload) -> Result<(), LimitError> {
     for (key, value) in object {
-        if let Some(rule) = broken_key_rule(key) {
+        if let Some(rule) = key_problem(key) {
             return Err(LimitError::Key {
                 key: key.clone(),
                 rule,
@@ -79,7 +79,9 @@ fn check_keys_within(value: &Value) -> Result<(), LimitError> {
     }
 }
 
-fn broken_key_rule(key: &str) -> Option<&'static str> {
+/// The rule that a metadata key breaks, in words; none for a key that Vectorize
+/// takes (insert-vectors page).
+pub fn key_problem(key: &str) -> Option<&'static str> {
     match key {
         "" => Some("is empty"),
         _ if key.starts_with('$') => Some("begins with '$'"),

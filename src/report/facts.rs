@@ -1,8 +1,11 @@
 //! The result object, `cf-migrate/report/1`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::report::ShownPoint;
 
 /// The schema's name; a consumer may rely on every field it has seen.
 pub const SCHEMA: &str = "cf-migrate/report/1";
@@ -78,6 +81,48 @@ pub struct PointFacts {
     pub deleted: u64,
     /// Vectors of the index that no ledger of ours wrote.
     pub foreign: u64,
+}
+
+/// What the mapping changed, beyond what each option says by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MappingFacts {
+    /// Keys that `--fix-keys` changed, at whatever level; the first hundred.
+    pub fixed_keys: Vec<FixedKeyFacts>,
+    /// Points with keys beyond those, each key counted for itself.
+    pub fixed_keys_more: u64,
+    /// What `--truncate` cut.
+    pub truncated: Option<CutFacts>,
+    /// Points whose id `--long-ids hash` shortened.
+    pub hashed_ids: u64,
+    /// Points of which `--nulls drop` left out something.
+    pub nulls_dropped: u64,
+    /// `OPTION KEY` for each key that `--rename`, `--keep` or `--drop` names and no
+    /// record's payload had.
+    pub keys_not_found: Vec<String>,
+}
+
+/// A key that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FixedKeyFacts {
+    /// The source's key.
+    pub key: String,
+    /// The metadata's.
+    pub becomes: String,
+    /// How many points have it.
+    pub points: u64,
+}
+
+/// What was cut off a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CutFacts {
+    /// The field, as `--truncate` names it.
+    pub field: String,
+    /// Points whose text was cut.
+    pub points: u64,
+    /// Bytes (UTF-8) that were cut off, of all points.
+    pub bytes: u64,
+    /// The most that one point lost.
+    pub most_bytes: u64,
 }
 
 /// What was sent to the account.
@@ -172,7 +217,7 @@ pub struct VerificationFacts {
     /// What the sample proves, in words.
     pub proves: String,
     /// Findings by name: the kind, and what was found.
-    pub findings: std::collections::BTreeMap<&'static str, Findings>,
+    pub findings: BTreeMap<&'static str, Findings>,
 }
 
 /// How long each step took, in seconds; none for steps a verb does not have.
@@ -216,6 +261,13 @@ pub struct Report {
     pub dry_run: bool,
     /// Points.
     pub points: Option<PointFacts>,
+    /// How many points have each vector that stays in the archive and does not go
+    /// to Vectorize, by its name; none where points were not checked.
+    pub left_behind: Option<BTreeMap<String, u64>>,
+    /// What the mapping changed; none where points were not checked.
+    pub mapping: Option<MappingFacts>,
+    /// Points before and after, where they were asked for.
+    pub shown: Option<Vec<ShownPoint>>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
     /// The file index.
@@ -244,6 +296,9 @@ impl Report {
             exit_code: 0,
             dry_run,
             points: None,
+            left_behind: None,
+            mapping: None,
+            shown: None,
             requests: None,
             file_index: None,
             verification: None,

@@ -2,9 +2,12 @@
 //! `--json` object and `report.json` are made of. Fields are only ever added.
 
 pub mod facts;
+mod shown;
 pub mod snippets;
 
+pub use shown::{ShownPoint, ShownRecord, ShownVector};
+
 pub use facts::{
-    FileIndexFacts, Findings, Outcome, PointFacts, Report, RequestFacts, Seconds, Verdict,
-    VerificationFacts,
+    CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome, PointFacts, Report,
+    RequestFacts, Seconds, Verdict, VerificationFacts,
 };

@@ -29,11 +29,15 @@ pub enum Variable {
     QdrantGrpcPort,
     /// Qdrant's REST port.
     QdrantRestPort,
+    /// An Upstash Vector index's address.
+    UpstashVectorRestUrl,
+    /// Its token.
+    UpstashVectorRestToken,
 }
 
 impl Variable {
     /// Every variable.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::CloudflareAccountId,
         Self::CloudflareApiToken,
         Self::CloudflareKvApiToken,
@@ -44,6 +48,8 @@ impl Variable {
         Self::QdrantApiKey,
         Self::QdrantGrpcPort,
         Self::QdrantRestPort,
+        Self::UpstashVectorRestUrl,
+        Self::UpstashVectorRestToken,
     ];
 
     /// Its name.
@@ -59,6 +65,8 @@ impl Variable {
             Self::QdrantApiKey => "QDRANT_API_KEY",
             Self::QdrantGrpcPort => "QDRANT_GRPC_PORT",
             Self::QdrantRestPort => "QDRANT_REST_PORT",
+            Self::UpstashVectorRestUrl => "UPSTASH_VECTOR_REST_URL",
+            Self::UpstashVectorRestToken => "UPSTASH_VECTOR_REST_TOKEN",
         }
     }
 

@@ -17,6 +17,8 @@ pub struct ConfigFile {
     pub cloudflare: CloudflareSection,
     /// `[qdrant]`
     pub qdrant: QdrantSection,
+    /// `[upstash]`
+    pub upstash: UpstashSection,
     /// `[mapping]`: what is written.
     pub mapping: MappingOptions,
     /// `[pace]`: how fast.
@@ -47,6 +49,14 @@ pub struct QdrantSection {
     pub grpc_port: Option<u16>,
     /// As `QDRANT_REST_PORT`.
     pub rest_port: Option<u16>,
+}
+
+/// Where the Upstash Vector index is; its token comes from the environment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct UpstashSection {
+    /// As `UPSTASH_VECTOR_REST_URL`.
+    pub vector_rest_url: Option<String>,
 }
 
 impl ConfigFile {
@@ -107,6 +117,7 @@ mod tests {
         let file = ConfigFile::parse(
             Path::new("t.toml"),
             "[cloudflare]\naccount-id = 'a'\n[qdrant]\nurl = 'http://localhost:6333'\n\
+             [upstash]\nvector-rest-url = 'https://a-vector.upstash.io'\n\
              [mapping]\nid = '{file_id}_{chunk_index}'\n[pace]\nbatch-bytes = '8MiB'\nsettle-timeout = '2m'\n",
         )
         .unwrap();

@@ -7,11 +7,13 @@ mod file;
 mod options;
 mod sizes;
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::error::Error;
+use crate::source::DEFAULT_READERS;
 
 pub use environment::{Environment, Variable};
 pub use file::ConfigFile;
@@ -27,6 +29,8 @@ pub const MAX_API_BUDGET: u32 = 1_200;
 /// How fast, never what: may change at every start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pace {
+    /// Lanes of a source that are read at once.
+    pub readers: NonZeroUsize,
     /// Calls in any five minutes.
     pub api_budget: u32,
     /// Bytes of an upsert; none lets it grow when requests are what binds.
@@ -45,6 +49,7 @@ impl Pace {
     /// Resolves what was given, and checks it against what the service takes.
     pub fn resolve(options: &PaceOptions) -> Result<Self, Error> {
         let pace = Self {
+            readers: readers(options.readers)?,
             api_budget: options.api_budget.unwrap_or(DEFAULT_API_BUDGET),
             batch_bytes: options.batch_bytes.map(Size::get),
             batch_count: options.batch_count.unwrap_or(5_000),
@@ -83,6 +88,15 @@ impl Pace {
     }
 }
 
+/// More would take a server's search threads from its users (Qdrant contract).
+fn readers(given: Option<usize>) -> Result<NonZeroUsize, Error> {
+    const MOST: usize = 64;
+    let readers = given.map_or(Some(DEFAULT_READERS), NonZeroUsize::new);
+    readers
+        .filter(|readers| readers.get() <= MOST)
+        .ok_or_else(|| Error::usage("--readers must be 1 to 64"))
+}
+
 /// How to reach the Cloudflare account.
 #[derive(Debug, Clone)]
 pub struct CloudflareSettings {
@@ -119,8 +133,11 @@ impl Settings {
     }
 
     /// The mapping options, with `flags` above the file.
-    pub fn mapping(&self, flags: &MappingOptions) -> MappingOptions {
-        flags.clone().or(self.file.mapping.clone())
+    ///
+    /// Errors: usage, where they contradict themselves.
+    pub fn mapping(&self, flags: &MappingOptions) -> Result<MappingOptions, Error> {
+        let options = flags.clone().or(self.file.mapping.clone());
+        options.check().map(|()| options)
     }
 
     /// How to reach the account.
@@ -182,6 +199,19 @@ impl Settings {
             .environment
             .port(Variable::QdrantRestPort)?
             .or(self.file.qdrant.rest_port))
+    }
+
+    /// An Upstash Vector index's address, as the operator gave it.
+    pub fn upstash_url(&self) -> Result<Option<String>, Error> {
+        self.optional(
+            Variable::UpstashVectorRestUrl,
+            &self.file.upstash.vector_rest_url,
+        )
+    }
+
+    /// Its token.
+    pub fn upstash_token(&self) -> Result<Option<SecretString>, Error> {
+        self.environment.secret(Variable::UpstashVectorRestToken)
     }
 
     fn optional(&self, variable: Variable, file: &Option<String>) -> Result<Option<String>, Error> {

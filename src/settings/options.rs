@@ -6,8 +6,11 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::sizes::{Pause, Size};
-use crate::record::Metric;
-use crate::transform::{BigInts, Mapping, Template, UnsettledPolicy};
+use crate::error::Error;
+use crate::record::{Metric, key_problem};
+use crate::transform::{
+    BigInts, KeyFiller, LongIds, Mapping, Nulls, Program, Rename, Template, UnsettledPolicy,
+};
 
 /// What is written: frozen with the plan.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -35,6 +38,33 @@ pub struct MappingOptions {
     /// What Cloudflare's documentation leaves open (null metadata, zero vectors, ...): send or reject [default: send]
     #[arg(long, value_name = "HOW")]
     pub doubtful: Option<UnsettledPolicy>,
+    /// Metadata key of a text beside the payload (Upstash's data) [default: data]
+    #[arg(long, value_name = "KEY")]
+    pub data_field: Option<String>,
+    /// jq program that makes the payload anew, as '.title |= ascii_downcase'; before all below, and before templates
+    #[arg(long, value_name = "EXPR")]
+    pub map: Option<Program>,
+    /// Give keys of the payload other names; before templates
+    #[arg(long, value_name = "OLD=NEW", value_delimiter = ',')]
+    pub rename: Option<Vec<Rename>>,
+    /// Send no other keys than these
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub keep: Option<Vec<String>>,
+    /// Do not send these keys; templates still see them
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub drop: Option<Vec<String>>,
+    /// Keys whose value is null: keep, or drop at every level [default: keep]
+    #[arg(long, value_name = "HOW")]
+    pub nulls: Option<Nulls>,
+    /// Character that replaces what Vectorize forbids in keys, as '_' [default: reject the point]
+    #[arg(long, value_name = "CHAR")]
+    pub fix_keys: Option<KeyFiller>,
+    /// Text to cut where metadata is over 10 KiB, as far as needed [default: reject the point]
+    #[arg(long, value_name = "FIELD")]
+    pub truncate: Option<String>,
+    /// Ids over 64 bytes: reject, or hash (their beginning, ~, and half of a SHA-256) [default: reject]
+    #[arg(long, value_name = "HOW")]
+    pub long_ids: Option<LongIds>,
     /// Metric of an index that is created from a file, which does not say its own
     #[arg(long, value_name = "METRIC")]
     pub metric: Option<Metric>,
@@ -45,6 +75,9 @@ pub struct MappingOptions {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[command(next_help_heading = "How fast")]
 pub struct PaceOptions {
+    /// Parts of a large source (stretches of ids, namespaces) that are read at once [default: 4]
+    #[arg(long, value_name = "COUNT", global = true)]
+    pub readers: Option<usize>,
     /// Calls to the account in any five minutes, of its 1,200 [default: 1000]
     #[arg(long, value_name = "CALLS", global = true)]
     pub api_budget: Option<u32>,
@@ -77,28 +110,69 @@ impl MappingOptions {
             order_by: self.order_by.or(lower.order_by),
             big_ints: self.big_ints.or(lower.big_ints),
             doubtful: self.doubtful.or(lower.doubtful),
+            data_field: self.data_field.or(lower.data_field),
+            map: self.map.or(lower.map),
+            rename: self.rename.or(lower.rename),
+            keep: self.keep.or(lower.keep),
+            drop: self.drop.or(lower.drop),
+            nulls: self.nulls.or(lower.nulls),
+            fix_keys: self.fix_keys.or(lower.fix_keys),
+            truncate: self.truncate.or(lower.truncate),
+            long_ids: self.long_ids.or(lower.long_ids),
             metric: self.metric.or(lower.metric),
         }
+    }
+
+    /// Refuses what each option alone cannot see to be wrong.
+    pub fn check(&self) -> Result<(), Error> {
+        if let Some(rule) = self.data_field.as_deref().and_then(key_problem) {
+            return Err(Error::usage(format!(
+                "--data-field {:?} {rule}, which Vectorize refuses",
+                self.data_field.as_deref().unwrap_or_default()
+            ))
+            .advise("choose a key without '.', '\"' and a leading '$'"));
+        }
+        let renames = self.rename.as_deref().unwrap_or_default();
+        for (position, rename) in renames.iter().enumerate() {
+            if renames[..position]
+                .iter()
+                .any(|other| other.from == rename.from)
+            {
+                return Err(Error::usage(format!(
+                    "--rename gives the key '{}' two new names",
+                    rename.from
+                ))
+                .advise("give each key one; to have a value twice, use --map"));
+            }
+        }
+        Ok(())
     }
 
     /// The mapping that these options change from `base`.
     pub fn over(&self, base: &Mapping) -> Mapping {
         Mapping {
-            id: self.id.clone().unwrap_or_else(|| base.id.clone()),
+            id: or_base(&self.id, &base.id),
             namespace: self.namespace.clone().or_else(|| base.namespace.clone()),
             vector: self.vector.clone().or_else(|| base.vector.clone()),
-            file_key: self
-                .file_key
-                .clone()
-                .unwrap_or_else(|| base.file_key.clone()),
-            order_by: self
-                .order_by
-                .clone()
-                .unwrap_or_else(|| base.order_by.clone()),
+            file_key: or_base(&self.file_key, &base.file_key),
+            order_by: or_base(&self.order_by, &base.order_by),
             big_ints: self.big_ints.unwrap_or(base.big_ints),
             unsettled: self.doubtful.unwrap_or(base.unsettled),
+            data_field: or_base(&self.data_field, &base.data_field),
+            map: self.map.clone().or_else(|| base.map.clone()),
+            rename: or_base(&self.rename, &base.rename),
+            keep: or_base(&self.keep, &base.keep),
+            drop: or_base(&self.drop, &base.drop),
+            nulls: self.nulls.unwrap_or(base.nulls),
+            fix_keys: self.fix_keys.or(base.fix_keys),
+            truncate: self.truncate.clone().or_else(|| base.truncate.clone()),
+            long_ids: self.long_ids.unwrap_or(base.long_ids),
         }
     }
+}
+
+fn or_base<T: Clone>(given: &Option<T>, base: &T) -> T {
+    given.as_ref().unwrap_or(base).clone()
 }
 
 impl PaceOptions {
@@ -106,6 +180,7 @@ impl PaceOptions {
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
         Self {
+            readers: self.readers.or(lower.readers),
             api_budget: self.api_budget.or(lower.api_budget),
             batch_bytes: self.batch_bytes.or(lower.batch_bytes),
             batch_count: self.batch_count.or(lower.batch_count),

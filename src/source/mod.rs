@@ -3,11 +3,17 @@
 //! nothing and keeps no state of ours.
 
 pub mod file;
-mod lanes;
+mod json;
+pub(crate) mod lanes;
+mod page_size;
 pub mod qdrant;
+mod tries;
+pub mod upstash;
 pub mod vectorize;
 
-pub use lanes::{Lane, LaneReader, Laned, Places};
+pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -50,6 +56,18 @@ pub struct Page {
     /// The points, in the source's order. A page may be empty.
     pub points: Vec<ReadPoint>,
     /// Where the next page begins; none when the source is exhausted.
+    pub next: Option<Cursor>,
+    /// The lane that the points are of, by its position; none where the source is
+    /// read in one go.
+    pub lane: Option<usize>,
+}
+
+/// Names of some consecutive points, without what the points hold.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The names, in the source's order; a page may be empty.
+    pub names: Vec<PointName>,
+    /// Where the next page of names begins; none at the end.
     pub next: Option<Cursor>,
 }
 
@@ -98,6 +116,18 @@ pub trait Source: Send {
     /// without reading everything.
     async fn count(&mut self) -> Result<Option<u64>, Error>;
 
+    /// The number of points in each namespace that is read (none: the default one),
+    /// asked anew; none where the source does not count by namespace.
+    async fn count_by_namespace(&mut self) -> Result<Option<BTreeMap<Option<String>, u64>>, Error> {
+        Ok(None)
+    }
+
+    /// Whether a point may come again on a later page of the same pass. The last one
+    /// is then the one that counts.
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
     /// The page that begins at `from` (none: the first page).
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error>;
 
@@ -105,6 +135,17 @@ pub trait Source: Send {
     /// bounded by their bytes alone, because reading them again is cheap.
     fn sealed_points(&self) -> Option<u64> {
         None
+    }
+
+    /// The names of a page of that lane, without what the points hold, from `from` on
+    /// (none: the lane's first): a cheap second pass. None where the source has no
+    /// cheaper way than [`Source::page`].
+    async fn names_page(
+        &mut self,
+        _lane: &Lane,
+        _from: Option<&Cursor>,
+    ) -> Result<Option<Names>, Error> {
+        Ok(None)
     }
 
     /// What it holds back from reading as it is now, a sentence each; asked when

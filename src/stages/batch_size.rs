@@ -69,6 +69,7 @@ mod tests {
 
     fn pace(batch_bytes: Option<usize>, memory: usize) -> Pace {
         Pace {
+            readers: crate::source::DEFAULT_READERS,
             api_budget: 1_000,
             batch_bytes,
             batch_count: 5_000,

@@ -10,12 +10,14 @@ use crate::archive::Generation;
 use crate::error::Error;
 use crate::folder::{remove, write_whole};
 use crate::ledger::{Checked, CheckedPoint, Collision, Ledger, Milestone, RecordRow, RejectedAt};
-use crate::point::{Point, PointName};
+use crate::point::{Point, PointName, Shape};
 use crate::progress::Step;
 use crate::record::{Record, VectorId};
+use crate::stages::changes::Tally;
 use crate::stages::context::Migration;
+use crate::stages::left_behind::Others;
 use crate::stages::records::Records;
-use crate::transform::{Note, Notes, Order, Reason, Rejection, Transform};
+use crate::transform::{Change, Note, Notes, Order, Reason, Rejection, Transform};
 
 /// Points that are checked between two writes to the ledger.
 const CHUNK: usize = 4_096;
@@ -36,6 +38,9 @@ pub enum Files {
 pub(super) struct Outcome {
     point: CheckedPoint,
     notes: Notes,
+    changes: Vec<Change>,
+    /// The vectors that stay behind, as [`Others`] counts them.
+    others: Vec<usize>,
 }
 
 /// Runs points through the transform and keeps what they became until the
@@ -43,27 +48,35 @@ pub(super) struct Outcome {
 pub(super) struct Checker<'a> {
     transform: &'a Transform,
     files: Files,
+    others: Others,
     pending: Vec<Outcome>,
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(transform: &'a Transform, files: Files) -> Self {
+    /// For points of that shape.
+    pub(super) fn new(transform: &'a Transform, files: Files, shape: &Shape) -> Self {
         Self {
             transform,
             files,
+            others: Others::of(shape, transform),
             pending: Vec::new(),
         }
     }
 
     pub(super) fn check(&self, point: &Point) -> Outcome {
+        let others = self.others.had_by(point);
         match self.record(point) {
-            Ok((record, notes)) => Outcome {
+            Ok((record, notes, changes)) => Outcome {
                 point: CheckedPoint::Record(record),
                 notes,
+                changes,
+                others,
             },
             Err(rejection) => Outcome {
                 point: CheckedPoint::Rejection(line(&rejection)),
                 notes: Notes::default(),
+                changes: Vec::new(),
+                others,
             },
         }
     }
@@ -72,7 +85,7 @@ impl<'a> Checker<'a> {
         clippy::result_large_err,
         reason = "a rejection stands in the record's place"
     )]
-    fn record(&self, point: &Point) -> Result<(RecordRow, Notes), Rejection> {
+    fn record(&self, point: &Point) -> Result<(RecordRow, Notes, Vec<Change>), Rejection> {
         let made = self.transform.apply(point)?;
         let (digest, mut notes) = (made.record.digest(), made.notes);
         let slot = match made.file {
@@ -108,6 +121,7 @@ impl<'a> Checker<'a> {
                 digest,
             },
             notes,
+            made.changes,
         ))
     }
 
@@ -117,7 +131,8 @@ impl<'a> Checker<'a> {
 
     /// Everything kept, numbered from `first` on.
     pub(super) fn take(&mut self, first: u64) -> Checked {
-        let mut notes: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut notes: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut changes = Tally::default();
         let mut points = Vec::with_capacity(self.pending.len());
         for (ordinal, mut outcome) in (first..).zip(self.pending.drain(..)) {
             match &mut outcome.point {
@@ -125,16 +140,23 @@ impl<'a> Checker<'a> {
                 CheckedPoint::Rejection(rejection) => rejection.ordinal = ordinal,
             }
             points.push(outcome.point);
-            outcome
-                .notes
-                .iter()
-                .for_each(|note| *notes.entry(note.name()).or_default() += 1);
+            changes.add(outcome.changes);
+            for note in outcome.notes.iter() {
+                *notes.entry(note.name()).or_default() += 1;
+            }
+            for other in outcome.others {
+                *notes.entry(self.others.note(other)).or_default() += 1;
+            }
         }
         let notes = notes
             .into_iter()
             .map(|(name, count)| (name.to_owned(), count))
             .collect();
-        Checked { points, notes }
+        Checked {
+            points,
+            notes,
+            changes: changes.into_counts(),
+        }
     }
 }
 
@@ -219,7 +241,8 @@ pub(super) fn check(
     if migration.ledger.reached(Milestone::Checked)? {
         return Ok(());
     }
-    check_points(migration, generation, Checker::new(transform, files))?;
+    let checker = Checker::new(transform, files, generation.shape());
+    check_points(migration, generation, checker)?;
     reject_collisions(migration, generation)?;
     migration.reach(Milestone::Checked)
 }

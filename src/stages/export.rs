@@ -34,6 +34,9 @@ pub async fn export(
     }
     let mut writer = writer(migration, source, sent)?;
     migration.ledger.retract(Milestone::Refused)?;
+    // Lanes first: a source that is still busy with earlier writes waits for them
+    // there, and counts exactly afterwards.
+    along_lanes(source, &mut writer).await?;
     let before = source.count().await?;
     writer.set_count_before(before);
     migration.begin(Step::Export, before);
@@ -43,12 +46,12 @@ pub async fn export(
 
     let mut copy = Copy {
         migration,
-        checker: transform.map(|(transform, files)| Checker::new(transform, files)),
+        checker: transform
+            .map(|(transform, files)| Checker::new(transform, files, &source.facts().shape)),
         most_unsealed: source.sealed_points(),
         unsealed: 0,
     };
     copy.forget_unsealed(&writer)?;
-    along_lanes(source, &mut writer).await?;
     let outcome = copy.all_pages(source, &mut writer).await;
     if let Err(error) = outcome {
         // What can still be kept is kept; why it stopped is what matters.
@@ -239,7 +242,7 @@ impl Copy<'_> {
                 .checker
                 .as_mut()
                 .map(|checker| checker.check(&read.point));
-            let sealed = writer.push(read)?;
+            let sealed = writer.push_along(page.lane, read)?;
             self.record(sealed)?;
             if let (Some(checker), Some(outcome)) = (self.checker.as_mut(), checked) {
                 checker.keep(outcome);

@@ -150,5 +150,6 @@ fn rows(first: u64, slots: Vec<(String, Option<FileSlot>)>) -> Checked {
     Checked {
         points,
         notes: Vec::new(),
+        changes: Vec::new(),
     }
 }

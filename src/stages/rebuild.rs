@@ -14,8 +14,8 @@ use crate::stages::listing::read_index;
 use crate::stages::prepare::{
     Accounts, FileIndexWish, check_namespaces, file_index_plan, planned_namespace,
 };
-use crate::stages::remarks;
 use crate::stages::stale_entries::check_prune;
+use crate::stages::{changes, remarks};
 use crate::transform::{Mapping, Transform};
 
 /// What the index is made from.
@@ -101,6 +101,9 @@ async fn fill(migration: &Migration, basis: &Basis<'_>, report: &mut Report) -> 
         Basis::Archive(generation, transform) => {
             check(migration, generation, transform, Files::Indexed)?;
             remarks::of_check(migration, Files::Indexed)?;
+            let changed = changes::facts(&migration.ledger, transform.mapping())?;
+            changes::tell(migration, &changed);
+            report.mapping = Some(changed);
             migration.warn(
                 "the index itself was not asked: ids of others in an entry are kept unseen, and the count is that of this archive's records",
             );

@@ -58,7 +58,11 @@ pub(super) fn of_check(migration: &Migration, files: Files) -> Result<(), Error>
         let about_files = matches!(note, Note::NoFile | Note::NoOrder);
         if !about_files || files == Files::Indexed {
             let points = if count == 1 { "point" } else { "points" };
-            migration.warn(format!("{count} {points}: {}", note.explanation()));
+            let told = format!("{count} {points}: {}", note.explanation());
+            match note.is_asked_for() {
+                true => migration.tell(told),
+                false => migration.warn(told),
+            }
         }
     }
     Ok(())

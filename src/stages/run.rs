@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{gate, remarks, stale_entries, vector_count};
+use crate::stages::{changes, gate, left_behind, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -139,6 +139,7 @@ impl Job {
             ..PointFacts::default()
         });
         remarks::of_plan(&self.migration, &prepared, source);
+        left_behind::tell_names(&self.migration, &source.0.shape, &prepared.transform);
         Ok(())
     }
 
@@ -172,6 +173,11 @@ impl Job {
         timing.end(&mut report.seconds.export);
         report.points = Some(self.points(&generation, facts.1)?);
         remarks::of_check(&self.migration, files)?;
+        left_behind::warn(&self.migration)?;
+        report.left_behind = Some(left_behind::left_behind(&self.migration.ledger)?);
+        let changed = changes::facts(&self.migration.ledger, &prepared.plan.mapping)?;
+        changes::tell(&self.migration, &changed);
+        report.mapping = Some(changed);
         Ok(Ready {
             prepared,
             generation,

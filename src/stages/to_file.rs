@@ -9,7 +9,7 @@ use crate::progress::Step;
 use crate::stages::check::{Files, check};
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
-use crate::stages::remarks;
+use crate::stages::{changes, left_behind, remarks};
 use crate::transform::Transform;
 
 /// Writes every record of the generation, a line each; the ledger then knows
@@ -22,6 +22,11 @@ pub fn to_file(
 ) -> Result<(), Error> {
     check(migration, generation, transform, Files::NotIndexed)?;
     remarks::of_check(migration, Files::NotIndexed)?;
+    left_behind::warn(migration)?;
+    changes::tell(
+        migration,
+        &changes::facts(&migration.ledger, transform.mapping())?,
+    );
     let Some(last) = generation.points().checked_sub(1) else {
         return Ok(());
     };

@@ -121,6 +121,19 @@ pub(super) fn lookup<'a>(object: &'a Payload, path: &str) -> Option<&'a Value> {
     })
 }
 
+/// As [`lookup`], to change what is there.
+pub(super) fn lookup_mut<'a>(object: &'a mut Payload, path: &str) -> Option<&'a mut Value> {
+    if object.contains_key(path) {
+        return object.get_mut(path);
+    }
+    let dot = path.rmatch_indices('.').map(|(dot, _)| dot).find(|dot| {
+        let inner = object.get(&path[..*dot]).and_then(Value::as_object);
+        inner.is_some_and(|inner| lookup(inner, &path[dot + 1..]).is_some())
+    })?;
+    let inner = object.get_mut(&path[..dot])?.as_object_mut()?;
+    lookup_mut(inner, &path[dot + 1..])
+}
+
 fn scalar_text(value: Option<&Value>) -> Result<Cow<'_, str>, Found> {
     match value {
         Some(Value::String(text)) => Ok(Cow::Borrowed(text)),

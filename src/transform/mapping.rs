@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::FileResult;
 use super::field::{MissingField, lookup};
 use super::file::{FileKey, FileSlot, Order, is_digits};
+use super::jq::Program;
+use super::keys::KeyFiller;
+use super::long_ids::LongIds;
+use super::rename::Rename;
+use super::select::Nulls;
 use super::template::Template;
 use crate::point::Point;
 
@@ -36,6 +41,25 @@ pub struct Mapping {
     pub big_ints: BigInts,
     /// What becomes of points that Vectorize's contract leaves unsettled.
     pub unsettled: UnsettledPolicy,
+    /// The payload's key for a text beside it ([`Point::data`], `--data-field`).
+    pub data_field: String,
+    /// What is made of the payload before anything else (`--map`).
+    pub map: Option<Program>,
+    /// Keys of the payload that get other names (`--rename`).
+    pub rename: Vec<Rename>,
+    /// The only keys that become metadata (`--keep`); none: all.
+    pub keep: Vec<String>,
+    /// Keys that do not become metadata (`--drop`).
+    pub drop: Vec<String>,
+    /// What becomes of keys whose value is null (`--nulls`).
+    pub nulls: Nulls,
+    /// What replaces characters that keys may not have (`--fix-keys`).
+    pub fix_keys: Option<KeyFiller>,
+    /// The text of the metadata that is cut when all is too large
+    /// (`--truncate`); a path as in templates.
+    pub truncate: Option<String>,
+    /// What becomes of ids that are too long (`--long-ids`).
+    pub long_ids: LongIds,
 }
 
 impl Default for Mapping {
@@ -49,6 +73,15 @@ impl Default for Mapping {
             order_by: "chunk_index".to_owned(),
             big_ints: BigInts::default(),
             unsettled: UnsettledPolicy::default(),
+            data_field: "data".to_owned(),
+            map: None,
+            rename: Vec::new(),
+            keep: Vec::new(),
+            drop: Vec::new(),
+            nulls: Nulls::default(),
+            fix_keys: None,
+            truncate: None,
+            long_ids: LongIds::default(),
         }
     }
 }
@@ -90,9 +123,11 @@ impl Mapping {
 
     /// The place in the file index that a vector id tells; none where it tells
     /// none (see [`Mapping::ids_tell_files`]), or the id is not of the template's
-    /// form: the part that stands for the order must be digits.
+    /// form: the part that stands for the order must be digits. An id that may be
+    /// a hash (`--long-ids hash`) tells nothing.
     pub fn slot_of_id(&self, id: &str) -> FileResult {
-        let inverted = self.id.invert(id).filter(|_| self.ids_tell_files());
+        let told = self.ids_tell_files() && !self.long_ids.may_have_written(id);
+        let inverted = self.id.invert(id).filter(|_| told);
         let Some(fields) = inverted else {
             return Ok(None);
         };
@@ -105,6 +140,14 @@ impl Mapping {
                 order: Order::of_text(order),
             })),
             _ => Ok(None),
+        }
+    }
+
+    /// The key that `--fix-keys` makes of this one.
+    pub fn fixed_key(&self, key: &str) -> String {
+        match self.fix_keys {
+            Some(filler) => filler.fixed(key),
+            None => key.to_owned(),
         }
     }
 
@@ -149,7 +192,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    fn new(word: &str, known: &'static str) -> Self {
+    pub(super) fn new(word: &str, known: &'static str) -> Self {
         Self {
             word: word.to_owned(),
             known,

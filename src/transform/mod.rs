@@ -2,28 +2,47 @@
 //! limits. Pure: no I/O, no clock, no state between points; collisions are for
 //! whoever sees all points. The rules for operators are in `docs/mapping.md`.
 
+mod changes;
 mod field;
 mod file;
+mod jq;
+mod keys;
+mod long_ids;
 mod mapping;
 mod notes;
 mod payload;
 mod rejection;
+mod rename;
 mod resolve;
+mod select;
 pub mod template;
 #[cfg(test)]
 mod tests;
+mod truncate;
 
+pub use changes::{Change, ChangeKind};
 pub use field::{Found, MissingField};
 pub use file::{FileKey, FileKeyProblem, FileSlot, MAX_KEY_BYTES, Order};
+pub use jq::{Program, ProgramError};
+pub use keys::{KeyFiller, KeyFillerError};
+pub use long_ids::{LongIds, short_id};
 pub use mapping::{BigInts, Mapping, UnknownWord, UnsettledPolicy};
 pub use notes::{Note, Notes};
 pub use rejection::{MAX_VALUE_CHARS, Reason, Rejection};
+pub use rename::{Rename, RenameError};
 pub use resolve::{ResolveError, choose_dense};
+pub use select::Nulls;
 pub use template::Template;
+pub use truncate::Uncut;
+
+use std::borrow::Cow;
+
+use serde_json::Value;
 
 use crate::point::{Payload, Point, Shape};
 use crate::record::{
-    Dimensions, LimitError, Metadata, Metric, Namespace, Record, RefusedMetadata, VectorId,
+    Dimensions, LimitError, MAX_METADATA_BYTES, Metadata, Metric, Namespace, Record,
+    RefusedMetadata, VectorId,
 };
 use rejection::Refused;
 
@@ -63,6 +82,8 @@ pub struct Transformed {
     pub file: FileResult,
     /// What the operator should hear about it.
     pub notes: Notes,
+    /// What was changed, by name and amount.
+    pub changes: Vec<Change>,
 }
 
 /// All of a record but its vector and metadata.
@@ -70,7 +91,13 @@ struct Address {
     id: VectorId,
     namespace: Option<Namespace>,
     file: FileResult,
+}
+
+/// What is seen on the way from a point to its record.
+#[derive(Default)]
+struct Seen {
     notes: Notes,
+    changes: Vec<Change>,
 }
 
 #[expect(
@@ -94,55 +121,46 @@ impl Transform {
         &self.mapping
     }
 
+    /// The position in [`Shape::dense`] of the vector that goes to Vectorize.
+    pub fn vector_position(&self) -> usize {
+        self.position
+    }
+
     /// The record that the point becomes, or the first reason why it cannot, in
-    /// this order: vector, id, namespace, metadata.
+    /// this order: vector, payload, id, namespace, metadata.
     pub fn apply(&self, point: &Point) -> Result<Transformed, Rejection> {
-        self.address(point)
-            .and_then(|(address, values)| {
-                self.complete(address, values.to_vec(), point.payload.clone())
-            })
-            .map_err(|refused| refused.of(point.id.clone(), point.namespace.clone()))
+        self.apply_owned(self.needed_of(point))
     }
 
     /// As [`Transform::apply`], without copying vector and payload.
     pub fn apply_owned(&self, mut point: Point) -> Result<Transformed, Rejection> {
-        let address = self.address(&point).map(|(address, _)| address);
-        address
-            .and_then(|address| {
-                let values = point.dense[self.position].take().unwrap_or_default();
-                self.complete(address, values, std::mem::take(&mut point.payload))
-            })
+        self.transform(&mut point)
             .map_err(|refused| refused.of(point.id, point.namespace))
     }
 
-    /// What can be said while the point is whole.
-    fn address<'a>(&self, point: &'a Point) -> Result<(Address, &'a [f32]), Refused> {
-        let values = self.checked_vector(point)?;
-        let mut address = Address {
-            id: self.id(point)?,
-            namespace: self.namespace(point)?,
-            file: self.mapping.file_slot(point),
-            notes: Notes::default(),
-        };
-        if self.target.metric == Metric::Cosine && values.iter().all(|value| *value == 0.0) {
-            address.notes.insert(Note::ZeroVector);
+    /// A copy of the point without the vectors that do not matter.
+    fn needed_of(&self, point: &Point) -> Point {
+        let dense = point.dense.iter().enumerate();
+        Point {
+            id: point.id.clone(),
+            namespace: point.namespace.clone(),
+            dense: dense
+                .map(|(position, vector)| vector.clone().filter(|_| position == self.position))
+                .collect(),
+            sparse: Vec::new(),
+            payload: point.payload.clone(),
+            data: point.data.clone(),
         }
-        address.notes.extend(self.file_notes(point, &address.file));
-        Ok((address, values))
     }
 
-    /// The payload's way to metadata, step by step, and the policy on the result.
-    fn complete(
-        &self,
-        address: Address,
-        values: Vec<f32>,
-        mut payload: Payload,
-    ) -> Result<Transformed, Refused> {
-        payload::settle_numbers(&mut payload, self.mapping.big_ints)?;
-        let metadata = Metadata::build(payload).map_err(refused_metadata)?;
-        let mut notes = address.notes;
-        notes.extend(payload::unsettled(metadata.object()).iter());
-        self.judge(notes, &metadata)?;
+    /// The steps, in their documented order.
+    fn transform(&self, point: &mut Point) -> Result<Transformed, Refused> {
+        let mut seen = Seen::default();
+        let values = self.vector(point, &mut seen)?;
+        self.shape_payload(point, &mut seen)?;
+        let address = self.address(point, &mut seen)?;
+        let metadata = self.metadata(std::mem::take(&mut point.payload), &mut seen)?;
+        self.judge(seen.notes, &metadata)?;
         Ok(Transformed {
             record: Record {
                 id: address.id,
@@ -151,8 +169,104 @@ impl Transform {
                 metadata,
             },
             file: address.file,
-            notes,
+            notes: seen.notes,
+            changes: seen.changes,
         })
+    }
+
+    /// The vector as it is sent.
+    fn vector(&self, point: &mut Point, seen: &mut Seen) -> Result<Vec<f32>, Refused> {
+        let values = self.checked_vector(point)?;
+        if self.target.metric == Metric::Cosine && values.iter().all(|value| *value == 0.0) {
+            seen.notes.insert(Note::ZeroVector);
+        }
+        Ok(point.dense[self.position].take().unwrap_or_default())
+    }
+
+    /// The payload as templates see it.
+    fn shape_payload(&self, point: &mut Point, seen: &mut Seen) -> Result<(), Refused> {
+        self.place_data(point)?;
+        if let Some(program) = &self.mapping.map {
+            point.payload = program.apply(&point.payload)?;
+        }
+        rename::rename(&mut point.payload, &self.mapping.rename, &mut seen.changes)
+    }
+
+    fn place_data(&self, point: &mut Point) -> Result<(), Refused> {
+        let Some(text) = point.data.take() else {
+            return Ok(());
+        };
+        let field = &self.mapping.data_field;
+        if let Some(there) = point.payload.get(field) {
+            let field = field.clone();
+            return Err(Refused::new(
+                Reason::DataFieldTaken { field },
+                there.to_string(),
+            ));
+        }
+        point.payload.insert(field.clone(), Value::String(text));
+        Ok(())
+    }
+
+    /// Where the record goes.
+    fn address(&self, point: &Point, seen: &mut Seen) -> Result<Address, Refused> {
+        let address = Address {
+            id: self.id(point, seen)?,
+            namespace: self.namespace(point)?,
+            file: self.mapping.file_slot(point),
+        };
+        seen.notes.extend(self.file_notes(point, &address.file));
+        Ok(address)
+    }
+
+    /// What of the payload is sent.
+    fn metadata(&self, mut payload: Payload, seen: &mut Seen) -> Result<Metadata, Refused> {
+        let mapping = &self.mapping;
+        select::keep(&mut payload, &mapping.keep, &mut seen.changes);
+        select::drop_keys(&mut payload, &mapping.drop, &mut seen.changes);
+        if mapping.nulls == Nulls::Drop && select::drop_nulls(&mut payload) > 0 {
+            seen.notes.insert(Note::NullsDropped);
+        }
+        if let Some(filler) = mapping.fix_keys
+            && filler.fix(&mut payload, &mut seen.changes)? > 0
+        {
+            seen.notes.insert(Note::KeysFixed);
+        }
+        payload::settle_numbers(&mut payload, mapping.big_ints)?;
+        let metadata = self.within_limits(payload, seen)?;
+        let unsettled = payload::unsettled(metadata.object());
+        seen.notes.extend(unsettled.iter());
+        Ok(metadata)
+    }
+
+    /// The metadata, cut where that was asked for and is needed.
+    fn within_limits(&self, payload: Payload, seen: &mut Seen) -> Result<Metadata, Refused> {
+        let refused = match Metadata::build(payload) {
+            Ok(metadata) => return Ok(metadata),
+            Err(refused) => refused,
+        };
+        let (Some(field), LimitError::LargeMetadata { bytes }) =
+            (&self.mapping.truncate, &refused.error)
+        else {
+            return Err(refused_metadata(refused));
+        };
+        let mut object = refused.object;
+        match truncate::truncate(&mut object, field, *bytes, MAX_METADATA_BYTES) {
+            Ok(bytes) => {
+                seen.notes.insert(Note::Truncated);
+                seen.changes.push(Change::Cut(bytes));
+                Metadata::build(object).map_err(refused_metadata)
+            }
+            Err(uncut) => {
+                let value = payload::largest_entry(&object).unwrap_or_default();
+                let reason = Reason::Untruncated {
+                    large: refused.error,
+                    field: field.clone(),
+                    uncut,
+                };
+                Err(Refused::new(reason, value))
+            }
+        }
     }
 
     fn checked_vector<'a>(&self, point: &'a Point) -> Result<&'a [f32], Refused> {
@@ -174,9 +288,13 @@ impl Transform {
         }
     }
 
-    fn id(&self, point: &Point) -> Result<VectorId, Refused> {
+    fn id(&self, point: &Point, seen: &mut Seen) -> Result<VectorId, Refused> {
         let text = render(&self.mapping.id, point)?;
-        VectorId::new(text.as_str()).map_err(|error| Refused::new(Reason::Id(error), text))
+        let written = self.mapping.long_ids.written(&text);
+        if matches!(written, Cow::Owned(_)) {
+            seen.notes.insert(Note::IdHashed);
+        }
+        VectorId::new(written).map_err(|error| Refused::new(Reason::Id(error), text))
     }
 
     fn namespace(&self, point: &Point) -> Result<Option<Namespace>, Refused> {

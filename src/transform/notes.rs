@@ -1,6 +1,6 @@
 //! What the operator should hear about a point that became a record all the
-//! same: forms that Vectorize's documentation leaves open, and gaps in what the
-//! file index is made from.
+//! same: forms that Vectorize's documentation leaves open, gaps in what the file
+//! index is made from, and what options changed that not every point needs.
 
 use std::fmt;
 
@@ -24,11 +24,19 @@ pub enum Note {
     NoOrder,
     /// The payload has a `file_id`, and the vector id is the source's own.
     SourceId,
+    /// `--nulls drop` left a key out.
+    NullsDropped,
+    /// `--fix-keys` changed a key.
+    KeysFixed,
+    /// `--truncate` cut its field.
+    Truncated,
+    /// `--long-ids hash` made the id.
+    IdHashed,
 }
 
 impl Note {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::ZeroVector,
         Self::NullMetadata,
         Self::DeepMetadata,
@@ -36,6 +44,10 @@ impl Note {
         Self::NoFile,
         Self::NoOrder,
         Self::SourceId,
+        Self::NullsDropped,
+        Self::KeysFixed,
+        Self::Truncated,
+        Self::IdHashed,
     ];
 
     /// Its stable name, in reports and in `rejected.ndjson`.
@@ -48,6 +60,10 @@ impl Note {
             Self::NoFile => "no_file",
             Self::NoOrder => "no_order",
             Self::SourceId => "source_id",
+            Self::NullsDropped => "nulls_dropped",
+            Self::KeysFixed => "keys_fixed",
+            Self::Truncated => "truncated",
+            Self::IdHashed => "id_hashed",
         }
     }
 
@@ -75,6 +91,14 @@ impl Note {
             Self::SourceId => {
                 "The payload has a file_id, but the vector id is the source's own; the sync system expects --id '{file_id}_{chunk_index}'."
             }
+            Self::NullsDropped => "Keys whose value is null were left out, as --nulls drop asks.",
+            Self::KeysFixed => "Keys that Vectorize refuses were changed, as --fix-keys asks.",
+            Self::Truncated => {
+                "The metadata was too large and its text was cut, as --truncate asks."
+            }
+            Self::IdHashed => {
+                "The id was longer than Vectorize takes, and its end gave way to a hash, as --long-ids hash asks."
+            }
         }
     }
 
@@ -87,7 +111,15 @@ impl Note {
         )
     }
 
-    fn bit(self) -> u8 {
+    /// Whether an option that the operator gave is the whole reason for it.
+    pub fn is_asked_for(self) -> bool {
+        matches!(
+            self,
+            Self::NullsDropped | Self::KeysFixed | Self::Truncated | Self::IdHashed
+        )
+    }
+
+    fn bit(self) -> u16 {
         1 << (self as u8)
     }
 }
@@ -100,7 +132,7 @@ impl fmt::Display for Note {
 
 /// A set of notes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Notes(u8);
+pub struct Notes(u16);
 
 impl Notes {
     /// Adds a note; again changes nothing.

@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 use super::field::Found;
 use super::file::FileKeyProblem;
 use super::notes::{Note, Notes};
+use super::rename::Rename;
+use super::truncate::Uncut;
 use crate::point::PointId;
 use crate::record::{LimitError, VectorId};
 
@@ -47,14 +49,52 @@ pub enum Reason {
         found: Found,
     },
     /// The id breaks a limit.
-    #[error(transparent)]
+    #[error("{limit}{remedy}", limit = .0, remedy = remedy(.0))]
     Id(LimitError),
     /// The namespace breaks a limit.
     #[error(transparent)]
     Namespace(LimitError),
     /// The metadata breaks a limit.
-    #[error(transparent)]
+    #[error("{limit}{remedy}", limit = .0, remedy = remedy(.0))]
     Metadata(LimitError),
+    /// The metadata is too large, and `--truncate` could not help.
+    #[error("{large}; --truncate names '{field}', {uncut}")]
+    Untruncated {
+        /// The limit it breaks.
+        large: LimitError,
+        /// The field that was to be cut.
+        field: String,
+        /// Why that did not help.
+        uncut: Uncut,
+    },
+    /// The point has a text beside its payload, and the payload has the key
+    /// under which that would go.
+    #[error(
+        "the point has data beside its payload, and the payload has the key '{field}' already; choose another one with --data-field"
+    )]
+    DataFieldTaken {
+        /// The key.
+        field: String,
+    },
+    /// The `--map` program gave no payload.
+    #[error("--map failed: {message}")]
+    MapFailed {
+        /// What went wrong, in jq's own words where it has some.
+        message: String,
+    },
+    /// `--rename` gives a name that another key has.
+    #[error("--rename {0} gives a name that another key of the payload has")]
+    RenameTaken(Rename),
+    /// `--fix-keys` makes one key of two.
+    #[error("--fix-keys makes '{to}' of both keys {first:?} and {second:?}")]
+    KeysCollide {
+        /// The one key.
+        first: String,
+        /// The other.
+        second: String,
+        /// What would become of both.
+        to: String,
+    },
     /// An integer that f64 need not hold exactly, under `--big-ints reject`.
     #[error(
         "the integer {digits} at '{path}' is beyond 2^53, where Vectorize's numbers lose digits; --big-ints string or number would send it"
@@ -122,6 +162,11 @@ impl Reason {
             Self::NotFinite { .. } => "not_finite",
             Self::MissingField { .. } => "missing_field",
             Self::Id(limit) | Self::Namespace(limit) | Self::Metadata(limit) => limit.name(),
+            Self::Untruncated { large, .. } => large.name(),
+            Self::DataFieldTaken { .. } => "data_field_taken",
+            Self::MapFailed { .. } => "map_failed",
+            Self::RenameTaken(_) => "rename_taken",
+            Self::KeysCollide { .. } => "keys_collide",
             Self::BigInteger { .. } => "big_integer",
             Self::NumberOutOfRange { .. } => "number_out_of_range",
             Self::Unsettled(note) => note.name(),
@@ -130,6 +175,16 @@ impl Reason {
             Self::RefusedByVectorize { .. } => "refused_by_vectorize",
             Self::RefusedClass { .. } => "refused_class",
         }
+    }
+}
+
+/// The option that would help, as the end of a sentence.
+fn remedy(limit: &LimitError) -> &'static str {
+    match limit {
+        LimitError::LongId { .. } => "; --long-ids hash would shorten it",
+        LimitError::LargeMetadata { .. } => "; --truncate FIELD would cut a text of it",
+        LimitError::Key { .. } => "; --fix-keys _ would change it",
+        _ => "",
     }
 }
 

@@ -8,6 +8,7 @@ use crate::point::{DenseField, PointId, SparseVector};
 use crate::record::LimitError;
 
 mod documentation;
+mod mapping_steps;
 mod recorded;
 mod rejecting;
 mod reporting;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{Shell, Told, sample};
 use crate::cloud::{ACCOUNT, Cloud, TOKEN};
 use crate::support::qdrant::{QdrantDouble, Server};
+use crate::support::upstash::{self, UpstashDouble};
 
 /// The options of the sample's migration.
 pub(crate) const MAPPED: &str = "--id '{file_id}_{chunk_index}'";
@@ -14,6 +15,7 @@ pub(crate) struct Bench {
     pub(crate) shell: Shell,
     pub(crate) cloud: Cloud,
     qdrant: Option<Server>,
+    upstash: Option<upstash::Server>,
 }
 
 impl Bench {
@@ -27,6 +29,7 @@ impl Bench {
             shell,
             cloud,
             qdrant: None,
+            upstash: None,
         }
     }
 
@@ -71,6 +74,25 @@ impl Bench {
         self.shell
             .set("QDRANT_REST_PORT", &server.rest_port().to_string());
         self.qdrant.insert(server)
+    }
+
+    /// A running Upstash index, which the variables name.
+    pub(crate) fn serve_upstash(&mut self, double: UpstashDouble) -> &upstash::Server {
+        let server = double.start();
+        self.shell.set("UPSTASH_VECTOR_REST_URL", &server.url());
+        self.shell.set("UPSTASH_VECTOR_REST_TOKEN", upstash::TOKEN);
+        self.upstash.insert(server)
+    }
+
+    /// The Upstash index that was served last.
+    pub(crate) fn upstash(&self) -> &upstash::Server {
+        self.upstash.as_ref().expect("one is served")
+    }
+
+    /// The index migrated, all namespaces of it.
+    pub(crate) fn run_upstash(&mut self, double: UpstashDouble) -> Told {
+        self.serve_upstash(double);
+        self.run("run upstash: vectorize:docs --create")
     }
 
     /// The recorded collection, migrated.

@@ -45,6 +45,7 @@ mod folder;
 mod points;
 mod qdrant;
 mod settings;
+mod upstash;
 
 #[test]
 fn every_row_of_the_document_has_a_test_and_every_test_a_row() {
@@ -52,6 +53,7 @@ fn every_row_of_the_document_has_a_test_and_every_test_a_row() {
         settings::ROWS,
         account::ROWS,
         qdrant::ROWS,
+        upstash::ROWS,
         files::ROWS,
         points::ROWS,
         folder::ROWS,

@@ -43,6 +43,27 @@ rows! {
         bench.run_lines(&[point(1, &payload("text", "x".repeat(10_240)))], "--create")
     }
 
+    fn truncate_cannot(bench) {
+        let large = json!({"text": "x".repeat(10_231), "title": "ab"});
+        bench.run_lines(&[point(1, &large)], "--create --truncate title")
+    }
+
+    fn keys_collide(bench) {
+        bench.run_lines(&[point(1, &json!({"a.b": 1, "a_b": 2}))], "--create --fix-keys _")
+    }
+
+    fn map_fails(bench) {
+        let points = [point(1, &json!({"x": {"y": 1}})), point(2, &json!({"x": 1})), point(3, &json!({"x": {"y": false}}))];
+        let told = bench.run_lines(&points, "--create --map 'select(.x.y)'");
+        let rejected = bench.shell.read("docs.migration/rejected.ndjson");
+        assert_eq!(rejected.matches("\"reason\":\"map_failed\"").count(), 2, "{rejected}");
+        told
+    }
+
+    fn rename_taken(bench) {
+        bench.run_lines(&[point(1, &json!({"a": 1, "b": 2}))], "--create --rename a=b")
+    }
+
     fn metadata_key_refused(bench) {
         bench.run_lines(&[point(1, &payload("a\"b", 1))], "--create")
     }

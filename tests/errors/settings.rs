@@ -102,6 +102,52 @@ rows! {
         bench.run("run qdrant:docs vectorize:docs")
     }
 
+    fn upstash_url_missing(bench) {
+        bench.run("run upstash: vectorize:docs")
+    }
+
+    fn upstash_url_empty(bench) {
+        bench.shell.set("UPSTASH_VECTOR_REST_URL", "");
+        bench.run("run upstash: vectorize:docs")
+    }
+
+    fn upstash_url_no_url(bench) {
+        bench.shell.set("UPSTASH_VECTOR_REST_TOKEN", "token");
+        bench.shell.set("UPSTASH_VECTOR_REST_URL", "a-s3cret-vector.upstash.io");
+        let told = bench.run("run upstash: vectorize:docs");
+        assert!(!told.stderr.contains("s3cret"), "{told}");
+        told
+    }
+
+    fn upstash_url_plain_http(bench) {
+        bench.shell.set("UPSTASH_VECTOR_REST_TOKEN", "token");
+        bench.shell.set("UPSTASH_VECTOR_REST_URL", "http://192.0.2.1");
+        bench.run("run upstash: vectorize:docs")
+    }
+
+    fn upstash_token_missing(bench) {
+        bench.shell.set("UPSTASH_VECTOR_REST_URL", "https://a-vector.upstash.io");
+        bench.run("run upstash: vectorize:docs")
+    }
+
+    fn upstash_token_empty(bench) {
+        bench.shell.set("UPSTASH_VECTOR_REST_URL", "https://a-vector.upstash.io");
+        bench.shell.set("UPSTASH_VECTOR_REST_TOKEN", "");
+        bench.run("run upstash: vectorize:docs")
+    }
+
+    fn upstash_token_broken(bench) {
+        bench.shell.set("UPSTASH_VECTOR_REST_URL", "https://a-vector.upstash.io");
+        bench.shell.set("UPSTASH_VECTOR_REST_TOKEN", "a s3cret");
+        let told = bench.run("run upstash: vectorize:docs");
+        assert!(!told.stderr.contains("s3cret"), "{told}");
+        told
+    }
+
+    fn upstash_namespace_unclear(bench) {
+        bench.run("run upstash:@acme vectorize:docs")
+    }
+
     fn qdrant_key_empty(bench) {
         bench.shell.set("QDRANT_URL", "http://localhost:6334");
         bench.shell.set("QDRANT_API_KEY", "");
@@ -158,7 +204,7 @@ rows! {
     }
 
     fn scheme_unsupported(bench) {
-        bench.run("run upstash: vectorize:docs")
+        bench.run("run redis: vectorize:docs")
     }
 
     fn scheme_without_name(bench) {
@@ -201,6 +247,47 @@ rows! {
         bench.run(&format!("run {} vectorize:docs --id '{{}}'", sample()))
     }
 
+    fn map_malformed(bench) {
+        bench.run_sample("--map '.t = lowercase'")
+    }
+
+    fn map_beyond_payload(bench) {
+        bench.run_sample("--map '.seen = now'")
+    }
+
+    fn map_in_settings_file(bench) {
+        bench.shell.write("cf-migrate.toml", "[mapping]\nmap = '.a |'\n");
+        bench.run_sample("")
+    }
+
+    fn rename_malformed(bench) {
+        bench.run_sample("--rename title")
+    }
+
+    fn rename_to_refused_key(bench) {
+        bench.run_sample("--rename title=a.b")
+    }
+
+    fn rename_twice(bench) {
+        bench.run_sample("--rename a=b,c=d --rename a=e")
+    }
+
+    fn fix_keys_refused_character(bench) {
+        bench.run_sample("--fix-keys .")
+    }
+
+    fn data_field_refused(bench) {
+        bench.run_sample("--data-field '$data'")
+    }
+
+    fn long_ids_unknown_word(bench) {
+        bench.run_sample("--long-ids short")
+    }
+
+    fn transform_to_nothing(bench) {
+        bench.run(&format!("transform {}", sample()))
+    }
+
     fn batch_bytes_no_size(bench) {
         bench.run_sample("--batch-bytes plenty")
     }
@@ -211,6 +298,10 @@ rows! {
 
     fn batch_count_beyond(bench) {
         bench.run_sample("--batch-count 5001")
+    }
+
+    fn readers_beyond(bench) {
+        bench.run_sample("--readers 0")
     }
 
     fn concurrency_beyond(bench) {

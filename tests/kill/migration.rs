@@ -15,7 +15,7 @@ use crate::binary::{
     entry, point, values, write_lines,
 };
 use crate::moments::{Moment, Moments, stage_of, wait_for};
-use crate::support::qdrant::{QdrantDouble, Server};
+use crate::support::qdrant::{QdrantDouble, Server, Switch};
 use crate::{AccountKind, Case, DIMENSIONS, POINTS, SourceKind};
 
 /// Kills of one migration before it is left to end.
@@ -34,8 +34,12 @@ impl Points {
             &dir.path().join("points.ndjson"),
             (0..POINTS).map(|n| point(n, DIMENSIONS)),
         );
-        let server = (kind == SourceKind::Qdrant)
-            .then(|| QdrantDouble::generated("docs", POINTS, DIMENSIONS, 7).start());
+        let server = (kind == SourceKind::Qdrant).then(|| {
+            // Said to be large, it is read along lanes.
+            QdrantDouble::generated("docs", POINTS, DIMENSIONS, 7)
+                .with(Switch::Describes(100_000))
+                .start()
+        });
         Self { dir, server }
     }
 

@@ -7,6 +7,7 @@
 mod support;
 
 mod faults;
+mod lanes;
 mod open;
 mod read;
 

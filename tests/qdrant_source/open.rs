@@ -6,9 +6,13 @@ use cf_migrate::clock::Clock;
 use cf_migrate::error::Kind;
 use cf_migrate::source::Source;
 use cf_migrate::source::qdrant::{QdrantSettings, QdrantSource};
-use qdrant_client::qdrant::StrictModeConfig;
+use qdrant_client::qdrant::vector_output::Vector;
 use qdrant_client::qdrant::vectors_config::Config;
-use qdrant_client::qdrant::{Distance, VectorParams};
+use qdrant_client::qdrant::vectors_output::VectorsOptions;
+use qdrant_client::qdrant::{
+    DenseVector, Distance, MultiVectorConfig, NamedVectorsOutput, RetrievedPoint, StrictModeConfig,
+    VectorOutput, VectorParams, VectorParamsMap, VectorsOutput,
+};
 use secrecy::SecretString;
 
 use crate::support::qdrant::{Collection, QdrantDouble, Switch};
@@ -30,7 +34,10 @@ async fn the_facts_name_the_collection_and_its_server() {
     assert_eq!(source.facts().identity, server.grpc_url());
     assert_eq!(source.facts().shape.dense[0].dimensions, 384);
     assert_eq!(source.facts().warnings, [""; 0]);
-    assert_eq!((source.version(), source.vector()), ("1.18.3", ""));
+    assert_eq!(
+        (source.reader().version(), source.reader().vector()),
+        ("1.18.3", "")
+    );
     assert_eq!(source.count().await.unwrap(), Some(269));
     assert_eq!(server.calls("health"), 1);
 }
@@ -296,7 +303,7 @@ async fn one_of_several_named_vectors_has_to_be_chosen() {
          Choose one with --vector: body, title"
     );
     let source = open_vector(&server, "named", Some("body")).await.unwrap();
-    assert_eq!(source.vector(), "body");
+    assert_eq!(source.reader().vector(), "body");
     let names: Vec<_> = source
         .facts()
         .shape
@@ -320,6 +327,63 @@ async fn rounded_storage_and_deferred_points_are_warned_about() {
             "The unnamed vector is stored as float16: what comes back is rounded, not what was once written.",
         ]
     );
+}
+
+/// Three points with a dense vector, two of them with a multivector besides.
+fn with_multivectors() -> Collection {
+    let multi = VectorParams {
+        size: 8,
+        distance: Distance::Cosine.into(),
+        multivector_config: Some(MultiVectorConfig::default()),
+        ..VectorParams::default()
+    };
+    let title = VectorParams {
+        multivector_config: None,
+        ..multi
+    };
+    let map = [("title", title), ("tokens", multi)].map(|(name, params)| (name.to_owned(), params));
+    let config = Config::ParamsMap(VectorParamsMap { map: map.into() });
+    let mut collection = Collection::described("docs", Some(config), &[]);
+    for number in 0..3u64 {
+        let mut vectors = vec![("title", Vector::Dense(DenseVector { data: vec![0.5; 8] }))];
+        if number > 0 {
+            let rows = vec![vec![0.5_f32; 8]; 4];
+            vectors.push(("tokens", Vector::MultiDense(rows.into())));
+        }
+        let vectors = vectors.into_iter().map(|(name, vector)| {
+            let vector = Some(vector);
+            let output = VectorOutput {
+                vector,
+                ..VectorOutput::default()
+            };
+            (name.to_owned(), output)
+        });
+        let vectors = NamedVectorsOutput {
+            vectors: vectors.collect(),
+        };
+        collection.put(RetrievedPoint {
+            id: Some(number.into()),
+            vectors: Some(VectorsOutput {
+                vectors_options: Some(VectorsOptions::Vectors(vectors)),
+            }),
+            ..RetrievedPoint::default()
+        });
+    }
+    collection
+}
+
+#[tokio::test]
+async fn points_with_a_multivector_are_counted_by_servers_that_can() {
+    let end = ": it is not read and will not be in the archive.";
+    for (version, points, asked) in [("1.18.3", ", which 2 points have", 1), ("1.12.6", "", 0)] {
+        let double = QdrantDouble::default().and(with_multivectors());
+        let server = double.with(Switch::Version(version)).start();
+        let mut source = open(&server, "docs").await.unwrap();
+        let told = format!("Vector \"tokens\" is a multivector{points}{end}");
+        assert_eq!(source.facts().warnings, [told]);
+        assert_eq!(server.calls("count"), asked);
+        assert_eq!(read_from(&mut source, None).await.unwrap().len(), 3);
+    }
 }
 
 #[tokio::test]

@@ -8,3 +8,4 @@
 )]
 
 pub mod qdrant;
+pub mod upstash;

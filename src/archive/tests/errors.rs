@@ -180,6 +180,13 @@ fn points_that_do_not_fit_their_collection_are_refused_and_harm_nothing() {
             },
             "its payload is nested more than 127 levels deep",
         ),
+        (
+            Point {
+                data: Some(String::new()),
+                ..good.clone()
+            },
+            "it has a text beside its payload, its collection has none",
+        ),
     ];
     for (point, reason) in bad {
         let error = writer.push(read_point(&point, 0)).unwrap_err();

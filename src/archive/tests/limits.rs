@@ -108,12 +108,12 @@ fn parts_of_vectors_are_nearly_full_and_never_over_their_size() {
 }
 
 #[test]
-fn parts_of_noise_in_payloads_and_sparse_vectors_are_within_their_size() {
+fn parts_of_noise_in_texts_and_sparse_vectors_are_within_their_size() {
     let folder = tempfile::tempdir().unwrap();
     let shape = Shape {
         dense: Vec::new(),
         sparse: vec!["words".to_owned()],
-        data: false,
+        data: true,
     };
     let mut random = StdRng::seed_from_u64(1);
     let noise: String = (0..100_000)
@@ -130,8 +130,8 @@ fn parts_of_noise_in_payloads_and_sparse_vectors_are_within_their_size() {
                 namespace: Some(text.clone()),
                 dense: Vec::new(),
                 sparse: vec![Some(words.clone())],
-                payload: Payload::from_iter([("text".to_owned(), Value::from(text))]),
-                data: None,
+                payload: Payload::from_iter([("text".to_owned(), Value::from(text.clone()))]),
+                data: Some(text),
             },
             resume: Some(Cursor::AfterPoint(number + 1)),
         }

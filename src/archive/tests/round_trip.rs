@@ -1,5 +1,6 @@
 //! What goes in comes out, bit for bit; what is the same gives the same bytes.
 
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 
 use super::support::{
@@ -7,7 +8,7 @@ use super::support::{
     unnamed,
 };
 use crate::archive::{Archive, Generation, GenerationNumber, Resume, State};
-use crate::point::{Payload, Point, PointName};
+use crate::point::{Payload, Point, PointName, Shape};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
@@ -76,6 +77,45 @@ fn keys_in_another_order_give_the_same_bytes() {
             .unwrap()
     });
     assert_eq!(parts[0], parts[1]);
+}
+
+#[test]
+fn a_text_beside_the_payload_comes_back_and_none_is_not_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        data: true,
+        ..unnamed(2)
+    };
+    let texts = [None, Some(""), Some("a\0b \u{1F980}\n"), None];
+    let points = numbered(4, 2).into_iter().zip(texts);
+    let points: Vec<Point> = points
+        .map(|(point, text)| Point {
+            data: text.map(str::to_owned),
+            ..point
+        })
+        .collect();
+    let generation = export(folder.path(), &shape, &points, 3).unwrap();
+    assert_eq!(read_all(&generation), points);
+    assert_eq!(
+        generation.points_at(&[2]).unwrap(),
+        [(2, points[2].clone())]
+    );
+}
+
+#[test]
+fn an_archive_of_a_source_without_texts_says_nothing_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    export(folder.path(), &unnamed(2), &numbered(1, 2), 1).unwrap();
+    let files = files(folder.path());
+    let manifest: serde_json::Value = serde_json::from_slice(&files["0001/manifest.json"]).unwrap();
+    assert!(manifest["source"]["shape"].get("data").is_none());
+    let part = bytes::Bytes::from(files["0001/part-000001.parquet"].clone());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(part).unwrap();
+    let columns = reader.schema().fields().iter().map(|field| field.name());
+    assert_eq!(
+        columns.collect::<Vec<_>>(),
+        ["id", "id_kind", "namespace", "vector", "payload"]
+    );
 }
 
 #[test]

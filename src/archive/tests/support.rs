@@ -126,6 +126,7 @@ pub(super) fn bits(point: &Point) -> impl PartialEq + std::fmt::Debug + use<> {
         dense,
         sparse,
         point.payload.clone(),
+        point.data.clone(),
     )
 }
 
@@ -133,7 +134,7 @@ pub(super) fn any_shape() -> impl Strategy<Value = Shape> {
     let name = "[a-z. ü]{0,4}";
     let dense = prop::collection::btree_map(name, 1_usize..6, 0..3);
     let sparse = prop::collection::btree_set(name, 0..3);
-    (dense, sparse).prop_map(|(dense, sparse)| Shape {
+    (dense, sparse, any::<bool>()).prop_map(|(dense, sparse, data)| Shape {
         dense: dense
             .into_iter()
             .map(|(name, dimensions)| DenseField {
@@ -143,7 +144,7 @@ pub(super) fn any_shape() -> impl Strategy<Value = Shape> {
             })
             .collect(),
         sparse: sparse.into_iter().collect(),
-        data: false,
+        data,
     })
 }
 
@@ -172,14 +173,15 @@ fn any_point(shape: &Shape) -> impl Strategy<Value = Point> + use<> {
         .map(|_| prop::option::weighted(0.8, any_sparse()))
         .collect();
     let namespace = prop::option::of(any::<String>());
-    (any_id(), namespace, dense, sparse, any_payload()).prop_map(
-        |(id, namespace, dense, sparse, payload)| Point {
+    let data = prop::option::weighted(if shape.data { 0.7 } else { 0.0 }, any::<String>());
+    (any_id(), namespace, dense, sparse, any_payload(), data).prop_map(
+        |(id, namespace, dense, sparse, payload, data)| Point {
             id,
             namespace,
             dense,
             sparse,
             payload,
-            data: None,
+            data,
         },
     )
 }

@@ -70,7 +70,7 @@ impl From {
             return Self::open_index(setup, args).await;
         }
         let wanted = (args.vector.as_deref(), &columns);
-        let source = open::source(&args.from, wanted, &setup.settings, setup.clock).await?;
+        let source = open::source(&args.from, wanted, setup).await?;
         Ok(Self::Source(source))
     }
 

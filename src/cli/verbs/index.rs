@@ -92,6 +92,8 @@ async fn of_migration(
 
 /// Without a migration: the ledger that this needs is made anew and thrown away.
 async fn alone(setup: &Setup, args: &IndexArgs, dir: PathBuf) -> Result<ExitCode, Error> {
+    // What contradicts itself is told before anything is opened.
+    setup.settings.mapping(&args.mapping)?;
     let accounts = setup.accounts(&dir, setup.mode())?;
     let scratch = Workspace::scratch(&dir.join("none.migration"))?;
     let mut open = setup.migration(scratch, setup.mode());
@@ -133,7 +135,7 @@ async fn work(
         return rebuild(migration, accounts, &asked, basis, report).await;
     }
     let name = open::index_name(&args.from, &setup.settings)?;
-    let options = setup.settings.mapping(&args.mapping);
+    let options = setup.settings.mapping(&args.mapping)?;
     let mapping = options.over(&Mapping::default());
     let vectorize = accounts.vectorize.vectorize(&name);
     if vectorize.describe().await?.is_none() {

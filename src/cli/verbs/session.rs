@@ -34,11 +34,11 @@ use crate::verify::{DEFAULT_SAMPLE, Depth};
 /// What every verb begins with.
 pub(in crate::cli) struct Setup {
     pub(in crate::cli) global: Global,
-    pub(super) settings: Settings,
-    pub(super) pace: Pace,
-    pub(super) clock: Clock,
+    pub(in crate::cli) settings: Settings,
+    pub(in crate::cli) pace: Pace,
+    pub(in crate::cli) clock: Clock,
     pub(in crate::cli) progress: Arc<Remembering>,
-    pub(super) stop: Stop,
+    pub(in crate::cli) stop: Stop,
 }
 
 impl Setup {
@@ -167,7 +167,7 @@ impl<'a> Session<'a> {
         } else {
             setup.mode()
         };
-        let mapping = setup.settings.mapping(args.mapping);
+        let mapping = setup.settings.mapping(args.mapping)?;
         // The account's settings and the source are looked at before any folder
         // is made: a mistake in either leaves nothing behind.
         let accounts = match &setup.global.sandbox {
@@ -178,8 +178,7 @@ impl<'a> Session<'a> {
             args.from,
             (mapping.vector.as_deref(), &args.columns),
             &Archive::at(args.dir.join("archive")),
-            &setup.settings,
-            setup.clock,
+            setup,
         )
         .await?;
         let mut open = setup.migration(Workspace::open(&args.dir, mode)?, mode);

@@ -57,7 +57,7 @@ pub(super) fn transform(
     options: &MappingOptions,
     generation: &Generation,
 ) -> Result<Transform, Error> {
-    let options = setup.settings.mapping(options);
+    let options = setup.settings.mapping(options)?;
     let source = &generation.manifest().source;
     let mapping = options.over(&Mapping::default());
     let wishes = Wishes {

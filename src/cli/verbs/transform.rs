@@ -1,28 +1,44 @@
 //! `transform`: an archive into NDJSON, without any account.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::session::Setup;
 use super::standalone;
+use crate::archive::Generation;
 use crate::cli::args::TransformArgs;
 use crate::cli::outcome::Ending;
+use crate::cli::show;
 use crate::cli::workspace::Workspace;
 use crate::error::Error;
 use crate::report::{PointFacts, Report};
 use crate::stages::context::{Migration, Mode};
-use crate::stages::{to_file, write_rejections};
+use crate::stages::show::show as show_points;
+use crate::stages::{left_behind, mapping_facts, to_file, write_rejections};
+use crate::transform::Transform;
 
 pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, Error> {
-    let folder = out_folder(&args.out)?;
+    // What contradicts itself is told before anything is opened.
+    setup.settings.mapping(&args.mapping)?;
+    let folder = match &args.out {
+        Some(out) => out_folder(out)?,
+        None => PathBuf::from("."),
+    };
     let scratch = Workspace::scratch(&folder.join("none.migration"))?;
     let mut open = setup.migration(scratch, Mode::Write);
     let mut report = Report::of("transform", setup.global.dry_run);
     let begun = setup.clock.now();
     let outcome = work(setup, &args, &folder, &mut open.migration, &mut report).await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
-    Ok(Ending::new(setup, &mut report, outcome.err()).tell())
+    let ending = Ending::new(setup, &mut report, outcome.err()).tell();
+    if let Some(points) = report.shown.filter(|_| !setup.global.json) {
+        let text = show::render(&points, show::width());
+        // A closed pipe changes nothing about the exit code.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+    Ok(ending)
 }
 
 async fn work(
@@ -34,10 +50,36 @@ async fn work(
 ) -> Result<(), Error> {
     let generation = standalone::archive(migration, &args.archive, &args.columns.choice()).await?;
     let transform = standalone::transform(setup, &args.mapping, &generation)?;
-    let mut out = Output::begin(&args.out, folder, setup.mode())?;
-    to_file::to_file(migration, &generation, &transform, out.writer())?;
-    out.finish(&args.out)?;
+    if let Some(wanted) = args.show {
+        let wanted = usize::from(wanted);
+        report.shown = Some(show_points(migration, &generation, &transform, wanted)?);
+    }
+    match &args.out {
+        Some(out) => write(
+            setup,
+            (out, folder),
+            migration,
+            (&generation, &transform),
+            report,
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Writes the records to `out`, and the rejections into its folder.
+fn write(
+    setup: &Setup,
+    (path, folder): (&Path, &Path),
+    migration: &Migration,
+    (generation, transform): (&Generation, &Transform),
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut out = Output::begin(path, folder, setup.mode())?;
+    to_file::to_file(migration, generation, transform, out.writer())?;
+    out.finish(path)?;
     let totals = migration.ledger.totals()?;
+    report.left_behind = Some(left_behind(&migration.ledger)?);
+    report.mapping = Some(mapping_facts(&migration.ledger, transform.mapping())?);
     if setup.mode() == Mode::Write {
         write_rejections(&migration.ledger, folder)?;
     }

@@ -10,7 +10,6 @@ mod archive;
 mod error;
 mod form;
 mod identity;
-mod json;
 mod lines;
 mod ndjson;
 mod parquet;
@@ -24,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::Archive;
 use crate::error::Error;
-use crate::source::Source;
+use crate::source::{Source, json};
 
 pub use error::{Compression, FileError};
 pub use parquet::{ColumnChoice, ParquetFileError};

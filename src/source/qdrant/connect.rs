@@ -3,18 +3,25 @@
 //! `address`, failures judged in `retry`.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use qdrant_client::qdrant::{CollectionInfo, CountPoints, ScrollPoints, ScrollResponse};
+use qdrant_client::qdrant::query::Variant;
+use qdrant_client::qdrant::{
+    CollectionInfo, Condition, CountPoints, Filter, Query, QueryPoints, Sample, ScrollPoints,
+    ScrollResponse,
+};
 use qdrant_client::{Qdrant, QdrantError};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::Status;
 use uuid::Uuid;
 
+use super::convert;
 use super::retry::{CallError, Decision, Patience, classify, is_transport, is_unreachable};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
+use crate::point::PointId;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server that takes longer for a health check is as good as absent.
@@ -29,6 +36,8 @@ pub(super) struct Pace {
     pub(super) timeout: Duration,
     /// The first pause before a retry.
     pub(super) first_pause: Duration,
+    /// How many calls are made at once, each over a connection of its own.
+    pub(super) readers: NonZeroUsize,
     /// Where time is asked.
     pub(super) clock: Clock,
 }
@@ -84,7 +93,7 @@ impl Server {
             .api_key(key.map(|key| key.expose_secret().to_owned()))
             // Servers from 1.19 on keep equal tokens on one replica, so that pages and counts agree.
             .header("x-qdrant-route-affinity", Uuid::new_v4().to_string());
-        config.set_pool_size(1);
+        config.set_pool_size(pace.readers.get());
         let client = config.build().map_err(|error| {
             Error::usage(format!("QDRANT_URL is not an address: {address:?}"))
                 .because(CallError::of(&error))
@@ -175,11 +184,18 @@ impl Server {
             .because(CallError::of(error))
     }
 
-    /// How many points the collection has, exactly.
-    pub(super) async fn count(&self, collection: &str, timeout_s: u64) -> Result<u64, Error> {
+    /// How many points the collection has, exactly; of those that have the vector
+    /// `having` (servers since 1.13), where one is given.
+    pub(super) async fn count(
+        &self,
+        collection: &str,
+        having: Option<&str>,
+        timeout_s: u64,
+    ) -> Result<u64, Error> {
         let doing = format!("counting collection {collection:?}");
         let request = || CountPoints {
             collection_name: collection.to_owned(),
+            filter: having.map(|vector| Filter::must([Condition::has_vector(vector)])),
             exact: Some(true),
             timeout: Some(timeout_s),
             ..CountPoints::default()
@@ -191,6 +207,36 @@ impl Server {
             Error::failed(format!("Qdrant answered without a count while {doing}"))
         })?;
         Ok(result.count)
+    }
+
+    /// The ids of points drawn at random, at most `most` of them (servers since 1.11).
+    pub(super) async fn sample(
+        &self,
+        collection: &str,
+        most: u64,
+        timeout_s: u64,
+    ) -> Result<Vec<PointId>, Error> {
+        let doing = format!("drawing a sample of collection {collection:?}");
+        let request = || QueryPoints {
+            collection_name: collection.to_owned(),
+            query: Some(Query {
+                variant: Some(Variant::Sample(Sample::Random.into())),
+            }),
+            limit: Some(most),
+            with_payload: Some(false.into()),
+            with_vectors: Some(false.into()),
+            timeout: Some(timeout_s),
+            ..QueryPoints::default()
+        };
+        let answer = self
+            .retried(&doing, || self.client.query(request()))
+            .await?;
+        let ids = answer.result.into_iter();
+        ids.map(|point| convert::id(point.id))
+            .collect::<Result<_, _>>()
+            .map_err(|error| {
+                Error::failed("Qdrant answered with a point that cannot be read").because(error)
+            })
     }
 
     /// One page, one try.

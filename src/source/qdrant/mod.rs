@@ -3,10 +3,12 @@
 //! its source at 1.19 and a live 1.18.
 //!
 //! Inside: `address` where it is, `connect` single calls, `shape` what it holds,
-//! `scroll` pages and `page` their size, `convert` and `rest` the two decoders,
-//! which meet in `fields`, `retry` what a failure means.
+//! `warnings` what is to be said of it, `version` what the server knows, `borders`
+//! the lanes, `scroll` pages and `page` their size, `convert` and `rest` the two
+//! decoders, which meet in `fields`, `retry` what a failure means.
 
 mod address;
+mod borders;
 mod connect;
 mod convert;
 mod fields;
@@ -15,7 +17,11 @@ mod rest;
 mod retry;
 mod scroll;
 mod shape;
+mod version;
+mod warnings;
 
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,13 +30,19 @@ use secrecy::SecretString;
 use self::address::Address;
 use self::connect::{Pace, Server, checked_key};
 use self::fields::Fields;
-use self::page::PageSize;
+use self::page::page_size;
 use self::rest::Rest;
 use self::shape::{ExactCount, Limits, describe};
-use super::{Cursor, Page, Source, SourceFacts};
+use self::version::is_since;
+use self::warnings::multivector_note;
+use super::page_size::PageSize;
+use super::{Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
+
+/// The first version that knows the condition that a point has a vector.
+const HAVING: (u64, u64) = (1, 13);
 
 /// How to reach a Qdrant server.
 #[derive(Debug, Clone)]
@@ -49,6 +61,8 @@ pub struct QdrantSettings {
     pub timeout: Duration,
     /// The first pause before a retry; later ones double, up to 30 s, with jitter.
     pub first_pause: Duration,
+    /// How many lanes are read at once, each over a connection of its own.
+    pub readers: NonZeroUsize,
 }
 
 impl Default for QdrantSettings {
@@ -60,12 +74,16 @@ impl Default for QdrantSettings {
             rest_port: None,
             timeout: Duration::from_secs(60),
             first_pause: Duration::from_millis(250),
+            readers: DEFAULT_READERS,
         }
     }
 }
 
 /// A collection of a Qdrant server, opened for reading.
-pub struct QdrantSource {
+pub type QdrantSource = Laned<QdrantReader>;
+
+/// Reads a collection's points: pages of any stretch of ids, and points by id.
+pub struct QdrantReader {
     server: Server,
     rest: Option<Rest>,
     pace: Pace,
@@ -74,11 +92,30 @@ pub struct QdrantSource {
     vector: String,
     fields: Fields,
     limits: Limits,
-    size: PageSize,
+    /// About how many points there are.
+    points: Option<u64>,
+    size: Mutex<PageSize>,
     facts: SourceFacts,
 }
 
-impl QdrantSource {
+impl Laned<QdrantReader> {
+    /// [`QdrantReader::open`], read along lanes.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open(
+        collection: &str,
+        vector: Option<&str>,
+        settings: QdrantSettings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let readers = settings.readers;
+        let reader = QdrantReader::open(collection, vector, settings, clock).await?;
+        Ok(Self::new(reader).with_readers(readers))
+    }
+}
+
+impl QdrantReader {
     /// Connects, resolves an alias once, and learns what the collection is made
     /// of; `vector` is the named vector meant for Vectorize, where there is a choice.
     ///
@@ -102,6 +139,7 @@ impl QdrantSource {
         let pace = Pace {
             timeout: settings.timeout,
             first_pause: settings.first_pause,
+            readers: settings.readers,
             clock,
         };
         let (server, version) = Server::connect(&address.grpc, key.as_ref(), pace).await?;
@@ -119,14 +157,15 @@ impl QdrantSource {
         warnings.extend(description.warnings);
         warnings.extend(rest.is_none().then(no_rest_note));
         let fields = description.fields;
-        Ok(Self {
+        let reader = Self {
             facts: SourceFacts {
                 name: format!("qdrant:{collection}"),
                 identity: address.grpc,
                 shape: fields.shape.clone(),
                 warnings,
             },
-            size: PageSize::new(fields.numbers(), description.limits.page_points),
+            size: Mutex::new(page_size(fields.numbers(), description.limits.page_points)),
+            points: description.points,
             limits: description.limits,
             vector: description.chosen,
             fields,
@@ -135,7 +174,28 @@ impl QdrantSource {
             pace,
             collection,
             version,
-        })
+        };
+        reader.with_multivector_notes().await
+    }
+
+    /// Multivectors are not read: what can be said of them is said here.
+    async fn with_multivector_notes(mut self) -> Result<Self, Error> {
+        for name in self.fields.left_out.clone() {
+            let having = self.count_having(&name).await;
+            self.facts.warnings.push(multivector_note(&name, having));
+        }
+        Ok(self)
+    }
+
+    /// How many points have a vector; none where the server cannot say.
+    async fn count_having(&self, vector: &str) -> Option<u64> {
+        let allowed = self.limits.exact_count == ExactCount::Allowed;
+        if !allowed || !is_since(&self.version, HAVING) {
+            return None;
+        }
+        let timeout_s = self.server_timeout_s();
+        let count = self.server.count(&self.collection, Some(vector), timeout_s);
+        count.await.ok()
     }
 
     /// The server's version, as its health check said.
@@ -147,6 +207,15 @@ impl QdrantSource {
     /// unnamed one (empty), or the only one.
     pub fn vector(&self) -> &str {
         &self.vector
+    }
+
+    /// The page size, which all lanes share. A panic elsewhere leaves it sound.
+    fn size(&self) -> MutexGuard<'_, PageSize> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn server_timeout_s(&self) -> u64 {
+        self.pace.server_timeout_s(self.limits.timeout_s)
     }
 }
 
@@ -163,34 +232,39 @@ fn no_rest_note() -> String {
 }
 
 #[async_trait]
-impl Source for QdrantSource {
+impl LaneReader for QdrantReader {
     fn facts(&self) -> &SourceFacts {
         &self.facts
     }
 
-    async fn count(&mut self) -> Result<Option<u64>, Error> {
+    async fn draw_lanes(&self) -> Result<Vec<Lane>, Error> {
+        self.cut_into_lanes().await
+    }
+
+    async fn count(&self) -> Result<Option<u64>, Error> {
         match self.limits.exact_count {
             ExactCount::Refused => Ok(None),
-            ExactCount::Allowed => {
-                let timeout_s = self.pace.server_timeout_s(self.limits.timeout_s);
-                self.server
-                    .count(&self.collection, timeout_s)
-                    .await
-                    .map(Some)
-            }
+            ExactCount::Allowed => self
+                .server
+                .count(&self.collection, None, self.server_timeout_s())
+                .await
+                .map(Some),
         }
     }
 
-    async fn held_back(&mut self) -> Result<Vec<String>, Error> {
+    async fn held_back(&self) -> Result<Vec<String>, Error> {
         let info = self.server.info(&self.collection).await?;
-        Ok(shape::deferred(&info).into_iter().collect())
+        Ok(warnings::deferred(&info).into_iter().collect())
     }
 
-    async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
-        let from = match from {
-            None => None,
-            Some(Cursor::FromId(id @ (PointId::Integer(_) | PointId::Uuid(_)))) => Some(id.clone()),
-            Some(other) => {
+    async fn page(&self, lane: &Lane, from: Option<&Cursor>) -> Result<Page, Error> {
+        let (from, until) = match (lane, from) {
+            (Lane::Ids { from, until }, None) => (from.clone(), until),
+            (
+                Lane::Ids { until, .. },
+                Some(Cursor::FromId(id @ (PointId::Integer(_) | PointId::Uuid(_)))),
+            ) => (Some(id.clone()), until),
+            other => {
                 return Err(Error::failed(format!(
                     "a Qdrant collection cannot be read from {other:?} on"
                 ))
@@ -199,10 +273,10 @@ impl Source for QdrantSource {
                 ));
             }
         };
-        self.read_page(from).await
+        self.read_page(from, until.as_ref()).await
     }
 
-    async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
+    async fn fetch(&self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
         let ids: Vec<PointId> = names.iter().map(|name| name.id.clone()).collect();
         match &self.rest {
             None => Ok(None),

@@ -6,22 +6,18 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use qdrant_client::QdrantError;
 use tonic::{Code, Status};
 
-use crate::clock::{Clock, Instant};
+use crate::clock::Clock;
 use crate::error::Error;
+use crate::source::tries::Tries;
 
 /// Tries of one call before giving up.
 const MOST_TRIES: u32 = 10;
 /// Tries of a call that the server answers with an internal error, which may
 /// also be damaged storage.
 const MOST_INTERNAL: u32 = 3;
-/// How long one call is tried at all, waits asked for by the server included.
-const MOST_TIME: Duration = Duration::from_secs(600);
-/// Our own pauses end here.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What follows from a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,42 +173,30 @@ pub(super) enum Again {
     Smaller,
 }
 
-/// How long a call that keeps failing is tried: a number of tries and a time,
-/// both bounded. One for each call.
+/// How long a call that keeps failing is tried. One for each call.
 pub(super) struct Patience {
     clock: Clock,
-    began: Instant,
-    most_tries: u32,
-    tries: u32,
+    tries: Tries,
     internal: u32,
-    pauses: ExponentialBackoff,
 }
 
 impl Patience {
     /// For a call in the midst of reading. `first_pause` doubles from try to
     /// try, with jitter.
     pub(super) fn new(clock: Clock, first_pause: Duration) -> Self {
-        let pauses = ExponentialBuilder::new()
-            .with_min_delay(first_pause)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_jitter()
-            .without_max_times()
-            .build();
-        Self {
-            clock,
-            began: clock.now(),
-            most_tries: MOST_TRIES,
-            tries: 0,
-            internal: 0,
-            pauses,
-        }
+        Self::of(clock, first_pause, MOST_TRIES)
     }
 
     /// For the first call of all, where a mistake is likelier than an outage.
     pub(super) fn brief(clock: Clock, first_pause: Duration) -> Self {
+        Self::of(clock, first_pause, MOST_INTERNAL)
+    }
+
+    fn of(clock: Clock, first_pause: Duration, most: u32) -> Self {
         Self {
-            most_tries: MOST_INTERNAL,
-            ..Self::new(clock, first_pause)
+            clock,
+            tries: Tries::new(clock, first_pause, most),
+            internal: 0,
         }
     }
 
@@ -236,29 +220,20 @@ impl Patience {
 
     /// The pause before another try; none when there is to be none.
     fn next_pause(&mut self, decision: Decision) -> Option<Duration> {
-        self.tries += 1;
-        let pause = match decision {
-            Decision::Wait(pause) => pause,
-            Decision::Retry | Decision::Smaller => self.pauses.next()?,
+        match decision {
+            Decision::Wait(pause) => self.tries.next_pause(Some(pause)),
+            Decision::Retry | Decision::Smaller => self.tries.next_pause(None),
             Decision::RetryBriefly => {
                 self.internal += 1;
-                if self.internal >= MOST_INTERNAL {
-                    return None;
-                }
-                self.pauses.next()?
+                let pause = self.tries.next_pause(None);
+                pause.filter(|_| self.internal < MOST_INTERNAL)
             }
-            _ => return None,
-        };
-        let in_time = self.elapsed().saturating_add(pause) <= MOST_TIME;
-        (in_time && self.tries < self.most_tries).then_some(pause)
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.clock.now().saturating_duration_since(self.began)
+            _ => None,
+        }
     }
 
     fn final_error(&self, doing: &str, decision: Decision) -> Error {
-        let tried = self.tried();
+        let tried = self.tries.shown();
         match decision {
             Decision::Wait(pause) => Error::stopped(format!(
                 "Qdrant's rate limit held off {doing} ({tried})"
@@ -277,11 +252,6 @@ impl Patience {
             }
             lasting => lasting_error(doing, lasting),
         }
-    }
-
-    fn tried(&self) -> String {
-        let times = if self.tries == 1 { "try" } else { "tries" };
-        format!("{} {times} in {} s", self.tries, self.elapsed().as_secs())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading page after page in the order of ids. A page is trusted only in part:
-//! its order is checked, and the end of the collection is believed after a
-//! probe past the last id found nothing.
+//! its order is checked, and the end of a lane or of the collection is believed
+//! after a probe past the last id found nothing that belongs to it.
 
 use qdrant_client::qdrant::with_vectors_selector::SelectorOptions;
 use qdrant_client::qdrant::{PointId as WireId, ScrollPoints, ScrollResponse, VectorsSelector};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::page::weight;
 use super::retry::{Again, CallError, classify};
-use super::{QdrantSource, convert};
+use super::{QdrantReader, convert};
 use crate::error::Error;
 use crate::point::{Point, PointId};
 use crate::source::{Cursor, Page, ReadPoint};
@@ -25,16 +25,25 @@ enum Scope {
     Probe,
 }
 
-impl QdrantSource {
-    /// The page that begins at `from`. Only an empty collection, or a place at
-    /// its end, gives an empty one.
-    pub(super) async fn read_page(&mut self, from: Option<PointId>) -> Result<Page, Error> {
+impl QdrantReader {
+    /// The page that begins at `from`, of ids below `until` (none: of all). Only
+    /// where no ids follow, it is empty.
+    pub(super) async fn read_page(
+        &self,
+        from: Option<PointId>,
+        until: Option<&PointId>,
+    ) -> Result<Page, Error> {
         let mut from = from;
         for _ in 0..MOST_EMPTY {
-            let answer = self.scroll(from.as_ref(), Scope::Page).await?;
+            let (asked, answer) = self.scroll(from.as_ref(), Scope::Page).await?;
             let announced = answer.next_page_offset.clone();
-            let points = self.take(from.as_ref(), answer)?;
+            let announced = announced.filter(|id| !is_beyond(id, until));
+            let mut points = self.take(from.as_ref(), asked, answer)?;
+            if cut(&mut points, until) {
+                return Ok(page(points, None));
+            }
             let next = self.place_after(from.as_ref(), &points, announced).await?;
+            let next = next.filter(|next| until.is_none_or(|until| next < until));
             match next {
                 Some(_) if points.is_empty() => from = next,
                 _ => return Ok(page(points, next)),
@@ -48,8 +57,9 @@ impl QdrantSource {
     }
 
     fn take(
-        &mut self,
+        &self,
         from: Option<&PointId>,
+        asked: u32,
         answer: ScrollResponse,
     ) -> Result<Vec<Point>, Error> {
         let wire = answer.result.into_iter();
@@ -62,8 +72,8 @@ impl QdrantSource {
                     .because(error)
             })?;
         check_order(from, &points)?;
-        self.size
-            .came(points.len(), points.iter().map(weight).sum());
+        let bytes = points.iter().map(weight).sum();
+        self.size().came(asked, points.len(), bytes);
         Ok(points)
     }
 
@@ -71,7 +81,7 @@ impl QdrantSource {
     /// end a pass early when records vanish between listing and reading
     /// (qdrant #6289), so its silence is probed.
     async fn place_after(
-        &mut self,
+        &self,
         from: Option<&PointId>,
         points: &[Point],
         announced: Option<WireId>,
@@ -102,8 +112,8 @@ impl QdrantSource {
     }
 
     /// The first id at `place` or after it, if there is any.
-    async fn probe(&mut self, place: Option<&PointId>) -> Result<Option<PointId>, Error> {
-        let answer = self.scroll(place, Scope::Probe).await?;
+    pub(super) async fn probe(&self, place: Option<&PointId>) -> Result<Option<PointId>, Error> {
+        let (_, answer) = self.scroll(place, Scope::Probe).await?;
         let found = answer.result.into_iter().next();
         let found = found.map(|point| convert::id(point.id)).transpose();
         let found = found.map_err(|error| {
@@ -115,11 +125,12 @@ impl QdrantSource {
         }
     }
 
+    /// What the server answers, and how many points were asked for.
     async fn scroll(
-        &mut self,
+        &self,
         from: Option<&PointId>,
         scope: Scope,
-    ) -> Result<ScrollResponse, Error> {
+    ) -> Result<(u32, ScrollResponse), Error> {
         let doing = match from {
             None => format!(
                 "reading collection {:?} from its beginning",
@@ -129,21 +140,26 @@ impl QdrantSource {
         };
         let mut patience = self.pace.patience();
         loop {
-            let request = self.request(from, scope);
+            let limit = match scope {
+                Scope::Page => self.size().limit(),
+                Scope::Probe => 1,
+            };
+            let request = self.request(from, scope, limit);
             match self.server.scroll(request).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok((limit, answer)),
                 Err(error) => {
                     let decision = classify(&error);
                     let error = CallError::of(&error);
-                    if patience.after(&doing, decision, error).await? == Again::Smaller {
-                        self.size.shrink();
+                    let again = patience.after(&doing, decision, error).await?;
+                    if again == Again::Smaller && scope == Scope::Page {
+                        self.size().shrink(limit);
                     }
                 }
             }
         }
     }
 
-    fn request(&self, from: Option<&PointId>, scope: Scope) -> ScrollPoints {
+    fn request(&self, from: Option<&PointId>, scope: Scope, limit: u32) -> ScrollPoints {
         let whole = scope == Scope::Page;
         let vectors = match self.fields.names() {
             Some(names) if whole => SelectorOptions::Include(VectorsSelector { names }).into(),
@@ -152,10 +168,10 @@ impl QdrantSource {
         ScrollPoints {
             collection_name: self.collection.clone(),
             offset: from.and_then(convert::wire_id),
-            limit: Some(if whole { self.size.limit() } else { 1 }),
+            limit: Some(limit),
             with_payload: Some(whole.into()),
             with_vectors: Some(vectors),
-            timeout: Some(self.pace.server_timeout_s(self.limits.timeout_s)),
+            timeout: Some(self.server_timeout_s()),
             ..ScrollPoints::default()
         }
     }
@@ -169,7 +185,23 @@ fn page(points: Vec<Point>, next: Option<PointId>) -> Page {
     Page {
         points: points.collect(),
         next: next.map(Cursor::FromId),
+        lane: None,
     }
+}
+
+/// Leaves out points that belong to the next lane, and says whether there were any.
+fn cut(points: &mut Vec<Point>, until: Option<&PointId>) -> bool {
+    let Some(until) = until else { return false };
+    let ours = points.partition_point(|point| point.id < *until);
+    let beyond = ours < points.len();
+    points.truncate(ours);
+    beyond
+}
+
+/// Whether an announced id belongs to the next lane.
+fn is_beyond(announced: &WireId, until: Option<&PointId>) -> bool {
+    let id = convert::id(Some(announced.clone()));
+    until.is_some_and(|until| id.is_ok_and(|id| id >= *until))
 }
 
 /// The next possible id in Qdrant's order; none after the last UUID.

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 
 use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{
-    CollectionInfo, CollectionParams, CollectionStatus, Datatype, Distance as WireDistance,
-    StrictModeConfig, VectorParams,
+    CollectionInfo, CollectionParams, Distance as WireDistance, StrictModeConfig, VectorParams,
 };
 
 use super::fields::{Fields, called};
+use super::warnings::{field_warnings, state_warnings};
 use crate::error::Error;
 use crate::point::{DenseField, Distance, Shape};
 
@@ -23,6 +23,8 @@ pub(super) struct Description {
     pub(super) chosen: String,
     /// What the server allows.
     pub(super) limits: Limits,
+    /// About how many points there are; none where the server does not say.
+    pub(super) points: Option<u64>,
     /// Sentences for the operator.
     pub(super) warnings: Vec<String>,
 }
@@ -53,6 +55,7 @@ pub(super) fn describe(
     info: CollectionInfo,
 ) -> Result<Description, Error> {
     let mut warnings = state_warnings(&info);
+    let points = info.points_count;
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
     let dense = dense_params(&params);
@@ -71,6 +74,7 @@ pub(super) fn describe(
         fields,
         chosen,
         limits,
+        points,
         warnings,
     })
 }
@@ -231,67 +235,6 @@ fn limits(strict: Option<&StrictModeConfig>) -> Limits {
             Some(false) => ExactCount::Refused,
             _ => ExactCount::Allowed,
         },
-    }
-}
-
-fn state_warnings(info: &CollectionInfo) -> Vec<String> {
-    let state = match info.status() {
-        CollectionStatus::Red => {
-            Some("The collection's status is red: the server reports an error in it.")
-        }
-        CollectionStatus::Yellow => {
-            Some("The collection's status is yellow: the server is still optimising it.")
-        }
-        CollectionStatus::Grey => {
-            Some("The collection's status is grey: optimisation is waiting for an update.")
-        }
-        CollectionStatus::Green | CollectionStatus::UnknownCollectionStatus => None,
-    };
-    let said = info
-        .warnings
-        .iter()
-        .map(|said| format!("Qdrant says: {}", said.message));
-    state
-        .map(str::to_owned)
-        .into_iter()
-        .chain(deferred(info))
-        .chain(said)
-        .collect()
-}
-
-/// Points that scroll and count skip until they are indexed.
-pub(super) fn deferred(info: &CollectionInfo) -> Option<String> {
-    let queue = info.update_queue.as_ref()?;
-    let points = queue.deferred_points.filter(|points| *points > 0)?;
-    Some(format!(
-        "{points} deferred points are hidden until the server has indexed them: \
-         they are neither counted nor read."
-    ))
-}
-
-fn field_warnings(fields: &Fields, dense: &HashMap<String, VectorParams>) -> Vec<String> {
-    let left_out = fields.left_out.iter().map(|name| {
-        format!("Vector {name:?} is a multivector: it is not read and will not be in the archive.")
-    });
-    let rounded = fields.shape.dense.iter().filter_map(|field| {
-        let storage = rounding(dense.get(&field.name)?.datatype())?;
-        let mut name = called(&field.name);
-        name[..1].make_ascii_uppercase();
-        Some(format!(
-            "{name} is stored as {storage}: what comes back is rounded, not what was once written."
-        ))
-    });
-    left_out.chain(rounded).collect()
-}
-
-fn rounding(datatype: Datatype) -> Option<&'static str> {
-    match datatype {
-        Datatype::Default | Datatype::Float32 => None,
-        Datatype::Uint8 => Some("uint8"),
-        Datatype::Float16 => Some("float16"),
-        Datatype::Turbo4 => Some("turbo4"),
-        Datatype::Turbo8 => Some("turbo8"),
-        Datatype::Turbo16 => Some("turbo16"),
     }
 }
 

@@ -181,6 +181,7 @@ impl Source for VectorizeSource {
         Ok(Page {
             points: points.collect(),
             next,
+            ..Page::default()
         })
     }
 

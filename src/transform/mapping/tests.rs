@@ -21,7 +21,7 @@ fn the_defaults_are_the_documented_ones() {
     let mapping = serde_json::to_string(&Mapping::default()).unwrap();
     assert_eq!(
         mapping,
-        r#"{"id":"{id}","namespace":null,"vector":null,"file_key":"file:{file_id}","order_by":"chunk_index","big_ints":"reject","unsettled":"send"}"#
+        r#"{"id":"{id}","namespace":null,"vector":null,"file_key":"file:{file_id}","order_by":"chunk_index","big_ints":"reject","unsettled":"send","data_field":"data","map":null,"rename":[],"keep":[],"drop":[],"nulls":"keep","fix_keys":null,"truncate":null,"long_ids":"reject"}"#
     );
 }
 
@@ -43,6 +43,15 @@ fn a_mapping_is_read_back_as_it_was_frozen() {
         vector: Some("text".into()),
         big_ints: BigInts::String,
         unsettled: UnsettledPolicy::Reject,
+        data_field: "text".into(),
+        map: Some(".a |= 1".parse().unwrap()),
+        rename: vec!["a=b".parse().unwrap()],
+        keep: vec!["b".into()],
+        drop: vec!["c".into(), "".into()],
+        nulls: Nulls::Drop,
+        fix_keys: Some("_".parse().unwrap()),
+        truncate: Some("text".into()),
+        long_ids: LongIds::Hash,
         ..mapping("{{{id}}}", "{a.b}")
     };
     let text = serde_json::to_string(&frozen).unwrap();
@@ -137,4 +146,29 @@ fn the_sources_id_in_an_id_template_is_not_the_payloads_order() {
         by_id("{file_id}_{.id}").slot_of_id("f_3"),
         Ok(Some(slot("file:f", Order::Number(3.0))))
     );
+}
+
+#[test]
+fn nothing_is_read_from_an_id_that_may_be_a_hash() {
+    let hashing = Mapping {
+        long_ids: LongIds::Hash,
+        ..mapping("{file_id}_{chunk_index}", "file:{file_id}")
+    };
+    let long = format!("{}_7", "x".repeat(70));
+    let written = super::super::short_id(&long);
+    assert!(hashing.ids_tell_files());
+    assert_eq!(hashing.slot_of_id(&written), Ok(None));
+    assert_eq!(
+        hashing.slot_of_id("f_7"),
+        Ok(Some(slot("file:f", Order::Number(7.0))))
+    );
+    // Digits alone after the last separator: an id that would be inverted wrongly.
+    let tilde = mapping("{file_id}~{chunk_index}", "file:{file_id}");
+    let unlucky = format!("{}~{}", "x".repeat(31), "1".repeat(32));
+    assert!(tilde.slot_of_id(&unlucky).unwrap().is_some());
+    let hashing = Mapping {
+        long_ids: LongIds::Hash,
+        ..tilde
+    };
+    assert_eq!(hashing.slot_of_id(&unlucky), Ok(None));
 }

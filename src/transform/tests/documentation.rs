@@ -27,6 +27,23 @@ fn reasons() -> Vec<Reason> {
             key: String::new(),
             rule: "is empty",
         }),
+        Reason::Untruncated {
+            large: LimitError::LargeMetadata { bytes: 10_241 },
+            field: "text".into(),
+            uncut: Uncut::Absent,
+        },
+        Reason::DataFieldTaken {
+            field: "data".into(),
+        },
+        Reason::MapFailed {
+            message: String::new(),
+        },
+        Reason::RenameTaken("a=b".parse().unwrap()),
+        Reason::KeysCollide {
+            first: "a".into(),
+            second: "b".into(),
+            to: "c".into(),
+        },
         Reason::BigInteger {
             path: "a".into(),
             digits: "9".into(),

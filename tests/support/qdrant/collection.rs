@@ -158,7 +158,17 @@ impl Collection {
         }
     }
 
-    pub(super) fn put(&mut self, point: RetrievedPoint) {
+    /// Some ids, spread evenly, in no order.
+    pub(super) fn sample(&self, most: u64) -> Vec<Id> {
+        let ids = self.ids();
+        let step = ids.len().div_ceil(most.max(1) as usize).max(1);
+        let mut sample: Vec<Id> = ids.into_iter().skip(step / 2).step_by(step).collect();
+        sample.reverse();
+        sample
+    }
+
+    /// Puts a point, in place of one of that id.
+    pub fn put(&mut self, point: RetrievedPoint) {
         let id = Id::of(point.id.as_ref()).expect("a point has an id");
         let Points::Held(points) = &mut self.points else {
             panic!("a generated collection takes no points");

@@ -1,6 +1,7 @@
 //! What can be made to go wrong, and what else a test may turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -22,10 +23,16 @@ pub enum Switch {
     OldVectors,
     /// `update_queue.deferred_points`.
     Deferred(u64),
+    /// What the collection's description says of its points, which is approximate.
+    Describes(u64),
     /// Each exact count is one more than the last.
     GrowingCount,
     /// Listing aliases is not permitted.
     NoAliases,
+    /// No random samples are drawn, as by servers before 1.11.
+    NoSamples,
+    /// Every page takes this long besides being sent.
+    Delay(Duration),
     /// Rate limit with `retry-after` in seconds.
     RateLimit { calls: u32, retry_after_s: u32 },
     /// The disk is full.
@@ -71,9 +78,12 @@ pub(super) struct Faults {
     pub(super) aliases: BTreeMap<&'static str, &'static str>,
     pub(super) form: Form,
     pub(super) deferred: u64,
+    pub(super) described: Option<u64>,
     pub(super) counts_grow: bool,
     pub(super) counted: u64,
     pub(super) no_aliases: bool,
+    pub(super) no_samples: bool,
+    pub(super) delay: Option<Duration>,
     pub(super) spoil: Spoil,
 }
 
@@ -140,8 +150,11 @@ impl Faults {
             Switch::Alias(alias, collection) => drop(self.aliases.insert(alias, collection)),
             Switch::OldVectors => self.form = Form::Old,
             Switch::Deferred(points) => self.deferred = points,
+            Switch::Describes(points) => self.described = Some(points),
             Switch::GrowingCount => self.counts_grow = true,
             Switch::NoAliases => self.no_aliases = true,
+            Switch::NoSamples => self.no_samples = true,
+            Switch::Delay(delay) => self.delay = Some(delay),
             Switch::Healthy => self.spoil = Spoil::default(),
             spoiling => self.spoil.set(spoiling),
         }

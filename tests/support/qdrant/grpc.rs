@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use cf_migrate::clock::Clock;
 use qdrant_client::qdrant as api;
 use qdrant_client::qdrant::collections_server::{Collections, CollectionsServer};
 use qdrant_client::qdrant::points_server::{Points, PointsServer};
@@ -45,6 +46,15 @@ struct Service {
 type Answer<T> = Result<Response<T>, Status>;
 
 impl Service {
+    /// The time that a server takes for a page besides sending it.
+    async fn delay(&self) {
+        let delay = locked(&self.state).faults.delay;
+        let _under_way = UnderWay::begin(Arc::clone(&self.state));
+        if let Some(delay) = delay {
+            Clock::real().sleep(delay).await;
+        }
+    }
+
     /// Counts the call, checks the key, and fails it if it is to fail.
     async fn enter(&self, method: &'static str, metadata: &MetadataMap) -> Result<(), Status> {
         let failure = {
@@ -60,6 +70,25 @@ impl Service {
             Some(status) => Err(status),
             None => std::future::pending().await,
         }
+    }
+}
+
+/// A page that is being made, until its client has it or is gone.
+struct UnderWay(Shared);
+
+impl UnderWay {
+    fn begin(state: Shared) -> Self {
+        let mut held = locked(&state);
+        held.pages.0 += 1;
+        held.pages.1 = held.pages.1.max(held.pages.0);
+        drop(held);
+        Self(state)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        locked(&self.0).pages.0 -= 1;
     }
 }
 
@@ -176,20 +205,66 @@ impl State {
             ));
         }
         check_timeout(collection, request.timeout)?;
+        if let Some(filter) = &request.filter {
+            return count_having(collection, filter);
+        }
         let count = collection.len();
         let grown = self.faults.counted * u64::from(self.faults.counts_grow);
         self.faults.counted += 1;
         Ok(count + grown)
     }
 
+    /// Only random samples of ids are drawn, by servers since 1.11.
+    fn query(&self, request: &api::QueryPoints) -> Result<Vec<api::ScoredPoint>, Status> {
+        let variant = request
+            .query
+            .as_ref()
+            .and_then(|query| query.variant.as_ref());
+        if self.faults.no_samples || !matches!(variant, Some(api::query::Variant::Sample(_))) {
+            return Err(Status::unimplemented("the double draws samples only"));
+        }
+        let collection = self.collection(&request.collection_name)?;
+        check_timeout(collection, request.timeout)?;
+        let most = request.limit.unwrap_or(DEFAULT_LIMIT.into());
+        let points = collection.sample(most).into_iter();
+        Ok(points
+            .map(|id| api::ScoredPoint {
+                id: Some(id.wire()),
+                ..api::ScoredPoint::default()
+            })
+            .collect())
+    }
+
     fn info(&self, name: &str) -> Result<api::CollectionInfo, Status> {
-        let mut info = self.collection(name)?.info.clone();
+        let collection = self.collection(name)?;
+        let mut info = collection.info.clone();
+        info.points_count = Some(self.faults.described.unwrap_or(collection.len()));
         if self.faults.deferred > 0 {
             let queue = info.update_queue.get_or_insert_default();
             queue.deferred_points = Some(self.faults.deferred);
         }
         Ok(info)
     }
+}
+
+/// The only condition that counting knows is that a point has a vector.
+fn count_having(collection: &Collection, filter: &api::Filter) -> Result<u64, Status> {
+    use api::condition::ConditionOneOf;
+    let conditions: Vec<_> = filter
+        .must
+        .iter()
+        .map(|c| c.condition_one_of.as_ref())
+        .collect();
+    let [Some(ConditionOneOf::HasVector(having))] = conditions.as_slice() else {
+        return Err(Status::unimplemented("the double knows has_vector only"));
+    };
+    let points = collection
+        .ids()
+        .into_iter()
+        .filter_map(|id| collection.get(id));
+    Ok(points
+        .filter(|point| wire::has(point, &having.has_vector))
+        .count() as u64)
 }
 
 fn check_scroll(collection: &Collection, request: &api::ScrollPoints) -> Result<(), Status> {
@@ -324,6 +399,9 @@ service! {
             let limit = request.get_ref().limit.unwrap_or(DEFAULT_LIMIT);
             locked(&self.state).scroll_limits.push(limit);
             self.enter("scroll", request.metadata()).await?;
+            if limit > 1 {
+                self.delay().await;
+            }
             let request = request.get_ref();
             let mut state = locked(&self.state);
             check_scroll(state.collection(&request.collection_name)?, request)?;
@@ -340,6 +418,12 @@ service! {
                 result: Some(api::CountResult { count }),
                 ..api::CountResponse::default()
             }))
+        }
+
+        async fn query(&self, request: Request<api::QueryPoints>) -> Answer<api::QueryResponse> {
+            self.enter("query", request.metadata()).await?;
+            let result = locked(&self.state).query(request.get_ref())?;
+            Ok(Response::new(api::QueryResponse { result, ..api::QueryResponse::default() }))
         }
 
         async fn get(&self, request: Request<api::GetPoints>) -> Answer<api::GetResponse> {
@@ -378,7 +462,6 @@ service! {
         discover: DiscoverPoints => DiscoverResponse,
         discover_batch: DiscoverBatchPoints => DiscoverBatchResponse,
         update_batch: UpdateBatchPoints => UpdateBatchResponse,
-        query: QueryPoints => QueryResponse,
         query_batch: QueryBatchPoints => QueryBatchResponse,
         query_groups: QueryPointGroups => QueryGroupsResponse,
         facet: FacetCounts => FacetResponse,

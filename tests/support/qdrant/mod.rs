@@ -74,6 +74,8 @@ struct State {
     faults: Faults,
     calls: BTreeMap<&'static str, u64>,
     scroll_limits: Vec<u32>,
+    /// Pages under way, and the most there were at once.
+    pages: (usize, usize),
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -131,7 +133,7 @@ impl Server {
     }
 
     /// How often a method was called: `scroll`, `count`, `info`, `health`,
-    /// `aliases`, `list`, `get`, `rest`.
+    /// `aliases`, `list`, `get`, `query`, `rest`.
     pub fn calls(&self, method: &str) -> u64 {
         locked(&self.state).calls.get(method).copied().unwrap_or(0)
     }
@@ -139,6 +141,11 @@ impl Server {
     /// The limits of all scroll calls so far, failed ones included.
     pub fn scroll_limits(&self) -> Vec<u32> {
         locked(&self.state).scroll_limits.clone()
+    }
+
+    /// The most pages that were under way at once, single ids left out.
+    pub fn most_pages_at_once(&self) -> usize {
+        locked(&self.state).pages.1
     }
 
     /// The ids of a collection, in order.

@@ -45,6 +45,16 @@ pub(super) fn select(point: &mut RetrievedPoint, wanted: Option<&WithVectorsSele
     }
 }
 
+/// Whether the point has a vector of that name.
+pub(super) fn has(point: &RetrievedPoint, name: &str) -> bool {
+    let vectors = point.vectors.as_ref();
+    match vectors.and_then(|vectors| vectors.vectors_options.as_ref()) {
+        None => false,
+        Some(VectorsOptions::Vector(_)) => name.is_empty(),
+        Some(VectorsOptions::Vectors(named)) => named.vectors.contains_key(name),
+    }
+}
+
 fn vectors(point: &mut RetrievedPoint) -> Option<&mut VectorsOptions> {
     point.vectors.as_mut()?.vectors_options.as_mut()
 }

@@ -149,7 +149,7 @@ impl ParquetSource {
         let batch = batch.map_err(|error| damaged(file, place.row, error.into()))?;
         let mut page = Page {
             points: self.points(&batch, &place)?,
-            next: None,
+            ..Page::default()
         };
         place.row += batch.num_rows() as u64;
         let (read, file) = (self.ordinal(&place), &self.files[place.file]);

@@ -1,10 +1,11 @@
 use qdrant_client::qdrant::{
-    CollectionConfig, CollectionWarning, MultiVectorConfig, SparseVectorConfig, SparseVectorParams,
-    UpdateQueueInfo, VectorParamsMap, VectorsConfig,
+    CollectionConfig, CollectionStatus, CollectionWarning, Datatype, MultiVectorConfig,
+    SparseVectorConfig, SparseVectorParams, UpdateQueueInfo, VectorParamsMap, VectorsConfig,
 };
 
 use super::*;
 use crate::error::Kind;
+use crate::source::qdrant::warnings::multivector_note;
 
 fn dense(size: u64, distance: WireDistance) -> VectorParams {
     VectorParams {
@@ -227,9 +228,23 @@ fn the_operator_hears_what_is_unusual() {
             "The collection's status is yellow: the server is still optimising it.",
             "12 deferred points are hidden until the server has indexed them: they are neither counted nor read.",
             "Qdrant says: old setting",
-            "Vector \"m\" is a multivector: it is not read and will not be in the archive.",
             "The unnamed vector is stored as float16: what comes back is rounded, not what was once written.",
         ]
+    );
+}
+
+#[test]
+fn a_multivector_is_said_with_its_points_where_they_are_known() {
+    let note = |having| multivector_note("m", having);
+    let end = "it is not read and will not be in the archive.";
+    assert_eq!(note(None), format!("Vector \"m\" is a multivector: {end}"));
+    assert_eq!(
+        note(Some(1)),
+        format!("Vector \"m\" is a multivector, which 1 point has: {end}")
+    );
+    assert_eq!(
+        note(Some(20)),
+        format!("Vector \"m\" is a multivector, which 20 points have: {end}")
     );
 }
 

@@ -1,6 +1,6 @@
-//! JSON as far as a line of points needs it: objects whose values are still
-//! text, and numbers read from their digits straight into f32. Errors are
-//! reasons for a bad line.
+//! JSON as far as points need it: objects whose values are still text, and
+//! numbers read from their digits straight into f32. Errors are reasons that a
+//! message can quote. Files and services that speak JSON share it.
 
 use std::fmt;
 

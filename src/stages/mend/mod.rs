@@ -2,6 +2,9 @@
 //! them, and exported again from where they began in the source; they take their
 //! place only when they come out byte for byte the same.
 
+mod reread;
+
+use self::reread::reread;
 use crate::archive::{Generation, PartDamage, Rewritten};
 use crate::error::Error;
 use crate::source::Source;
@@ -41,19 +44,8 @@ async fn again(
     source: &mut dyn Source,
 ) -> Result<(), Error> {
     let mut repair = generation.repair(damage.index)?;
-    let mut cursor = repair.part().cursor_before.clone();
     let file = repair.part().file.clone();
-    while repair.missing_points() > 0 {
-        migration.stop.check()?;
-        let page = source.page(cursor.as_ref()).await?;
-        for read in page.points {
-            repair.push(read)?;
-        }
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => break,
-        }
-    }
+    reread(migration, generation, &mut repair, source).await?;
     match repair.finish()? {
         Rewritten::Same => Ok(()),
         Rewritten::Different => Err(Error::failed(format!(
@@ -80,3 +72,6 @@ fn named(damages: &[PartDamage]) -> String {
         .collect();
     named.join("; ")
 }
+
+#[cfg(test)]
+mod tests;
