@@ -6,6 +6,7 @@
 //! - [`stages`]: the story of a migration, one file a step
 //! - [`source`], [`transform`], [`archive`], [`ledger`]: where points come from,
 //!   what becomes of them, where they are kept, what was done with them
+//! - [`recall`]: what shortening vectors costs a search
 //! - [`batch`]: records as request bodies, cut to the request's limits
 //! - [`cloudflare`] over [`http`]: the account's Vectorize and KV
 //! - [`point`], [`record`], [`error`], [`clock`]: the words everyone shares
@@ -25,6 +26,7 @@ pub mod locator;
 pub mod plan;
 pub mod point;
 pub mod progress;
+pub mod recall;
 pub mod record;
 pub mod report;
 pub mod sandbox;

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::point::Distance;
 
 mod digest;
+mod dimensions;
 mod metadata;
 
 pub use digest::{Digest, number_as_f64, same_json};
+pub use dimensions::{Dimensions, NotDimensions};
 pub use metadata::{Metadata, RefusedMetadata, key_problem};
 
 /// The longest id, in bytes.
@@ -168,46 +170,6 @@ impl From<Namespace> for String {
 impl fmt::Display for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// How many dimensions an index has: 32 to 1,536.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "usize", into = "usize")]
-pub struct Dimensions(u16);
-
-impl Dimensions {
-    /// Checks the range.
-    pub fn new(dimensions: usize) -> Result<Self, LimitError> {
-        match u16::try_from(dimensions) {
-            Ok(small) if (MIN_DIMENSIONS..=MAX_DIMENSIONS).contains(&dimensions) => Ok(Self(small)),
-            _ => Err(LimitError::Dimensions { dimensions }),
-        }
-    }
-
-    /// The number of dimensions.
-    pub fn get(self) -> usize {
-        usize::from(self.0)
-    }
-}
-
-impl TryFrom<usize> for Dimensions {
-    type Error = LimitError;
-
-    fn try_from(dimensions: usize) -> Result<Self, LimitError> {
-        Self::new(dimensions)
-    }
-}
-
-impl From<Dimensions> for usize {
-    fn from(dimensions: Dimensions) -> Self {
-        dimensions.get()
-    }
-}
-
-impl fmt::Display for Dimensions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

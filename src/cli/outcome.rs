@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
 use crate::progress::{Level, Progress as _};
-use crate::report::{Outcome, Report, Verdict};
+use crate::report::{DimensionFacts, Outcome, Report, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
@@ -149,16 +149,22 @@ fn table(report: &Report) -> Option<Table> {
         if seconds.export.is_some() {
             row("export", seconds.export, archived);
         }
-        if seconds.upsert.is_some() && !report.dry_run {
-            row(
-                "upsert",
-                seconds.upsert,
-                format!(
-                    "{} records written, {} unchanged, {} foreign vectors left alone",
-                    points.settled, points.unchanged, points.foreign
-                ),
-            );
-        }
+    }
+    if let Some(facts) = &report.dimensions {
+        row("dims", None, shortened(facts));
+    }
+    if let Some(points) = &report.points
+        && seconds.upsert.is_some()
+        && !report.dry_run
+    {
+        row(
+            "upsert",
+            seconds.upsert,
+            format!(
+                "{} records written, {} unchanged, {} foreign vectors left alone",
+                points.settled, points.unchanged, points.foreign
+            ),
+        );
     }
     if seconds.settle.is_some() {
         row("settle", seconds.settle, "applied by the index".to_owned());
@@ -193,6 +199,32 @@ fn table(report: &Report) -> Option<Table> {
         column.set_cell_alignment(CellAlignment::Right);
     }
     Some(table)
+}
+
+/// What became of the vectors' length, with the figures of the chosen number.
+fn shortened(facts: &DimensionFacts) -> String {
+    let from = facts.from;
+    let Some(to) = facts.to else {
+        return format!("{from} are too many; see above what --dims would cost");
+    };
+    if to == from {
+        return format!("{from}, as they are");
+    }
+    let length = if facts.renormalised {
+        "renormalised"
+    } else {
+        "not renormalised"
+    };
+    let mut text = format!("{from} shortened to {to}, {length}");
+    if let Some(recall) = &facts.recall
+        && let Some(row) = recall.rows.iter().find(|row| row.dims == to)
+    {
+        text.push_str(&format!(
+            "; recall@{} mean {:.4}, median {:.4}, P5 {:.4}, min {:.4}",
+            recall.k, row.mean, row.median, row.p5, row.min
+        ));
+    }
+    text
 }
 
 fn findings(report: &Report) -> String {

@@ -130,14 +130,19 @@ impl Ledger {
         })
     }
 
-    /// Remembers how the operator named the source last.
-    pub fn remember_asked(&self, locator: &str) -> Result<(), Error> {
-        let json = serde_json::Value::from(locator).to_string();
+    /// Keeps the text of a section that is no part of what is frozen, in place of
+    /// an earlier one.
+    pub fn keep_section(&self, section: &str, json: &str) -> Result<(), Error> {
         self.with(|connection| {
             connection
-                .execute("INSERT OR REPLACE INTO plan VALUES (?, ?)", [ASKED, &json])
+                .execute("INSERT OR REPLACE INTO plan VALUES (?, ?)", [section, json])
                 .map(drop)
         })
+    }
+
+    /// Remembers how the operator named the source last.
+    pub fn remember_asked(&self, locator: &str) -> Result<(), Error> {
+        self.keep_section(ASKED, &serde_json::Value::from(locator).to_string())
     }
 
     /// How the operator named the source last.

@@ -4,8 +4,10 @@
 use crate::cloudflare::{Account, IndexName, KvNamespace, Vectorize};
 use crate::error::Error;
 use crate::point::{DenseField, Distance, Shape};
-use crate::record::{Dimensions, MAX_DIMENSIONS, MIN_DIMENSIONS, Metric};
+use crate::record::{Dimensions, Metric};
 use crate::transform::{Target, choose_dense};
+
+use super::dimensions::{kept_dimensions, shorten_to};
 
 /// Something that keeps a migration from beginning, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub struct Wishes {
     pub create: bool,
     /// The metric of an index that is to be created.
     pub metric: Option<Metric>,
+    /// How many of their first numbers the vectors are to keep; none: all.
+    pub dims: Option<Dimensions>,
 }
 
 /// Asks the account for the index.
@@ -100,7 +104,7 @@ pub async fn find_namespace(account: &Account, wanted: &str) -> Result<KvState, 
 /// The target that the chosen vector's records would go to, or why not.
 ///
 /// `vector` is the chosen name; the rules: an existing index must have the
-/// vector's dimensions and its metric, a new one gets them.
+/// dimensions that the vector has, or keeps, and its metric; a new one gets them.
 pub fn choose_target(
     shape: &Shape,
     vector: Option<&str>,
@@ -111,7 +115,7 @@ pub fn choose_target(
     let position = choose_dense(shape, vector)
         .map_err(|error| Blocker::new(error.to_string(), error.advice()))?;
     let field = &shape.dense[position];
-    let dimensions = Dimensions::new(field.dimensions).map_err(|_| impossible(field))?;
+    let dimensions = kept_dimensions(field, wishes.dims, index.1)?;
     let creating = wishes.create && *index.1 == IndexState::Missing;
     let metric = wanted_metric(field, wishes.metric, creating, warnings)?;
     match index.1 {
@@ -125,25 +129,15 @@ pub fn choose_target(
                 "give --create to create it with {dimensions} dimensions, or name another index"
             ),
         )),
-        IndexState::Present { target, .. } => existing(index.0, target, dimensions, metric),
+        IndexState::Present { target, .. } => {
+            fitting(index.0, target, field, (dimensions, wishes.dims))?;
+            comparing(index.0, target, metric)?;
+            Ok(Target {
+                dimensions,
+                metric: target.metric,
+            })
+        }
     }
-}
-
-fn impossible(field: &DenseField) -> Blocker {
-    let what = format!(
-        "the source's vectors have {} dimensions; Vectorize takes {MIN_DIMENSIONS} to {MAX_DIMENSIONS}",
-        field.dimensions
-    );
-    let advice = if field.dimensions > MAX_DIMENSIONS {
-        format!(
-            "embed the texts again with at most {MAX_DIMENSIONS} dimensions: many models can be asked for fewer (text-embedding-3-large with its `dimensions` parameter, for one)"
-        )
-    } else {
-        format!(
-            "embed the texts again with a model that gives at least {MIN_DIMENSIONS} dimensions"
-        )
-    };
-    Blocker::new(what, advice)
 }
 
 fn wanted_metric(
@@ -177,22 +171,42 @@ fn wanted_metric(
     }
 }
 
-fn existing(
+const FIXED: &str = "dimensions and metric of an index cannot be changed: name another index, with --create where it does not exist yet";
+
+/// Whether an existing index has those dimensions.
+fn fitting(
     name: &IndexName,
     found: &TargetFacts,
-    dimensions: Dimensions,
-    metric: Option<Metric>,
-) -> Result<Target, Blocker> {
-    const FIXED: &str = "dimensions and metric of an index cannot be changed: name another index, with --create where it does not exist yet";
-    if found.dimensions != dimensions.get() {
-        return Err(Blocker::new(
-            format!(
-                "the index {name} has {} dimensions, the source's vectors have {dimensions}",
-                found.dimensions
-            ),
-            FIXED,
-        ));
+    field: &DenseField,
+    (dimensions, asked): (Dimensions, Option<Dimensions>),
+) -> Result<(), Blocker> {
+    if found.dimensions == dimensions.get() {
+        return Ok(());
     }
+    let what = match asked {
+        Some(asked) => format!(
+            "the index {name} has {} dimensions, --dims asks for {asked}",
+            found.dimensions
+        ),
+        None => format!(
+            "the index {name} has {} dimensions, the source's vectors have {dimensions}",
+            found.dimensions
+        ),
+    };
+    let advice = match Dimensions::new(found.dimensions) {
+        Ok(fewer) if found.dimensions < field.dimensions => {
+            format!(
+                "{FIXED}; or shorten the vectors to it: {}",
+                shorten_to(fewer)
+            )
+        }
+        _ => FIXED.to_owned(),
+    };
+    Err(Blocker::new(what, advice))
+}
+
+/// Whether an existing index compares as the source does.
+fn comparing(name: &IndexName, found: &TargetFacts, metric: Option<Metric>) -> Result<(), Blocker> {
     match metric {
         Some(wanted) if wanted != found.metric => Err(Blocker::new(
             format!(
@@ -201,10 +215,7 @@ fn existing(
             ),
             FIXED,
         )),
-        _ => Ok(Target {
-            dimensions,
-            metric: found.metric,
-        }),
+        _ => Ok(()),
     }
 }
 
@@ -241,6 +252,7 @@ mod tests {
     const CREATE: Wishes = Wishes {
         create: true,
         metric: None,
+        dims: None,
     };
 
     #[test]
@@ -262,6 +274,7 @@ mod tests {
         let wishes = Wishes {
             create: true,
             metric: Some(Metric::DotProduct),
+            dims: None,
         };
         let target = choose(&shape(384, None), IndexState::Missing, wishes).unwrap();
         assert_eq!(target.metric, Metric::DotProduct);

@@ -13,6 +13,8 @@ pub enum Step {
     Export,
     /// Every archived point through the transform.
     Check,
+    /// What shortening vectors costs a search.
+    Recall,
     /// What the target holds before the first write.
     Inventory,
     /// Archive to NDJSON.
@@ -34,6 +36,7 @@ impl Step {
             Self::Plan => "plan",
             Self::Export => "export",
             Self::Check => "check",
+            Self::Recall => "recall",
             Self::Inventory => "inventory",
             Self::Transform => "transform",
             Self::Upsert => "upsert",
@@ -47,7 +50,7 @@ impl Step {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Plan => "checks",
-            Self::Export | Self::Check | Self::Transform => "points",
+            Self::Export | Self::Check | Self::Recall | Self::Transform => "points",
             Self::Inventory => "ids",
             Self::Upsert => "records",
             Self::Settle => "batches",

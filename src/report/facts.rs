@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::dimensions::DimensionFacts;
 use crate::error::Error;
 use crate::report::ShownPoint;
 
@@ -261,6 +262,8 @@ pub struct Report {
     pub dry_run: bool,
     /// Points.
     pub points: Option<PointFacts>,
+    /// The vectors' length, where `--dims` was given or is proposed.
+    pub dimensions: Option<DimensionFacts>,
     /// How many points have each vector that stays in the archive and does not go
     /// to Vectorize, by its name; none where points were not checked.
     pub left_behind: Option<BTreeMap<String, u64>>,
@@ -296,6 +299,7 @@ impl Report {
             exit_code: 0,
             dry_run,
             points: None,
+            dimensions: None,
             left_behind: None,
             mapping: None,
             shown: None,

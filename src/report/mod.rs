@@ -1,12 +1,14 @@
 //! The facts of a migration: one value that the terminal's closing table, the
 //! `--json` object and `report.json` are made of. Fields are only ever added.
 
+pub mod dimensions;
 pub mod facts;
 mod shown;
 pub mod snippets;
 
 pub use shown::{ShownPoint, ShownRecord, ShownVector};
 
+pub use dimensions::{DimensionFacts, RecallFacts};
 pub use facts::{
     CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome, PointFacts, Report,
     RequestFacts, Seconds, Verdict, VerificationFacts,

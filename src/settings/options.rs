@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::sizes::{Pause, Size};
 use crate::error::Error;
-use crate::record::{Metric, key_problem};
+use crate::record::{Dimensions, Metric, key_problem};
 use crate::transform::{
     BigInts, KeyFiller, LongIds, Mapping, Nulls, Program, Rename, Template, UnsettledPolicy,
 };
@@ -26,6 +26,9 @@ pub struct MappingOptions {
     /// Which named vector to take
     #[arg(long, value_name = "NAME")]
     pub vector: Option<String>,
+    /// Keep only the first N numbers of every vector, 32 to 1536; renormalised for a cosine index
+    #[arg(long, value_name = "N")]
+    pub dims: Option<Dimensions>,
     /// Template of the file index's keys [default: file:{file_id}]
     #[arg(long, value_name = "TEMPLATE")]
     pub file_key: Option<Template>,
@@ -106,6 +109,7 @@ impl MappingOptions {
             id: self.id.or(lower.id),
             namespace: self.namespace.or(lower.namespace),
             vector: self.vector.or(lower.vector),
+            dims: self.dims.or(lower.dims),
             file_key: self.file_key.or(lower.file_key),
             order_by: self.order_by.or(lower.order_by),
             big_ints: self.big_ints.or(lower.big_ints),
@@ -154,6 +158,7 @@ impl MappingOptions {
             id: or_base(&self.id, &base.id),
             namespace: self.namespace.clone().or_else(|| base.namespace.clone()),
             vector: self.vector.clone().or_else(|| base.vector.clone()),
+            dims: self.dims.or(base.dims),
             file_key: or_base(&self.file_key, &base.file_key),
             order_by: or_base(&self.order_by, &base.order_by),
             big_ints: self.big_ints.unwrap_or(base.big_ints),

@@ -131,12 +131,6 @@ pub trait Source: Send {
     /// The page that begins at `from` (none: the first page).
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error>;
 
-    /// How many points an export may hold that are not sealed yet; none where it is
-    /// bounded by their bytes alone, because reading them again is cheap.
-    fn sealed_points(&self) -> Option<u64> {
-        None
-    }
-
     /// The names of a page of that lane, without what the points hold, from `from` on
     /// (none: the lane's first): a cheap second pass. None where the source has no
     /// cheaper way than [`Source::page`].
@@ -146,6 +140,12 @@ pub trait Source: Send {
         _from: Option<&Cursor>,
     ) -> Result<Option<Names>, Error> {
         Ok(None)
+    }
+
+    /// How many points an export may hold that are not sealed yet; none where it is
+    /// bounded by their bytes alone, because reading them again is cheap.
+    fn sealed_points(&self) -> Option<u64> {
+        None
     }
 
     /// What it holds back from reading as it is now, a sentence each; asked when

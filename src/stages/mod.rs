@@ -9,6 +9,7 @@ mod changes;
 mod check;
 pub mod context;
 mod count_key;
+pub mod dimensions;
 mod entries;
 mod evidence;
 mod export;

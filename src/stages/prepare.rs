@@ -153,6 +153,7 @@ pub async fn prepare(
     let wishes = Wishes {
         create: request.create,
         metric: request.mapping.metric,
+        dims: mapping.dims,
     };
     let target = choose_target(
         &source.0.shape,

@@ -6,6 +6,7 @@ use crate::plan::{IndexState, KvState};
 use crate::source::SourceFacts;
 use crate::stages::check::Files;
 use crate::stages::context::Migration;
+use crate::stages::dimensions;
 use crate::stages::prepare::Prepared;
 use crate::transform::Note;
 
@@ -28,6 +29,7 @@ pub(super) fn of_plan(
         }
         IndexState::Missing => format!("the index {} ({kind}) is to be created", target.index),
     });
+    dimensions::tell_shortening(migration, &prepared.transform);
     if let Some((entries, count)) = &prepared.kv {
         of_namespaces(migration, entries, count);
     }

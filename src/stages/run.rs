@@ -3,7 +3,7 @@
 
 use crate::archive::Generation;
 use crate::cloudflare::Vectorize;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::file_index::{CountKey, FileIndex, FileIndexPlan, Holdings};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Milestone};
@@ -23,7 +23,7 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{changes, gate, left_behind, remarks, stale_entries, vector_count};
+use crate::stages::{changes, dimensions, gate, left_behind, remarks, stale_entries, vector_count};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -127,9 +127,29 @@ impl Job {
     /// Both ends, and with `--full` every point: what stands in the way, and
     /// what would happen.
     pub async fn plan(&mut self, full: bool, report: &mut Report) -> Result<(), Error> {
-        if full {
-            return self.run(report).await;
+        let looked = match full {
+            true => self.run(report).await,
+            false => self.look(report).await,
+        };
+        if let Err(error) = &looked
+            && error.kind() == Kind::Refused
+        {
+            self.propose_dims(report).await;
         }
+        looked
+    }
+
+    /// Vectors that are too long for the index: what shortening them would cost.
+    async fn propose_dims(&mut self, report: &mut Report) {
+        match dimensions::of_proposal(self).await {
+            Ok(facts) => report.dimensions = report.dimensions.take().or(facts),
+            Err(error) => self.migration.warn(format!(
+                "what shortening the vectors would cost could not be measured: {error}"
+            )),
+        }
+    }
+
+    async fn look(&mut self, report: &mut Report) -> Result<(), Error> {
         self.inherit_file_index()?;
         let facts = self.origin.facts(&self.migration).await?;
         let source = (&facts.0, facts.1);
@@ -139,6 +159,8 @@ impl Job {
             ..PointFacts::default()
         });
         remarks::of_plan(&self.migration, &prepared, source);
+        report.dimensions =
+            dimensions::of_plan(&self.migration, &mut self.origin, &prepared.transform).await?;
         left_behind::tell_names(&self.migration, &source.0.shape, &prepared.transform);
         Ok(())
     }
@@ -173,6 +195,8 @@ impl Job {
         timing.end(&mut report.seconds.export);
         report.points = Some(self.points(&generation, facts.1)?);
         remarks::of_check(&self.migration, files)?;
+        report.dimensions =
+            dimensions::of_archive(&self.migration, &generation, &prepared.transform)?;
         left_behind::warn(&self.migration)?;
         report.left_behind = Some(left_behind::left_behind(&self.migration.ledger)?);
         let changed = changes::facts(&self.migration.ledger, &prepared.plan.mapping)?;

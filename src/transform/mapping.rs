@@ -18,6 +18,7 @@ use super::rename::Rename;
 use super::select::Nulls;
 use super::template::Template;
 use crate::point::Point;
+use crate::record::Dimensions;
 
 /// The options of the transform.
 ///
@@ -32,6 +33,8 @@ pub struct Mapping {
     pub namespace: Option<Template>,
     /// Which dense vector (`--vector`); none: the only one.
     pub vector: Option<String>,
+    /// How many of its first numbers are kept (`--dims`); none: all.
+    pub dims: Option<Dimensions>,
     /// The key of a point's file in the file index (`--file-key`).
     pub file_key: Template,
     /// The payload field that orders the chunks of a file (`--order-by`); a path
@@ -69,6 +72,7 @@ impl Default for Mapping {
             id: template(SOURCE_ID),
             namespace: None,
             vector: None,
+            dims: None,
             file_key: template("file:{file_id}"),
             order_by: "chunk_index".to_owned(),
             big_ints: BigInts::default(),

@@ -15,6 +15,7 @@ mod rejection;
 mod rename;
 mod resolve;
 mod select;
+mod shorten;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use rejection::{MAX_VALUE_CHARS, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use resolve::{ResolveError, choose_dense};
 pub use select::Nulls;
+pub use shorten::{Length, Shortening};
 pub use template::Template;
 pub use truncate::Uncut;
 
@@ -70,6 +72,9 @@ pub struct Transform {
     /// The chosen vector's position in [`Shape::dense`], and its name.
     position: usize,
     vector: String,
+    /// The chosen vector's length in the source.
+    dimensions: usize,
+    shortening: Option<Shortening>,
 }
 
 /// A point that became a record.
@@ -107,9 +112,11 @@ struct Seen {
 impl Transform {
     /// Finds the dense vector and checks its dimensions.
     pub fn resolve(mapping: Mapping, shape: &Shape, target: Target) -> Result<Self, ResolveError> {
-        let position = resolve::choose_vector(&mapping, shape, target)?;
+        let (position, shortening) = resolve::choose_vector(&mapping, shape, target)?;
         Ok(Self {
             vector: shape.dense[position].name.clone(),
+            dimensions: shape.dense[position].dimensions,
+            shortening,
             mapping,
             target,
             position,
@@ -124,6 +131,27 @@ impl Transform {
     /// The position in [`Shape::dense`] of the vector that goes to Vectorize.
     pub fn vector_position(&self) -> usize {
         self.position
+    }
+
+    /// What of the index decides whether a vector fits.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// What is done to the vectors' length; none where they stay as they are.
+    pub fn shortening(&self) -> Option<Shortening> {
+        self.shortening
+    }
+
+    /// The length of the chosen vectors in the source.
+    pub fn untouched_dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The chosen vector as the source has it; none where the point lacks it, or
+    /// it is one that would be rejected.
+    pub fn untouched_vector<'a>(&self, point: &'a Point) -> Option<&'a [f32]> {
+        self.checked_vector(point).ok()
     }
 
     /// The record that the point becomes, or the first reason why it cannot, in
@@ -176,11 +204,15 @@ impl Transform {
 
     /// The vector as it is sent.
     fn vector(&self, point: &mut Point, seen: &mut Seen) -> Result<Vec<f32>, Refused> {
-        let values = self.checked_vector(point)?;
+        self.checked_vector(point)?;
+        let mut values = point.dense[self.position].take().unwrap_or_default();
+        if let Some(shortening) = self.shortening {
+            shortening.shorten(&mut values);
+        }
         if self.target.metric == Metric::Cosine && values.iter().all(|value| *value == 0.0) {
             seen.notes.insert(Note::ZeroVector);
         }
-        Ok(point.dense[self.position].take().unwrap_or_default())
+        Ok(values)
     }
 
     /// The payload as templates see it.
@@ -274,7 +306,7 @@ impl Transform {
             let name = self.vector.clone();
             return Err(Refused::new(Reason::MissingVector { name }, "null"));
         };
-        let (found, wanted) = (values.len(), self.target.dimensions.get());
+        let (found, wanted) = (values.len(), self.dimensions);
         if found != wanted {
             let reason = Reason::WrongDimensions { found, wanted };
             return Err(Refused::new(reason, found.to_string()));

@@ -24,12 +24,12 @@ pub enum Reason {
         /// The vector's name; empty for the unnamed one.
         name: String,
     },
-    /// The vector's length is not the index's.
-    #[error("the vector has {found} numbers; the index has {wanted} dimensions")]
+    /// The vector's length is not what the index, or shortening, needs.
+    #[error("the vector has {found} numbers; {wanted} are needed")]
     WrongDimensions {
         /// The vector's length.
         found: usize,
-        /// The index's dimensions.
+        /// The index's dimensions; where vectors are shortened, the collection's.
         wanted: usize,
     },
     /// NaN or an infinity in the vector.

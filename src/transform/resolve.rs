@@ -3,6 +3,7 @@
 
 use super::Target;
 use super::mapping::Mapping;
+use super::shorten::Shortening;
 use crate::error::Error;
 use crate::point::{DenseField, Shape};
 use crate::record::{Dimensions, MAX_DIMENSIONS, MIN_DIMENSIONS};
@@ -27,12 +28,22 @@ pub enum ResolveError {
         /// The names that there are.
         names: Vec<String>,
     },
-    /// The vector's dimensions are not the index's.
+    /// `--dims` asks for more than there is.
+    #[error("the {} has {found} dimensions, --dims asks for {asked}", vector_called(.name))]
+    TooFewToKeep {
+        /// The vector's name.
+        name: String,
+        /// Its dimensions.
+        found: usize,
+        /// What `--dims` asks for.
+        asked: Dimensions,
+    },
+    /// What is sent of the vector has not the index's dimensions.
     #[error("the {} has {found} dimensions, the index has {wanted}", vector_called(.name))]
     Dimensions {
         /// The vector's name.
         name: String,
-        /// Its dimensions.
+        /// Its dimensions, those that `--dims` keeps.
         found: usize,
         /// The index's.
         wanted: usize,
@@ -49,11 +60,14 @@ impl ResolveError {
             Self::SeveralVectors { .. } | Self::UnknownVector { .. } => {
                 "choose one of them with --vector NAME".into()
             }
+            Self::TooFewToKeep { found, .. } => {
+                format!("--dims only shortens: leave it out, or give at most {found}")
+            }
             Self::Dimensions { found, .. } if Dimensions::new(*found).is_ok() => {
                 format!("migrate into an index with {found} dimensions")
             }
             Self::Dimensions { .. } => format!(
-                "Vectorize takes {MIN_DIMENSIONS} to {MAX_DIMENSIONS} dimensions; embed the texts again with a model in that range"
+                "Vectorize takes {MIN_DIMENSIONS} to {MAX_DIMENSIONS} dimensions; shorten longer vectors with --dims, or embed the texts again with a model in that range"
             ),
         }
     }
@@ -86,22 +100,30 @@ pub fn choose_dense(shape: &Shape, name: Option<&str>) -> Result<usize, ResolveE
     }
 }
 
-/// The position in [`Shape::dense`] of the vector to send, which fits the index.
+/// The position in [`Shape::dense`] of the vector to send, and what is done to its
+/// length; then it fits the index.
 pub(super) fn choose_vector(
     mapping: &Mapping,
     shape: &Shape,
     target: Target,
-) -> Result<usize, ResolveError> {
+) -> Result<(usize, Option<Shortening>), ResolveError> {
     let position = choose_dense(shape, mapping.vector.as_deref())?;
     let field = &shape.dense[position];
-    if field.dimensions == target.dimensions.get() {
-        return Ok(position);
+    let name = || field.name.clone();
+    let kept = mapping.dims.map_or(field.dimensions, Dimensions::get);
+    match mapping.dims {
+        Some(asked) if kept > field.dimensions => Err(ResolveError::TooFewToKeep {
+            name: name(),
+            found: field.dimensions,
+            asked,
+        }),
+        _ if kept != target.dimensions.get() => Err(ResolveError::Dimensions {
+            name: name(),
+            found: kept,
+            wanted: target.dimensions.get(),
+        }),
+        _ => Ok((position, Shortening::between(field.dimensions, target))),
     }
-    Err(ResolveError::Dimensions {
-        name: field.name.clone(),
-        found: field.dimensions,
-        wanted: target.dimensions.get(),
-    })
 }
 
 fn names(fields: &[DenseField]) -> Vec<String> {

@@ -13,6 +13,7 @@ mod recorded;
 mod rejecting;
 mod reporting;
 mod resolving;
+mod shortening;
 mod transforming;
 
 const DIMENSIONS: usize = 32;

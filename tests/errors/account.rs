@@ -182,9 +182,21 @@ rows! {
     }
 
     fn index_other_dimensions(bench) {
+        bench.cloud.create_index("docs", 512, "cosine");
+        bench.prepared();
+        bench.run_sample("")
+    }
+
+    fn index_fewer_dimensions(bench) {
         bench.cloud.create_index("docs", 128, "cosine");
         bench.prepared();
         bench.run_sample("")
+    }
+
+    fn index_other_dims(bench) {
+        bench.cloud.create_index("docs", 128, "cosine");
+        bench.prepared();
+        bench.run_sample("--dims 64")
     }
 
     fn index_other_metric(bench) {

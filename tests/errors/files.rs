@@ -170,6 +170,14 @@ rows! {
         run_file(bench, "points.ndjson", with_vector("[0.1, 0.2]"))
     }
 
+    fn dims_beyond_source(bench) {
+        bench.run_lines(&[point(1, &json!({}))], "--create --dims 64")
+    }
+
+    fn dims_of_few(bench) {
+        bench.run_text(&with_vector("[0.1, 0.2]"), "--create --dims 32")
+    }
+
     fn folder_without_archive(bench) {
         std::fs::create_dir(bench.shell.path("folder")).unwrap();
         bench.run("run folder vectorize:docs --create")

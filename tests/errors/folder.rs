@@ -71,6 +71,19 @@ rows! {
         bench.run(&format!("run other.ndjson vectorize:docs {MAPPED}"))
     }
 
+    fn folder_other_dims(bench) {
+        bench.run_sample("--create --dims 256").ends(0);
+        bench.prepared();
+        bench.run_sample("--create --dims 128")
+    }
+
+    fn folder_other_dims_and_index(bench) {
+        bench.run_sample("--create --dims 256").ends(0);
+        bench.prepared();
+        let line = format!("run {} vectorize:other {MAPPED} --create --dims 128", sample());
+        bench.run(&format!("{line} --dir docs.migration"))
+    }
+
     fn folder_other_index(bench) {
         bench.migrated();
         bench.cloud.create_index("other", 384, "cosine");

@@ -220,7 +220,7 @@ rows! {
     }
 
     fn source_no_source(bench) {
-        bench.run("run vectorize:a vectorize:b")
+        bench.run("run kv:a vectorize:b")
     }
 
     fn file_index_no_namespace(bench) {
@@ -286,6 +286,23 @@ rows! {
 
     fn transform_to_nothing(bench) {
         bench.run(&format!("transform {}", sample()))
+    }
+
+    fn dims_no_number(bench) {
+        bench.run_sample("--dims half")
+    }
+
+    fn dims_too_few(bench) {
+        bench.run_sample("--dims 16")
+    }
+
+    fn dims_too_many(bench) {
+        bench.run_sample("--dims 2000")
+    }
+
+    fn dims_in_config(bench) {
+        bench.shell.write("cf-migrate.toml", "[mapping]\ndims = 16\n");
+        bench.run_sample("")
     }
 
     fn batch_bytes_no_size(bench) {

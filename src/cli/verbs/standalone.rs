@@ -63,6 +63,7 @@ pub(super) fn transform(
     let wishes = Wishes {
         create: true,
         metric: options.metric,
+        dims: mapping.dims,
     };
     let name = IndexName::new("new")?;
     let vector = mapping.vector.as_deref();

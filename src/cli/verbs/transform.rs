@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::report::{PointFacts, Report};
 use crate::stages::context::{Migration, Mode};
 use crate::stages::show::show as show_points;
-use crate::stages::{left_behind, mapping_facts, to_file, write_rejections};
+use crate::stages::{dimensions, left_behind, mapping_facts, to_file, write_rejections};
 use crate::transform::Transform;
 
 pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, Error> {
@@ -50,6 +50,8 @@ async fn work(
 ) -> Result<(), Error> {
     let generation = standalone::archive(migration, &args.archive, &args.columns.choice()).await?;
     let transform = standalone::transform(setup, &args.mapping, &generation)?;
+    dimensions::tell_shortening(migration, &transform);
+    report.dimensions = dimensions::of_archive(migration, &generation, &transform)?;
     if let Some(wanted) = args.show {
         let wanted = usize::from(wanted);
         report.shown = Some(show_points(migration, &generation, &transform, wanted)?);

@@ -179,9 +179,9 @@ impl Source for VectorizeSource {
             point,
         });
         Ok(Page {
+            lane: None,
             points: points.collect(),
             next,
-            ..Page::default()
         })
     }
 

@@ -21,7 +21,7 @@ fn the_defaults_are_the_documented_ones() {
     let mapping = serde_json::to_string(&Mapping::default()).unwrap();
     assert_eq!(
         mapping,
-        r#"{"id":"{id}","namespace":null,"vector":null,"file_key":"file:{file_id}","order_by":"chunk_index","big_ints":"reject","unsettled":"send","data_field":"data","map":null,"rename":[],"keep":[],"drop":[],"nulls":"keep","fix_keys":null,"truncate":null,"long_ids":"reject"}"#
+        r#"{"id":"{id}","namespace":null,"vector":null,"dims":null,"file_key":"file:{file_id}","order_by":"chunk_index","big_ints":"reject","unsettled":"send","data_field":"data","map":null,"rename":[],"keep":[],"drop":[],"nulls":"keep","fix_keys":null,"truncate":null,"long_ids":"reject"}"#
     );
 }
 
@@ -33,7 +33,7 @@ fn an_older_plan_gets_the_defaults_of_newer_options() {
 
 #[test]
 fn an_option_of_a_newer_version_is_refused_and_not_ignored() {
-    assert!(serde_json::from_str::<Mapping>(r#"{"dims":512}"#).is_err());
+    assert!(serde_json::from_str::<Mapping>(r#"{"colour":"blue"}"#).is_err());
 }
 
 #[test]

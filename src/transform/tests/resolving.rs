@@ -11,6 +11,13 @@ fn vector(name: &str) -> Mapping {
     }
 }
 
+fn dims(kept: usize) -> Mapping {
+    Mapping {
+        dims: Some(Dimensions::new(kept).unwrap()),
+        ..Mapping::default()
+    }
+}
+
 #[test]
 fn the_only_vector_is_taken_whatever_its_name() {
     for name in ["", "text"] {
@@ -67,7 +74,17 @@ fn each_refusal_names_what_there_is_and_what_to_do() {
         (
             error(Mapping::default(), &[""], 3_072),
             "the unnamed vector has 3072 dimensions, the index has 32",
-            "Vectorize takes 32 to 1536 dimensions; embed the texts again with a model in that range",
+            "Vectorize takes 32 to 1536 dimensions; shorten longer vectors with --dims, or embed the texts again with a model in that range",
+        ),
+        (
+            error(dims(64), &[""], 48),
+            "the unnamed vector has 48 dimensions, --dims asks for 64",
+            "--dims only shortens: leave it out, or give at most 48",
+        ),
+        (
+            error(dims(64), &[""], 128),
+            "the unnamed vector has 64 dimensions, the index has 32",
+            "migrate into an index with 64 dimensions",
         ),
     ] {
         assert_eq!(

@@ -148,6 +148,7 @@ impl ParquetSource {
         let file = &self.files[place.file];
         let batch = batch.map_err(|error| damaged(file, place.row, error.into()))?;
         let mut page = Page {
+            lane: None,
             points: self.points(&batch, &place)?,
             ..Page::default()
         };
