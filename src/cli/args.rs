@@ -388,7 +388,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 11);
+        assert_eq!(examples, 12);
     }
 
     #[test]
