@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
+use super::tenants;
 use super::verbs::Setup;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
@@ -72,6 +73,9 @@ impl<'a> Ending<'a> {
     fn show(&self) {
         let mut text = String::new();
         if let Some(table) = table(self.report) {
+            text.push_str(&format!("\n{table}\n"));
+        }
+        if let Some(table) = tenants::table(self.report.namespaces.as_deref()) {
             text.push_str(&format!("\n{table}\n"));
         }
         text.push_str(&findings(self.report));

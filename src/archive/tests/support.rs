@@ -174,8 +174,7 @@ fn any_point(shape: &Shape) -> impl Strategy<Value = Point> + use<> {
         .collect();
     let namespace = prop::option::of(any::<String>());
     let has_data = shape.data;
-    let data = prop::option::weighted(0.7, any::<String>())
-        .prop_map(move |data| data.filter(|_| has_data));
+    let data = prop::option::of(any::<String>()).prop_map(move |data| data.filter(|_| has_data));
     (any_id(), namespace, dense, sparse, any_payload(), data).prop_map(
         |(id, namespace, dense, sparse, payload, data)| Point {
             id,
