@@ -84,3 +84,17 @@ fn the_metric_follows_the_similarity() {
             .says(&format!("created the index docs (32 dimensions, {metric})"));
     }
 }
+
+#[test]
+fn what_the_service_gives_twice_is_written_once() {
+    let double = UpstashDouble::dense(DIMENSIONS)
+        .generated("a", "x", 600)
+        .generated("b", "x", 300)
+        .switch(Switch::Repeats(3));
+    let place = Place::of(double);
+    place.run(WHOLE).ends(0).says("proven: 900 records");
+    assert_same(
+        &place.held(),
+        &all_expected(&[("a", "x", 600), ("b", "x", 300)]),
+    );
+}
