@@ -86,7 +86,19 @@ impl Generation {
         &self.inner.folder
     }
 
-    /// How many points it holds.
+    /// How many points of the source it holds, each once: superseded ones are not
+    /// counted.
+    pub fn count(&self) -> u64 {
+        self.points()
+            .saturating_sub(self.inner.manifest.superseded.count())
+    }
+
+    /// Whether the point at `ordinal` came again later: readers leave it out.
+    pub fn is_superseded(&self, ordinal: u64) -> bool {
+        self.inner.manifest.superseded.contains(ordinal)
+    }
+
+    /// How many points its parts hold, and so the ordinal behind the last.
     pub fn points(&self) -> u64 {
         self.inner.starts[self.inner.starts.len() - 1]
     }

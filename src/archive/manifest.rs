@@ -15,6 +15,7 @@ use crate::source::{Cursor, Lane, SourceFacts};
 use super::error::ArchiveError;
 use super::files;
 use super::runs::Runs;
+use super::superseded::Superseded;
 
 /// The format that this version writes.
 const FORMAT: &str = "cf-migrate/archive/1";
@@ -119,6 +120,15 @@ pub struct Part {
     pub sha256: Checksum,
 }
 
+/// How many points a source said it had in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceCount {
+    /// The namespace; none for the default one.
+    pub name: Option<String>,
+    /// How many points.
+    pub points: u64,
+}
+
 /// What a generation holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -138,6 +148,13 @@ pub struct Manifest {
     /// where it is read in one go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<Lane>,
+    /// How many points the source said it had in each namespace after the export;
+    /// empty where it does not count by namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<NamespaceCount>,
+    /// Points of the parts that came again later in the same pass.
+    #[serde(default, skip_serializing_if = "Superseded::is_empty")]
+    pub superseded: Superseded,
     /// The sealed parts, in the order in which they were read.
     pub parts: Vec<Part>,
 }
@@ -153,6 +170,8 @@ impl Manifest {
             count_before: None,
             count_after: None,
             lanes: Vec::new(),
+            namespaces: Vec::new(),
+            superseded: Superseded::default(),
             parts: Vec::new(),
         }
     }
@@ -195,6 +214,9 @@ impl Manifest {
     }
 
     fn inconsistency(&self, generation: GenerationNumber) -> Option<String> {
+        if let Some(last) = self.superseded.last().filter(|last| *last >= self.points()) {
+            return Some(format!("it has no point {last} that could be superseded"));
+        }
         if self.generation != generation {
             return Some(format!("it is that of generation {}", self.generation));
         }

@@ -15,17 +15,19 @@ mod repair;
 mod root;
 mod runs;
 mod schema;
+mod superseded;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use error::ArchiveError;
 pub use generation::{Generation, PartDamage, PointReader};
-pub use manifest::{Checksum, GenerationNumber, Manifest, Part, State};
+pub use manifest::{Checksum, GenerationNumber, Manifest, NamespaceCount, Part, State};
 pub use repair::{PartRepair, Rewritten};
 pub use root::Archive;
 pub use runs::{NotARun, Run, Runs};
 pub(crate) use schema::CREATED_BY;
+pub use superseded::{NotOrdinals, Superseded};
 pub use writer::{GenerationWriter, Resume, SealedPart};
 
 /// The most bytes of a part file (a single point that is larger still gets its

@@ -15,9 +15,10 @@ use super::encode::Row;
 use super::error::ArchiveError;
 use super::files;
 use super::generation::{Generation, PartDamage};
-use super::manifest::{GenerationNumber, Manifest, Part, State, part_name};
+use super::manifest::{GenerationNumber, Manifest, NamespaceCount, Part, State, part_name};
 use super::part_writer::PartWriter;
 use super::runs::Runs;
+use super::superseded::Superseded;
 
 /// Where the source is to be read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,23 @@ impl GenerationWriter {
     /// next sealed part.
     pub fn set_count_before(&mut self, count: Option<u64>) {
         self.manifest.count_before = count;
+    }
+
+    /// Notes how many points the source says it has in each namespace; reaches the
+    /// disk with the next sealed part or the end.
+    pub fn set_namespaces(&mut self, namespaces: Vec<NamespaceCount>) {
+        self.manifest.namespaces = namespaces;
+    }
+
+    /// Notes which of the sealed points came again; reaches the disk with the
+    /// generation's end.
+    pub fn set_superseded(&mut self, superseded: Superseded) {
+        self.manifest.superseded = superseded;
+    }
+
+    /// What is sealed so far, for reading.
+    pub fn sealed(&self) -> Result<Generation, ArchiveError> {
+        Generation::of(self.folder.clone(), self.manifest.clone())
     }
 
     /// Writes down the lanes that the source is read along, durably: before the

@@ -18,8 +18,8 @@ use crate::source::file::ColumnChoice;
     name = "cf-migrate",
     version,
     max_term_width = 100,
-    after_help = "Places: qdrant:COLLECTION, an archive folder, a .ndjson file (also .gz, .zst), a .parquet file or\n  \
-        a folder of them, vectorize:INDEX, kv:NAMESPACE\n\
+    after_help = "Places: qdrant:COLLECTION, upstash:[NAMESPACE], an archive folder, a .ndjson file (also .gz, .zst),\n  \
+        a .parquet file or a folder of them, vectorize:INDEX, kv:NAMESPACE\n\
         Example: cf-migrate run qdrant:docs vectorize:docs --file-index kv:files --id '{file_id}_{chunk_index}'\n\
         Exit codes: 0 done and proven, 1 failed, 2 usage, 3 done with rejections, 4 differences, 5 run again to resume,\n  \
         6 not allowed, 7 the plan refused, 130 interrupted"
@@ -388,7 +388,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 11);
+        assert_eq!(examples, 12);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod open;
 mod outcome;
 mod progress;
 mod show;
+mod tenants;
 mod verbs;
 mod workspace;
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
+use super::tenants;
 use super::verbs::Setup;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
@@ -72,6 +73,9 @@ impl<'a> Ending<'a> {
     fn show(&self) {
         let mut text = String::new();
         if let Some(table) = table(self.report) {
+            text.push_str(&format!("\n{table}\n"));
+        }
+        if let Some(table) = tenants::table(self.report.namespaces.as_deref()) {
             text.push_str(&format!("\n{table}\n"));
         }
         text.push_str(&findings(self.report));
@@ -318,7 +322,8 @@ pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() && std::env::args().any(|word| word == "--json") {
         let text = error.to_string();
-        let told = text.lines().next().unwrap_or_default();
+        // What follows the first empty line is the usage.
+        let told = text.split("\n\n").next().unwrap_or_default().trim_end();
         let told = Error::usage(told.trim_start_matches("error: "))
             .advise("cf-migrate --help names every verb and option");
         let mut report = Report::of("none", false);

@@ -8,6 +8,7 @@ mod changes;
 mod files;
 mod inventory;
 mod looks;
+mod namespaces;
 mod records;
 mod schema;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use changes::{ChangeCount, MAX_NAMES};
 pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
+pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 
 /// What can go wrong with a ledger.

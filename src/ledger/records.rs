@@ -41,6 +41,8 @@ pub enum CheckedPoint {
     Record(RecordRow),
     /// A rejection.
     Rejection(RejectedAt),
+    /// Neither: the point came again later, and that one counts.
+    Superseded,
 }
 
 /// The outcome of checking consecutive points.
@@ -336,6 +338,7 @@ fn insert_points(
             CheckedPoint::Rejection(rejection) => {
                 insert_rejection(transaction, "transform", rejection)?;
             }
+            CheckedPoint::Superseded => {}
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::dimensions::DimensionFacts;
+use super::namespaces::{ByNamespace, NamespaceFacts};
 use crate::error::Error;
 use crate::report::ShownPoint;
 
@@ -219,6 +220,9 @@ pub struct VerificationFacts {
     pub proves: String,
     /// Findings by name: the kind, and what was found.
     pub findings: BTreeMap<&'static str, Findings>,
+    /// What [`Report::namespaces`] tells, of every namespace.
+    #[serde(skip)]
+    pub namespaces: ByNamespace,
 }
 
 /// How long each step took, in seconds; none for steps a verb does not have.
@@ -262,6 +266,9 @@ pub struct Report {
     pub dry_run: bool,
     /// Points.
     pub points: Option<PointFacts>,
+    /// The same by namespace, sorted by name, at most [`super::MAX_NAMESPACES`]; none
+    /// where there is no more than one.
+    pub namespaces: Option<Vec<NamespaceFacts>>,
     /// The vectors' length, where `--dims` was given or is proposed.
     pub dimensions: Option<DimensionFacts>,
     /// How many points have each vector that stays in the archive and does not go
@@ -299,6 +306,7 @@ impl Report {
             exit_code: 0,
             dry_run,
             points: None,
+            namespaces: None,
             dimensions: None,
             left_behind: None,
             mapping: None,

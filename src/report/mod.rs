@@ -3,9 +3,11 @@
 
 pub mod dimensions;
 pub mod facts;
+mod namespaces;
 mod shown;
 pub mod snippets;
 
+pub use namespaces::{ByNamespace, MAX_NAMESPACES, NamespaceFacts, NamespaceFindings};
 pub use shown::{ShownPoint, ShownRecord, ShownVector};
 
 pub use dimensions::{DimensionFacts, RecallFacts};

@@ -43,6 +43,18 @@ pub(super) struct Outcome {
     others: Vec<usize>,
 }
 
+impl Outcome {
+    /// That of a point that came again later.
+    fn superseded() -> Self {
+        Self {
+            point: CheckedPoint::Superseded,
+            notes: Notes::default(),
+            others: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+}
+
 /// Runs points through the transform and keeps what they became until the
 /// ledger takes it.
 pub(super) struct Checker<'a> {
@@ -138,6 +150,7 @@ impl<'a> Checker<'a> {
             match &mut outcome.point {
                 CheckedPoint::Record(row) => row.ordinal = ordinal,
                 CheckedPoint::Rejection(rejection) => rejection.ordinal = ordinal,
+                CheckedPoint::Superseded => {}
             }
             points.push(outcome.point);
             changes.add(outcome.changes);
@@ -259,7 +272,10 @@ fn check_points(
     migration.begin(Step::Check, Some(generation.points() - first));
     for read in generation.read(first..generation.points())? {
         let (ordinal, point) = read?;
-        let outcome = checker.check(&point);
+        let outcome = match generation.is_superseded(ordinal) {
+            true => Outcome::superseded(),
+            false => checker.check(&point),
+        };
         checker.keep(outcome);
         if (ordinal + 1 - first) as usize == CHUNK {
             migration.stop.check()?;

@@ -9,6 +9,7 @@ use crate::progress::Step;
 use crate::source::{Cursor, Page, Source, SourceFacts};
 use crate::stages::check::{Checker, Files};
 use crate::stages::context::Migration;
+use crate::stages::whole::Whole;
 use crate::transform::Transform;
 
 /// Copies what the archive does not hold yet, from the last sealed part on, and
@@ -39,6 +40,7 @@ pub async fn export(
     along_lanes(source, &mut writer).await?;
     let before = source.count().await?;
     writer.set_count_before(before);
+    let whole = Whole::of(source).await?;
     migration.begin(Step::Export, before);
     migration
         .progress
@@ -47,6 +49,7 @@ pub async fn export(
     let mut copy = Copy {
         migration,
         checker: transform
+            .filter(|_| !whole.is_in_doubt())
             .map(|(transform, files)| Checker::new(transform, files, &source.facts().shape)),
         most_unsealed: source.sealed_points(),
         unsealed: 0,
@@ -62,12 +65,13 @@ pub async fn export(
     }
 
     copy.seal(&mut writer)?;
+    whole.complete(migration, source, &mut writer).await?;
     let after = source.count().await?;
     for held_back in source.held_back().await? {
         migration.warn(format!("at the end of the export: {held_back}"));
     }
     let generation = writer.finish(after)?;
-    report_counts(migration, before, after, generation.points());
+    report_counts(migration, before, after, generation.count());
     Ok(generation)
 }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::ledger::{BatchState, Ledger, Milestone};
 use crate::stages::check::Unfileable;
 use crate::stages::context::Migration;
+use crate::transform::Template;
 
 /// The largest value that KV takes (KV limits page).
 const MAX_VALUE_BYTES: u64 = 25 << 20;
@@ -20,6 +21,7 @@ pub(super) fn rejections(
     rejected: u64,
     allowed: u64,
     folder: Option<&Path>,
+    id: &Template,
 ) -> Result<(), Error> {
     if rejected <= allowed || migration.ledger.first_unbatched()? > 0 {
         return Ok(());
@@ -44,14 +46,30 @@ pub(super) fn rejections(
         examples.join("\n  ")
     ))
     .advise(format!(
-        "{named}; mend them in the source or choose other mapping options, or leave them out with --allow-rejects {rejected}. Nothing was written"
+        "{}{named}; mend them in the source or choose other mapping options, or leave them out with --allow-rejects {rejected}. Nothing was written",
+        way_out(&migration.ledger, id)?
     )))
+}
+
+/// Ids that are unique in a namespace and not beyond it have a cure of their own.
+fn way_out(ledger: &Ledger, id: &Template) -> Result<String, Error> {
+    let id = id.to_string();
+    if id.contains("{namespace}") || !ledger.collides_across_namespaces()? {
+        return Ok(String::new());
+    }
+    Ok(format!(
+        "ids are unique in a whole index of Vectorize, and points of several namespaces have the same one: --id '{{namespace}}:{id}' tells them apart. "
+    ))
 }
 
 fn example(json: &str) -> String {
     let rejection: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
     let text = |key: &str| rejection[key].as_str().unwrap_or_default().to_owned();
-    format!("{}: {}", text("source_id"), text("message"))
+    let namespace = match rejection["namespace"].as_str() {
+        Some(namespace) => format!(" in the namespace '{namespace}'"),
+        None => String::new(),
+    };
+    format!("{}{namespace}: {}", text("source_id"), text("message"))
 }
 
 /// Refuses more records than an index holds, and none at all: what is left of a

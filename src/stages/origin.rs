@@ -32,7 +32,7 @@ impl Origin {
                 let generation = own_archive(migration)?;
                 Ok((
                     generation.manifest().source.clone(),
-                    Some(generation.points()),
+                    Some(generation.count()),
                 ))
             }
         }

@@ -109,8 +109,8 @@ async fn fill(migration: &Migration, basis: &Basis<'_>, report: &mut Report) -> 
             );
             let totals = migration.ledger.totals()?;
             report.points = Some(PointFacts {
-                source: Some(generation.points()),
-                archived: generation.points(),
+                source: Some(generation.count()),
+                archived: generation.count(),
                 rejected: totals.rejected,
                 ..PointFacts::default()
             });

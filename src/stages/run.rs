@@ -23,7 +23,9 @@ use crate::stages::prepare::{
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
-use crate::stages::{changes, dimensions, gate, left_behind, remarks, stale_entries, vector_count};
+use crate::stages::{
+    changes, dimensions, gate, left_behind, remarks, stale_entries, tenants, vector_count,
+};
 use crate::verify::{Depth, Subject, verify};
 
 /// What may be done without asking again.
@@ -121,6 +123,7 @@ impl Job {
         if let (Some(points), Some(found)) = (&mut report.points, &report.verification) {
             points.unchanged = records.saturating_sub(found.missing + found.values_different);
         }
+        tenants::found_unchanged(report.namespaces.as_mut());
         Ok(())
     }
 
@@ -199,6 +202,8 @@ impl Job {
         }
         timing.end(&mut report.seconds.export);
         report.points = Some(self.points(&generation, facts.1)?);
+        let mapping = &prepared.plan.mapping;
+        report.namespaces = tenants::checked(&self.migration, &generation, mapping)?;
         remarks::of_check(&self.migration, files)?;
         report.dimensions =
             dimensions::of_archive(&self.migration, &generation, &prepared.transform)?;
@@ -224,7 +229,7 @@ impl Job {
         let totals = self.migration.ledger.totals()?;
         Ok(PointFacts {
             source: source.or(generation.manifest().count_after),
-            archived: generation.points(),
+            archived: generation.count(),
             rejected: totals.rejected,
             // What no earlier start brought into the index is not there yet.
             unchanged: self.migration.ledger.records_in(BatchState::Settled)?,
@@ -240,8 +245,9 @@ impl Job {
             rejected,
             self.permissions.allowed_rejects,
             folder,
+            &ready.prepared.plan.mapping.id,
         )?;
-        gate::records(&self.migration, ready.generation.points(), rejected)?;
+        gate::records(&self.migration, ready.generation.count(), rejected)?;
         match &self.request.file_index {
             Some(wish) => {
                 let file_key = &ready.prepared.plan.mapping.file_key;
@@ -327,7 +333,7 @@ impl Job {
             points.unchanged = totals.records.saturating_sub(settled);
             points.foreign = foreign;
         }
-        Ok(())
+        tenants::written(&self.migration, report.namespaces.as_mut())
     }
 
     async fn file_index_plan(&self, ready: &Ready) -> Result<Option<FileIndexPlan>, Error> {
@@ -428,7 +434,9 @@ impl Job {
         };
         let found = verify(migration, subject, self.depth).await;
         timing.end(&mut report.seconds.verify);
-        report.verification = Some(found?);
+        let found = found?;
+        tenants::verified(report.namespaces.as_mut(), &found);
+        report.verification = Some(found);
         if let Some(points) = &mut report.points {
             points.foreign = migration.ledger.foreign_vectors()?;
         }

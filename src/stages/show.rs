@@ -42,6 +42,9 @@ pub fn show(
         migration.stop.check()?;
         for read in generation.read(stretch)? {
             let (ordinal, point) = read?;
+            if generation.is_superseded(ordinal) {
+                continue;
+            }
             candidates[interest(transform, &point) as usize].push(ordinal);
         }
     }

@@ -30,7 +30,7 @@ pub fn to_file(
     let Some(last) = generation.points().checked_sub(1) else {
         return Ok(());
     };
-    migration.begin(Step::Transform, Some(generation.points()));
+    migration.begin(Step::Transform, Some(generation.count()));
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut line = Vec::new();
     let mut records = 0_u64;

@@ -120,7 +120,7 @@ pub enum Reason {
     FileKey(FileKeyProblem),
     /// Two points give one vector id. Found by whoever sees all points.
     #[error(
-        "the vector id '{id}' is also that of the point {}; a template such as {{namespace}}:{{id}} tells them apart",
+        "the vector id '{id}' is also that of the point {}; a template such as --id '{{namespace}}:{{id}}' tells them apart",
         point_called(.other, .other_namespace.as_deref())
     )]
     Collision {

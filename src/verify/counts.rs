@@ -38,7 +38,7 @@ async fn source_and_archive(
     subject: &mut Subject<'_>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
-    let archived = subject.generation.points();
+    let archived = subject.generation.count();
     if let Some(told) = export_difference(subject.generation.manifest(), archived) {
         notebook.add(Finding::Count, told);
         return Ok(());
@@ -79,7 +79,7 @@ fn archive_and_ledger(
     subject: &Subject<'_>,
     notebook: &mut Notebook,
 ) -> Result<(), Error> {
-    let (archived, totals) = (subject.generation.points(), migration.ledger.totals()?);
+    let (archived, totals) = (subject.generation.count(), migration.ledger.totals()?);
     if totals.records + totals.rejected != archived {
         notebook.add(
             Finding::Count,

@@ -51,9 +51,12 @@ pub(super) async fn compare(
         // asked for before it is called missing.
         false => absent(migration, subject.index, unlisted).await?,
     };
-    missing
-        .into_iter()
-        .for_each(|id| notebook.add(Finding::Missing, id));
+    for id in missing {
+        if let Some(record) = migration.ledger.record_of(&id)? {
+            notebook.of_namespace(record.namespace.as_deref()).missing += 1;
+        }
+        notebook.add(Finding::Missing, id);
+    }
     if !finished {
         notebook.leave_out(format!(
             "extra vectors were not excluded: the index's list broke off {WALKS} times because it is being written to"

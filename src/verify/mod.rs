@@ -7,6 +7,7 @@ mod file_index;
 mod ids;
 mod seen;
 mod source;
+mod tenants;
 mod values;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::file_index::FileIndex;
 use crate::ledger::Milestone;
 use crate::progress::Step;
-use crate::report::{Findings, Verdict, VerificationFacts};
+use crate::report::{ByNamespace, Findings, NamespaceFindings, Verdict, VerificationFacts};
 use crate::source::Source;
 use crate::stages::context::Migration;
 use crate::transform::Transform;
@@ -98,6 +99,9 @@ pub(crate) struct Notebook {
     not_compared: Vec<String>,
     values_sampled: u64,
     values_different: u64,
+    /// Records of the sample that were drawn from all with the same chance.
+    values_drawn: u64,
+    namespaces: ByNamespace,
     source_sampled: u64,
     file_index_compared: bool,
 }
@@ -111,6 +115,11 @@ impl Notebook {
         self.findings
             .get(&finding)
             .map_or(0, |findings| findings.count)
+    }
+
+    fn of_namespace(&mut self, namespace: Option<&str>) -> &mut NamespaceFindings {
+        let namespace = namespace.map(str::to_owned);
+        self.namespaces.entry(namespace).or_default()
     }
 
     /// Something that could not be compared, though it should have been.
@@ -178,7 +187,8 @@ fn conclude(migration: &Migration, notebook: Notebook) -> Result<VerificationFac
         counts: counts
             .map(|counts| counts.examples.clone())
             .unwrap_or_default(),
-        proves: proves(notebook.values_sampled, notebook.values_different, records),
+        proves: proves(&notebook, records),
+        namespaces: notebook.namespaces,
         not_compared: notebook.not_compared,
         findings: notebook
             .findings
@@ -189,7 +199,8 @@ fn conclude(migration: &Migration, notebook: Notebook) -> Result<VerificationFac
 }
 
 /// What a sample of that size says about all records, in words.
-fn proves(sampled: u64, different: u64, records: u64) -> String {
+fn proves(notebook: &Notebook, records: u64) -> String {
+    let (sampled, different) = (notebook.values_sampled, notebook.values_different);
     if sampled >= records {
         return format!("all {records} records compared, {different} differ");
     }
@@ -197,7 +208,7 @@ fn proves(sampled: u64, different: u64, records: u64) -> String {
         return format!("{different} of {sampled} sampled records differ, of {records}");
     }
     // No bad one among n: the share p of bad ones satisfies (1 - p)^n >= 5 %.
-    let share = 1.0 - 0.05_f64.powf(1.0 / sampled as f64);
+    let share = 1.0 - 0.05_f64.powf(1.0 / notebook.values_drawn as f64);
     format!(
         "0 of {sampled} sampled records differ: with 95 % confidence at most {:.2} % of all {records} do",
         share * 100.0
@@ -210,6 +221,15 @@ mod tests {
 
     #[test]
     fn a_sample_without_findings_says_what_it_proves() {
+        let proves = |sampled, different, records| {
+            let notebook = Notebook {
+                values_sampled: sampled,
+                values_drawn: sampled,
+                values_different: different,
+                ..Notebook::default()
+            };
+            proves(&notebook, records)
+        };
         assert_eq!(
             proves(3_000, 0, 200_000),
             "0 of 3000 sampled records differ: with 95 % confidence at most 0.10 % of all 200000 do"

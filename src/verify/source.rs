@@ -86,6 +86,9 @@ fn difference(shape: &Shape, archived: &Point, found: Option<&Point>) -> Option<
             return Some(format!("vector {:?}: {what} in the archive", field.name));
         }
     }
+    if archived.data != found.data {
+        return Some("the text beside its payload differs between source and archive".to_owned());
+    }
     let key = metadata_difference(&archived.payload, &found.payload)?;
     Some(format!(
         "payload `{key}` differs between source and archive"

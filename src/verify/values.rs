@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::{Depth, Finding, Notebook, Subject};
+use super::{Depth, Finding, Notebook, Subject, tenants};
 use crate::cloudflare::StoredVector;
 use crate::error::Error;
 use crate::ledger::{Ledger, RecordRow};
@@ -33,17 +33,22 @@ pub(super) async fn compare(
     notebook: &mut Notebook,
 ) -> Result<Sample, Error> {
     let rows = choose(&migration.ledger, subject.generation.points(), depth)?;
+    notebook.values_drawn = rows.len() as u64;
+    let rows = tenants::cover(migration, rows, depth)?;
     for rows in rows.chunks(CHUNK) {
         migration.stop.check()?;
         let records = records(subject, rows)?;
         let stored = read(subject, rows).await?;
         for (row, record) in rows.iter().zip(&records) {
             notebook.values_sampled += 1;
+            let namespace = row.namespace.as_deref();
+            notebook.of_namespace(namespace).values_sampled += 1;
             let found = stored.get(&row.id);
             if found.is_some_and(|vector| stored_digest(vector) == row.digest) {
                 continue;
             }
             notebook.values_different += 1;
+            notebook.of_namespace(namespace).values_different += 1;
             tell(notebook, record, found);
         }
         migration.progress.advance(Step::Verify, rows.len() as u64);

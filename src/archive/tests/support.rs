@@ -173,7 +173,8 @@ fn any_point(shape: &Shape) -> impl Strategy<Value = Point> + use<> {
         .map(|_| prop::option::weighted(0.8, any_sparse()))
         .collect();
     let namespace = prop::option::of(any::<String>());
-    let data = prop::option::weighted(if shape.data { 0.7 } else { 0.0 }, any::<String>());
+    let has_data = shape.data;
+    let data = prop::option::of(any::<String>()).prop_map(move |data| data.filter(|_| has_data));
     (any_id(), namespace, dense, sparse, any_payload(), data).prop_map(
         |(id, namespace, dense, sparse, payload, data)| Point {
             id,

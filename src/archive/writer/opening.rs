@@ -8,6 +8,7 @@ use crate::archive::files;
 use crate::archive::generation::{PartDamage, examine};
 use crate::archive::manifest::{GenerationNumber, Manifest, folder_of, is_leftover_name};
 use crate::archive::schema::arrow_schema;
+use crate::archive::superseded::Superseded;
 use crate::clock::Clock;
 use crate::source::SourceFacts;
 
@@ -83,6 +84,7 @@ impl GenerationWriter {
     pub(super) fn keep_parts(&mut self, count: usize) -> Result<(), ArchiveError> {
         // The manifest first: a part that it does not know is removed at the next start.
         self.manifest.parts.truncate(count);
+        self.manifest.superseded = Superseded::default();
         self.manifest.store(&self.folder)?;
         self.remove_leftovers()
     }

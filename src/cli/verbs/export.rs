@@ -33,7 +33,7 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
         Ok(generation) => {
             report.points = Some(PointFacts {
                 source: generation.manifest().count_after,
-                archived: generation.points(),
+                archived: generation.count(),
                 ..PointFacts::default()
             });
             None

@@ -86,8 +86,8 @@ fn write(
         write_rejections(&migration.ledger, folder)?;
     }
     report.points = Some(PointFacts {
-        source: Some(generation.points()),
-        archived: generation.points(),
+        source: Some(generation.count()),
+        archived: generation.count(),
         rejected: totals.rejected,
         ..PointFacts::default()
     });

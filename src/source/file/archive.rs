@@ -64,6 +64,9 @@ impl ArchiveSource {
         for read in place.reader.by_ref().take(self.page_points()) {
             let (ordinal, point) = read?;
             place.read = ordinal + 1;
+            if self.generation.is_superseded(ordinal) {
+                continue;
+            }
             page.points.push(ReadPoint {
                 point,
                 resume: Some(Cursor::AfterPoint(ordinal + 1)),
@@ -107,7 +110,7 @@ fn facts(archive: &Archive, generation: &Generation) -> Result<SourceFacts, Erro
             manifest.generation,
             manifest.source.name,
             manifest.source.identity,
-            generation.points(),
+            generation.count(),
         ),
         shape: manifest.source.shape.clone(),
         warnings,
@@ -125,7 +128,7 @@ impl Source for ArchiveSource {
     }
 
     async fn count(&mut self) -> Result<Option<u64>, Error> {
-        Ok(Some(self.generation.points()))
+        Ok(Some(self.generation.count()))
     }
 
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {

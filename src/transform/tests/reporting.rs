@@ -27,7 +27,7 @@ fn a_collision_names_both_points_and_the_way_out() {
     assert_eq!(
         rejection.to_string(),
         "the point 'a' in the namespace 'us' is rejected: the vector id 'a' is also that of the \
-         point 'a' in the namespace 'eu'; a template such as {namespace}:{id} tells them apart"
+         point 'a' in the namespace 'eu'; a template such as --id '{namespace}:{id}' tells them apart"
     );
 }
 

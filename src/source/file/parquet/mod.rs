@@ -150,7 +150,7 @@ impl ParquetSource {
         let mut page = Page {
             lane: None,
             points: self.points(&batch, &place)?,
-            next: None,
+            ..Page::default()
         };
         place.row += batch.num_rows() as u64;
         let (read, file) = (self.ordinal(&place), &self.files[place.file]);
