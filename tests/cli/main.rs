@@ -19,4 +19,5 @@ mod output;
 mod place;
 mod served;
 mod shapes;
+mod tenants;
 mod verbs;

@@ -19,5 +19,6 @@ mod listing;
 mod matrix;
 mod mending;
 mod poison;
+mod repeats;
 mod settling;
 mod stale_kv;

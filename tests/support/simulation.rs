@@ -26,7 +26,7 @@ use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
 use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
-use cf_migrate::source::file;
+use cf_migrate::source::{Source, file};
 use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
@@ -82,9 +82,14 @@ pub struct Simulation {
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
+    /// Opens another source in the file's place.
+    pub open_source: Option<OpenSource>,
     /// The migration folder.
     pub folder: PathBuf,
 }
+
+/// Something that opens a source.
+pub type OpenSource = Arc<dyn Fn() -> Box<dyn Source> + Send + Sync>;
 
 /// Something that sees the path of a call before it is made.
 pub type BeforeCall = Arc<dyn Fn(&str) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -210,6 +215,7 @@ impl Simulation {
             upserts: Arc::default(),
             folder: dir.path().join("docs.migration"),
             source,
+            open_source: None,
             dir,
         }
     }
@@ -309,7 +315,10 @@ impl Simulation {
         Job {
             migration,
             folder: Some(folder),
-            origin: Origin::Source(file::open(&self.source).unwrap()),
+            origin: Origin::Source(match &self.open_source {
+                Some(open) => open(),
+                None => file::open(&self.source).unwrap(),
+            }),
             accounts,
             request: Request {
                 index: IndexName::new(INDEX).unwrap(),
