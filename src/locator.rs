@@ -88,7 +88,7 @@ pub enum LocatorError {
     },
     /// A scheme of ours that this version cannot open.
     #[error(
-        "`{scheme}:` is not supported by this version; it reads qdrant:COLLECTION, upstash:NAMESPACE, archive folders and NDJSON files"
+        "`{scheme}:` is not supported by this version; it reads qdrant:COLLECTION, upstash:NAMESPACE, archive folders, NDJSON and Parquet files"
     )]
     Unsupported {
         /// The scheme.

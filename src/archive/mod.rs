@@ -26,6 +26,7 @@ pub use manifest::{Checksum, GenerationNumber, Manifest, NamespaceCount, Part, S
 pub use repair::{PartRepair, Rewritten};
 pub use root::Archive;
 pub use runs::{NotARun, Run, Runs};
+pub(crate) use schema::CREATED_BY;
 pub use superseded::{NotOrdinals, Superseded};
 pub use writer::{GenerationWriter, Resume, SealedPart};
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
-use crate::source::SourceFacts;
+use crate::source::{Cursor, SourceFacts};
 
 use super::error::ArchiveError;
 use super::files;
@@ -87,6 +87,17 @@ impl Archive {
             Some(number) => Ok(self.manifest(number)?.map(|manifest| manifest.source)),
             None => Ok(None),
         }
+    }
+
+    /// Where reading goes on behind what is sealed of the unfinished generation;
+    /// none at its beginning.
+    pub fn unfinished_cursor(&self) -> Result<Option<Cursor>, ArchiveError> {
+        let Some(number) = self.unfinished()? else {
+            return Ok(None);
+        };
+        let manifest = self.manifest(number)?;
+        let last = manifest.and_then(|mut manifest| manifest.parts.pop());
+        Ok(last.and_then(|part| part.cursor_after))
     }
 
     /// Begins the next generation, whatever there is: an unfinished one is given

@@ -15,7 +15,7 @@ use super::error::ArchiveError;
 
 /// What every part names as its writer: fixed, so that the same points give
 /// the same bytes whatever the version.
-const CREATED_BY: &str = "cf-migrate archive/1";
+pub(crate) const CREATED_BY: &str = "cf-migrate archive/1";
 /// How lists name their elements, as the Parquet specification wants it.
 const ELEMENT: &str = "element";
 /// The columns before the vectors: id, id_kind, namespace.

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::locator::Locator;
 use crate::sandbox::{FaultRate, Unsettled};
 use crate::settings::{MappingOptions, PaceOptions, Pause};
+use crate::source::file::ColumnChoice;
 
 /// Moves vector collections into Cloudflare Vectorize, rebuilds their Workers KV
 /// file index, and proves that nothing was lost.
@@ -17,7 +18,8 @@ use crate::settings::{MappingOptions, PaceOptions, Pause};
     name = "cf-migrate",
     version,
     max_term_width = 100,
-    after_help = "Places: qdrant:COLLECTION, an archive folder, a .ndjson file (also .gz, .zst), vectorize:INDEX, kv:NAMESPACE\n\
+    after_help = "Places: qdrant:COLLECTION, upstash:[NAMESPACE], an archive folder, a .ndjson file (also .gz, .zst),\n  \
+        a .parquet file or a folder of them, vectorize:INDEX, kv:NAMESPACE\n\
         Example: cf-migrate run qdrant:docs vectorize:docs --file-index kv:files --id '{file_id}_{chunk_index}'\n\
         Exit codes: 0 done and proven, 1 failed, 2 usage, 3 done with rejections, 4 differences, 5 run again to resume,\n  \
         6 not allowed, 7 the plan refused, 130 interrupted"
@@ -75,7 +77,10 @@ pub enum Verb {
     #[command(after_help = "Example: cf-migrate plan qdrant:docs vectorize:docs --create")]
     Plan(PlanArgs),
     /// Copy a source into an archive; resumable
-    #[command(after_help = "Example: cf-migrate export qdrant:docs docs.archive")]
+    #[command(
+        after_help = "Examples: cf-migrate export qdrant:docs docs.archive\n          \
+        cf-migrate export vectorize:docs docs.backup"
+    )]
     Export(ExportArgs),
     /// Turn an archive into NDJSON in Vectorize's own form
     #[command(
@@ -123,6 +128,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
     #[command(flatten)]
+    pub(super) columns: ColumnArgs,
+    #[command(flatten)]
     pub(super) file_index: FileIndexArgs,
     #[command(flatten)]
     pub(super) permissions: PermissionArgs,
@@ -131,13 +138,15 @@ pub struct PlanArgs {
 /// `export`
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Where the points are
+    /// Where the points are; vectorize:INDEX for a backup of an index
     pub from: Locator,
     /// The archive folder
     pub archive: PathBuf,
     /// Which named vector is meant for Vectorize; all are archived
     #[arg(long, value_name = "NAME")]
     pub vector: Option<String>,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
 }
 
 /// `transform`
@@ -153,6 +162,8 @@ pub struct TransformArgs {
     pub show: Option<u16>,
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
 }
 
 /// `upsert`
@@ -164,6 +175,8 @@ pub struct UpsertArgs {
     pub to: Locator,
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
     #[command(flatten)]
     pub(super) permissions: PermissionArgs,
 }
@@ -177,6 +190,8 @@ pub struct IndexArgs {
     pub to: Locator,
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
     #[command(flatten)]
     pub(super) entries: EntryArgs,
     /// Remove entries none of whose vectors exists
@@ -194,6 +209,8 @@ pub struct VerifyArgs {
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
     #[command(flatten)]
+    pub(super) columns: ColumnArgs,
+    #[command(flatten)]
     pub(super) file_index: FileIndexArgs,
     #[command(flatten)]
     pub(super) depth: DepthArgs,
@@ -208,6 +225,8 @@ pub struct RunArgs {
     pub to: Locator,
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
     #[command(flatten)]
     pub(super) file_index: FileIndexArgs,
     #[command(flatten)]
@@ -270,6 +289,28 @@ pub(super) struct EntryArgs {
     /// Let entries expire after this time [default: never]
     #[arg(long, value_name = "TIME")]
     pub kv_ttl: Option<Pause>,
+}
+
+/// Which columns of Parquet are what; the others are payload.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Parquet files")]
+pub(super) struct ColumnArgs {
+    /// Column of the ids [default: id]
+    #[arg(long, value_name = "COLUMN")]
+    pub id_column: Option<String>,
+    /// Column of the vectors [default: vector, values, embedding(s), or the only list of floats]
+    #[arg(long, value_name = "COLUMN")]
+    pub vector_column: Option<String>,
+}
+
+impl ColumnArgs {
+    /// The columns that were named.
+    pub(super) fn choice(&self) -> ColumnChoice {
+        ColumnChoice {
+            id: self.id_column.clone(),
+            vector: self.vector_column.clone(),
+        }
+    }
 }
 
 /// What may be done without asking again.
@@ -347,7 +388,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 11);
+        assert_eq!(examples, 12);
     }
 
     #[test]

@@ -21,9 +21,10 @@ use crate::locator::Locator;
 use crate::progress::Progress;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::settings::{CloudflareSettings, Pace, Settings};
+use crate::source::file::{self, ColumnChoice};
 use crate::source::qdrant::{QdrantSettings, QdrantSource};
 use crate::source::upstash::{Surroundings, UpstashReader, UpstashSettings};
-use crate::source::{Laned, Source, file};
+use crate::source::{Laned, Source};
 use crate::stages::context::{Mode, Stop};
 use crate::stages::prepare::{Accounts, CountWish, FileIndexWish};
 use crate::stages::run::Origin;
@@ -116,17 +117,19 @@ fn count_key(text: &str) -> Result<CountWish, Error> {
 /// to stop once its archive is complete.
 pub(super) async fn origin(
     locator: &Locator,
-    vector: Option<&str>,
+    (vector, columns): (Option<&str>, &ColumnChoice),
     archive: &Archive,
     setup: &Setup,
 ) -> Result<(Origin, Option<String>), Error> {
+    check_columns(locator, columns)?;
     match locator {
         Locator::Path(path)
             if is_own_archive(path, archive) && Archive::is_archive(archive.root()) =>
         {
+            file::refuse_columns(path, columns)?;
             Ok((Origin::OwnArchive, None))
         }
-        Locator::Path(path) => match file::open(path) {
+        Locator::Path(path) => match file::open(path, columns) {
             Ok(source) => Ok((Origin::Source(source), None)),
             Err(error) => without_source(locator, archive, error),
         },
@@ -174,12 +177,39 @@ fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
 /// A source on its own, for `export`.
 pub(super) async fn source(
     locator: &Locator,
-    vector: Option<&str>,
+    (vector, columns): (Option<&str>, &ColumnChoice),
     setup: &Setup,
 ) -> Result<Box<dyn Source>, Error> {
+    check_columns(locator, columns)?;
     match locator {
-        Locator::Path(path) => file::open(path),
+        Locator::Path(path) => file::open(path, columns),
         live => live_source(live, vector, setup).await,
+    }
+}
+
+/// Columns are named of files alone, and there of Parquet.
+pub(super) fn check_columns(locator: &Locator, columns: &ColumnChoice) -> Result<(), Error> {
+    if columns.is_empty() || matches!(locator, Locator::Path(_)) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--id-column and --vector-column are for Parquet, which {locator} is not"
+    ))
+    .advise("leave them out"))
+}
+
+/// What to do with an index that is to be read from.
+pub(super) fn export_first(index: &Locator) -> String {
+    format!("export it first: cf-migrate export {index} ARCHIVE, then name that archive")
+}
+
+fn unreadable(locator: &Locator) -> Error {
+    let error = Error::usage(format!("{locator} cannot be read from"));
+    match locator {
+        Locator::Vectorize(_) => error.advise(export_first(locator)),
+        _ => error.advise(
+            "name a source: qdrant:COLLECTION, upstash:NAMESPACE, an archive folder, an NDJSON or a Parquet file",
+        ),
     }
 }
 
@@ -204,8 +234,7 @@ async fn live_source(
             let source = Laned::new(reader.await?).with_readers(setup.pace.readers);
             Ok(Box::new(source))
         }
-        other => Err(Error::usage(format!("{other} cannot be read from"))
-            .advise("name a source: qdrant:COLLECTION, upstash:NAMESPACE, an archive folder, or an NDJSON file")),
+        other => Err(unreadable(other)),
     }
 }
 

@@ -322,7 +322,8 @@ pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() && std::env::args().any(|word| word == "--json") {
         let text = error.to_string();
-        let told = text.lines().next().unwrap_or_default();
+        // What follows the first empty line is the usage.
+        let told = text.split("\n\n").next().unwrap_or_default().trim_end();
         let told = Error::usage(told.trim_start_matches("error: "))
             .advise("cf-migrate --help names every verb and option");
         let mut report = Report::of("none", false);

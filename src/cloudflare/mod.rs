@@ -19,7 +19,9 @@ pub use call::Operation;
 pub use error::{ApiError, Note, Refusal};
 pub use ids::{AccountId, IdError, IndexName, KeyCursor, KvNamespaceId, ListCursor, MutationId};
 pub use kv::{KeyEntry, KeyPage, Kv, KvPair, KvValue, Unsuccessful};
-pub use vectorize::{IndexDescription, IndexInfo, ListPage, StoredVector, Vectorize};
+pub use vectorize::{
+    IndexDescription, IndexInfo, LIST_PAGE_IDS, ListPage, MAX_GET_IDS, StoredVector, Vectorize,
+};
 
 #[cfg(test)]
 mod tests;

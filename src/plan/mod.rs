@@ -240,6 +240,25 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_from_before_an_option_came_has_that_options_default() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();
+        let plan = plan();
+        let mut old = serde_json::to_value(&plan).unwrap();
+        let mapping = old["mapping"].as_object_mut().unwrap();
+        mapping.retain(|option, _| ["id", "namespace", "file_key"].contains(&option.as_str()));
+        ledger.freeze_section(RECORDS, &old.to_string()).unwrap();
+        plan.freeze(&ledger).unwrap();
+        let mut other = plan;
+        other.mapping.keep = vec!["title".into()];
+        let error = other.freeze(&ledger).unwrap_err().to_string();
+        assert!(
+            error.ends_with(r#"mapping.keep: [] then, ["title"] now"#),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_frozen_plan_is_held_against_every_later_one() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();

@@ -44,10 +44,10 @@ pub struct MappingOptions {
     /// Metadata key of a text beside the payload (Upstash's data) [default: data]
     #[arg(long, value_name = "KEY")]
     pub data_field: Option<String>,
-    /// jq program that makes the payload anew, as '.title |= ascii_downcase'; before all below, and before templates
+    /// jq program that makes the payload anew, as '.title |= ascii_downcase'; templates see its result
     #[arg(long, value_name = "EXPR")]
     pub map: Option<Program>,
-    /// Give keys of the payload other names; before templates
+    /// Give keys of the payload other names, which templates see
     #[arg(long, value_name = "OLD=NEW", value_delimiter = ',')]
     pub rename: Option<Vec<Rename>>,
     /// Send no other keys than these

@@ -9,6 +9,7 @@ mod page_size;
 pub mod qdrant;
 mod tries;
 pub mod upstash;
+pub mod vectorize;
 
 pub use lanes::{DEFAULT_READERS, Lane, LaneReader, Laned, Place, Places};
 
@@ -31,6 +32,8 @@ pub enum Cursor {
     AfterLine(u64),
     /// Points of the archive that have been read.
     AfterPoint(u64),
+    /// The id that was read last, where ids are read in their order.
+    AfterId(PointId),
     /// A cursor that only the service understands.
     Opaque(String),
     /// A place in every lane.
@@ -137,6 +140,12 @@ pub trait Source: Send {
         _from: Option<&Cursor>,
     ) -> Result<Option<Names>, Error> {
         Ok(None)
+    }
+
+    /// How many points an export may hold that are not sealed yet; none where it is
+    /// bounded by their bytes alone, because reading them again is cheap.
+    fn sealed_points(&self) -> Option<u64> {
+        None
     }
 
     /// What it holds back from reading as it is now, a sentence each; asked when

@@ -51,6 +51,8 @@ pub async fn export(
         checker: transform
             .filter(|_| !whole.is_in_doubt())
             .map(|(transform, files)| Checker::new(transform, files, &source.facts().shape)),
+        most_unsealed: source.sealed_points(),
+        unsealed: 0,
     };
     copy.forget_unsealed(&writer)?;
     let outcome = copy.all_pages(source, &mut writer).await;
@@ -71,6 +73,40 @@ pub async fn export(
     let generation = writer.finish(after)?;
     report_counts(migration, before, after, generation.count());
     Ok(generation)
+}
+
+/// The complete generation of this very source, where the archive has one and
+/// nothing newer was begun.
+///
+/// Errors: refused where the archive is of another source.
+pub(super) fn kept(
+    migration: &Migration,
+    asked: &SourceFacts,
+) -> Result<Option<Generation>, Error> {
+    let begun = migration.archive.unfinished_source()?;
+    let current = match begun {
+        Some(_) => None,
+        None => migration.archive.current()?,
+    };
+    let held = current
+        .as_ref()
+        .map(|generation| &generation.manifest().source);
+    match begun.as_ref().or(held) {
+        Some(held) if !is_same(held, asked) => Err(of_another_source(held, asked)),
+        _ => Ok(current),
+    }
+}
+
+fn is_same(held: &SourceFacts, asked: &SourceFacts) -> bool {
+    (&held.name, &held.identity) == (&asked.name, &asked.identity)
+}
+
+fn of_another_source(held: &SourceFacts, asked: &SourceFacts) -> Error {
+    Error::refused(format!(
+        "the folder's archive is of another source: {} ({}), not {} ({})",
+        held.name, held.identity, asked.name, asked.identity
+    ))
+    .advise("give this migration a folder of its own with --dir, or name the source that the folder is of")
 }
 
 /// What was sent of what the archive holds.
@@ -107,8 +143,7 @@ fn complete(
         return Ok(None);
     };
     let (kept, asked) = (&generation.manifest().source, source.facts());
-    let same = (&kept.name, &kept.identity) == (&asked.name, &asked.identity);
-    if same {
+    if is_same(kept, asked) {
         let refused = sent == Sent::Nothing && migration.ledger.reached(Milestone::Refused)?;
         if refused && !source.is_pinned() {
             migration.tell("the last start was refused for its rejections, and nothing was written then: exporting the source anew, where they may have been mended");
@@ -120,11 +155,7 @@ fn complete(
         tell_changed(migration, asked);
         return Ok(None);
     }
-    Err(Error::refused(format!(
-        "the folder's archive is of another source: {} ({}), not {} ({})",
-        kept.name, kept.identity, asked.name, asked.identity
-    ))
-    .advise("give this migration a folder of its own with --dir, or name the source that the folder is of"))
+    Err(of_another_source(kept, asked))
 }
 
 fn tell_changed(migration: &Migration, source: &SourceFacts) {
@@ -168,6 +199,9 @@ async fn along_lanes(source: &mut dyn Source, writer: &mut GenerationWriter) -> 
 struct Copy<'a> {
     migration: &'a Migration,
     checker: Option<Checker<'a>>,
+    /// What may be lost by a kill, where the source says so.
+    most_unsealed: Option<u64>,
+    unsealed: u64,
 }
 
 impl Copy<'_> {
@@ -219,6 +253,11 @@ impl Copy<'_> {
             }
         }
         self.migration.progress.advance(Step::Export, points);
+        self.unsealed += points;
+        if self.most_unsealed.is_some_and(|most| self.unsealed >= most) {
+            self.unsealed = 0;
+            self.seal(writer)?;
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! terminal.
 
 mod apart;
+pub mod backup;
 mod batch_size;
 mod changes;
 mod check;

@@ -162,8 +162,13 @@ impl Job {
             ..PointFacts::default()
         });
         remarks::of_plan(&self.migration, &prepared, source);
-        report.dimensions =
-            dimensions::of_plan(&self.migration, &mut self.origin, &prepared.transform).await?;
+        report.dimensions = dimensions::of_plan(
+            &self.migration,
+            &mut self.origin,
+            source.0,
+            &prepared.transform,
+        )
+        .await?;
         left_behind::tell_names(&self.migration, &source.0.shape, &prepared.transform);
         Ok(())
     }

@@ -15,6 +15,7 @@ mod rejection;
 mod rename;
 mod resolve;
 mod select;
+mod shaping;
 mod shorten;
 pub mod template;
 #[cfg(test)]
@@ -39,14 +40,10 @@ pub use truncate::Uncut;
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
-use crate::point::{Payload, Point, Shape};
-use crate::record::{
-    Dimensions, LimitError, MAX_METADATA_BYTES, Metadata, Metric, Namespace, Record,
-    RefusedMetadata, VectorId,
-};
+use crate::point::{Point, Shape};
+use crate::record::{Dimensions, Metadata, Metric, Namespace, Record, VectorId};
 use rejection::Refused;
+use shaping::Seen;
 
 /// A point's place in the file index, none without a file; or why KV cannot hold
 /// its key.
@@ -96,13 +93,6 @@ struct Address {
     id: VectorId,
     namespace: Option<Namespace>,
     file: FileResult,
-}
-
-/// What is seen on the way from a point to its record.
-#[derive(Default)]
-struct Seen {
-    notes: Notes,
-    changes: Vec<Change>,
 }
 
 #[expect(
@@ -173,7 +163,8 @@ impl Transform {
             id: point.id.clone(),
             namespace: point.namespace.clone(),
             dense: dense
-                .map(|(position, vector)| vector.clone().filter(|_| position == self.position))
+                .map(|(position, vector)| vector.as_ref().filter(|_| position == self.position))
+                .map(Option::<&Vec<f32>>::cloned)
                 .collect(),
             sparse: Vec::new(),
             payload: point.payload.clone(),
@@ -185,9 +176,11 @@ impl Transform {
     fn transform(&self, point: &mut Point) -> Result<Transformed, Refused> {
         let mut seen = Seen::default();
         let values = self.vector(point, &mut seen)?;
-        self.shape_payload(point, &mut seen)?;
+        self.mapping.shape(point, &mut seen)?;
         let address = self.address(point, &mut seen)?;
-        let metadata = self.metadata(std::mem::take(&mut point.payload), &mut seen)?;
+        let metadata = self
+            .mapping
+            .metadata(std::mem::take(&mut point.payload), &mut seen)?;
         self.judge(seen.notes, &metadata)?;
         Ok(Transformed {
             record: Record {
@@ -215,31 +208,6 @@ impl Transform {
         Ok(values)
     }
 
-    /// The payload as templates see it.
-    fn shape_payload(&self, point: &mut Point, seen: &mut Seen) -> Result<(), Refused> {
-        self.place_data(point)?;
-        if let Some(program) = &self.mapping.map {
-            point.payload = program.apply(&point.payload)?;
-        }
-        rename::rename(&mut point.payload, &self.mapping.rename, &mut seen.changes)
-    }
-
-    fn place_data(&self, point: &mut Point) -> Result<(), Refused> {
-        let Some(text) = point.data.take() else {
-            return Ok(());
-        };
-        let field = &self.mapping.data_field;
-        if let Some(there) = point.payload.get(field) {
-            let field = field.clone();
-            return Err(Refused::new(
-                Reason::DataFieldTaken { field },
-                there.to_string(),
-            ));
-        }
-        point.payload.insert(field.clone(), Value::String(text));
-        Ok(())
-    }
-
     /// Where the record goes.
     fn address(&self, point: &Point, seen: &mut Seen) -> Result<Address, Refused> {
         let address = Address {
@@ -249,56 +217,6 @@ impl Transform {
         };
         seen.notes.extend(self.file_notes(point, &address.file));
         Ok(address)
-    }
-
-    /// What of the payload is sent.
-    fn metadata(&self, mut payload: Payload, seen: &mut Seen) -> Result<Metadata, Refused> {
-        let mapping = &self.mapping;
-        select::keep(&mut payload, &mapping.keep, &mut seen.changes);
-        select::drop_keys(&mut payload, &mapping.drop, &mut seen.changes);
-        if mapping.nulls == Nulls::Drop && select::drop_nulls(&mut payload) > 0 {
-            seen.notes.insert(Note::NullsDropped);
-        }
-        if let Some(filler) = mapping.fix_keys
-            && filler.fix(&mut payload, &mut seen.changes)? > 0
-        {
-            seen.notes.insert(Note::KeysFixed);
-        }
-        payload::settle_numbers(&mut payload, mapping.big_ints)?;
-        let metadata = self.within_limits(payload, seen)?;
-        let unsettled = payload::unsettled(metadata.object());
-        seen.notes.extend(unsettled.iter());
-        Ok(metadata)
-    }
-
-    /// The metadata, cut where that was asked for and is needed.
-    fn within_limits(&self, payload: Payload, seen: &mut Seen) -> Result<Metadata, Refused> {
-        let refused = match Metadata::build(payload) {
-            Ok(metadata) => return Ok(metadata),
-            Err(refused) => refused,
-        };
-        let (Some(field), LimitError::LargeMetadata { bytes }) =
-            (&self.mapping.truncate, &refused.error)
-        else {
-            return Err(refused_metadata(refused));
-        };
-        let mut object = refused.object;
-        match truncate::truncate(&mut object, field, *bytes, MAX_METADATA_BYTES) {
-            Ok(bytes) => {
-                seen.notes.insert(Note::Truncated);
-                seen.changes.push(Change::Cut(bytes));
-                Metadata::build(object).map_err(refused_metadata)
-            }
-            Err(uncut) => {
-                let value = payload::largest_entry(&object).unwrap_or_default();
-                let reason = Reason::Untruncated {
-                    large: refused.error,
-                    field: field.clone(),
-                    uncut,
-                };
-                Err(Refused::new(reason, value))
-            }
-        }
     }
 
     fn checked_vector<'a>(&self, point: &'a Point) -> Result<&'a [f32], Refused> {
@@ -378,12 +296,4 @@ fn render(template: &Template, point: &Point) -> Result<String, Refused> {
         };
         Refused::new(reason, value.unwrap_or_default())
     })
-}
-
-fn refused_metadata(refused: RefusedMetadata) -> Refused {
-    let value = match &refused.error {
-        LimitError::Key { key, .. } => key.clone(),
-        _ => payload::largest_entry(&refused.object).unwrap_or_default(),
-    };
-    Refused::new(Reason::Metadata(refused.error), value)
 }

@@ -10,12 +10,14 @@ mod cloud;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod dry_run;
 mod file_index;
 mod going_on;
 mod live_data;
 mod mapping;
 mod output;
+mod parquet;
 mod place;
 mod served;
 mod shapes;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::Told;
 use crate::place::{Place, WHOLE};
 use crate::support::qdrant::QdrantDouble;
+use crate::support::upstash::{TOKEN, UpstashDouble};
 
 /// Points that need every one of the options.
 fn lines() -> String {
@@ -221,4 +222,25 @@ fn the_recorded_points_of_all_kinds_pass_with_the_options_that_they_need() {
     assert!(rejected >= 2, "{refused}");
     assert_eq!(report["points"]["rejected"], 0, "{told}");
     assert_eq!(report["outcome"], "proven", "{told}");
+}
+
+#[test]
+fn upstashs_data_becomes_metadata_under_the_key_that_was_asked_for() {
+    let mut place = Place::new();
+    let bare = json!({"id": "bare", "vector": vec![0.5; 32], "metadata": {"data": "own"}});
+    let double = UpstashDouble::dense(32)
+        .generated("acme", "a", 3)
+        .with("", vec![bare]);
+    let server = double.start();
+    place.shell.set("UPSTASH_VECTOR_REST_URL", &server.url());
+    place.shell.set("UPSTASH_VECTOR_REST_TOKEN", TOKEN);
+    let line = "run upstash: vectorize:docs --create --data-field body --map '.length = (.body // \"\" | length)' --json";
+    let told = place.run(line).ends(0);
+    assert_eq!(told.json()["outcome"], "proven", "{told}");
+    let vectors = place.cloud.vectors("docs");
+    let metadata = |id: &str| vectors[id].metadata.clone().unwrap();
+    assert_eq!(metadata("a2")["body"], "Text № 2");
+    assert_eq!(metadata("a2")["length"], 8);
+    assert_eq!(metadata("bare"), json!({"data": "own", "length": 0}));
+    assert_eq!(vectors["a2"].namespace.as_deref(), Some("acme"));
 }

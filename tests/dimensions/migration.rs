@@ -147,6 +147,23 @@ fn a_recorded_collection_is_shortened() {
 }
 
 #[test]
+fn points_that_lack_the_vector_are_left_out_of_the_sample() {
+    let mut shell = Shell::new();
+    let server = QdrantDouble::recorded("named").start();
+    shell.set("QDRANT_URL", &server.grpc_url());
+    shell.set("QDRANT_REST_PORT", &server.rest_port().to_string());
+    let line = "run qdrant:named vectorize:docs --create --sandbox=box --json --vector title --dims 32 --allow-rejects 4";
+    let told = shell.run(line).ends(3);
+    let told = told.says("all 40 points of the archive, without 4 that have no vector");
+    let recall = &told.json()["dimensions"]["recall"];
+    assert_eq!(
+        (&recall["base"], &recall["left_out"]),
+        (&json!(36), &json!(4))
+    );
+    assert_eq!(recall["queries"], 36);
+}
+
+#[test]
 fn other_metrics_are_not_renormalised_and_that_is_a_warning() {
     for metric in ["euclidean", "dot-product"] {
         let shell = Shell::new();

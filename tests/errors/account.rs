@@ -128,6 +128,39 @@ rows! {
         bench.run(&format!("verify {} vectorize:docs {MAPPED}", sample()))
     }
 
+    fn index_missing_to_export(bench) {
+        bench.run("export vectorize:docs docs.archive")
+    }
+
+    fn index_as_source(bench) {
+        bench.run("run vectorize:docs vectorize:other --create")
+    }
+
+    fn index_as_archive(bench) {
+        bench.run("upsert vectorize:docs vectorize:other --create")
+    }
+
+    fn index_with_a_vector(bench) {
+        bench.run("export vectorize:docs docs.archive --vector title")
+    }
+
+    fn backup_of_another(bench) {
+        for index in ["docs", "other"] {
+            bench.cloud.create_index(index, 32, "cosine");
+        }
+        bench.run("export vectorize:docs docs.archive").ends(0);
+        bench.prepared();
+        bench.run("export vectorize:other docs.archive")
+    }
+
+    fn ids_unusable(bench) {
+        bench.cloud.create_index("docs", 32, "cosine");
+        bench.prepared();
+        std::fs::create_dir(bench.shell.path("docs.archive")).unwrap();
+        bench.shell.write("docs.archive/ids.db", "no database");
+        bench.run("export vectorize:docs docs.archive")
+    }
+
     fn index_missing_to_list(bench) {
         bench.cloud.create_namespace("files");
         bench.prepared();

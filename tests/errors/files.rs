@@ -18,6 +18,12 @@ fn cut(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// A file of `fixtures/parquet`.
+fn parquet(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/parquet");
+    std::fs::read(std::path::Path::new(folder).join(name)).unwrap()
+}
+
 fn points() -> Vec<u8> {
     std::fs::read(sample()).unwrap()
 }
@@ -54,8 +60,77 @@ rows! {
         run_file(bench, "points.ndjson.zst", cut(zstd))
     }
 
-    fn file_parquet(bench) {
-        run_file(bench, "points.parquet", b"PAR1....PAR1")
+    fn parquet_compressed(bench) {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&parquet("f32_list_none.parquet")).unwrap();
+        run_file(bench, "points.parquet.gz", gzip.finish().unwrap())
+    }
+
+    fn parquet_damaged(bench) {
+        run_file(bench, "points.parquet", cut(parquet("f32_list_none.parquet")))
+    }
+
+    fn parquet_brotli(bench) {
+        run_file(bench, "points.parquet", parquet("f32_list_brotli.parquet"))
+    }
+
+    fn parquet_archive_part(bench) {
+        bench.run(&format!("export {} docs.archive", sample())).ends(0);
+        bench.run("run docs.archive/0001/part-000001.parquet vectorize:docs --create")
+    }
+
+    fn parquet_without_id(bench) {
+        run_file(bench, "points.parquet", parquet("other_id.parquet"))
+    }
+
+    fn parquet_without_vector(bench) {
+        run_file(bench, "points.parquet", parquet("integers.parquet"))
+    }
+
+    fn parquet_vectors_several(bench) {
+        run_file(bench, "points.parquet", parquet("several.parquet"))
+    }
+
+    fn parquet_column_unknown(bench) {
+        bench.shell.write("points.parquet", parquet("several.parquet"));
+        bench.run("run points.parquet vectorize:docs --create --vector-column text")
+    }
+
+    fn parquet_id_type(bench) {
+        run_file(bench, "points.parquet", parquet("float_id.parquet"))
+    }
+
+    fn parquet_payload_type(bench) {
+        run_file(bench, "points.parquet", parquet("interval.parquet"))
+    }
+
+    fn parquet_id_null(bench) {
+        run_file(bench, "points.parquet", parquet("null_id.parquet"))
+    }
+
+    fn parquet_lengths_differ(bench) {
+        run_file(bench, "points.parquet", parquet("unequal.parquet"))
+    }
+
+    fn parquet_nan(bench) {
+        run_file(bench, "points.parquet", parquet("nan.parquet"))
+    }
+
+    fn parquet_vectors_null(bench) {
+        run_file(bench, "points.parquet", parquet("no_vectors.parquet"))
+    }
+
+    fn parquet_same_ids(bench) {
+        run_file(bench, "points.parquet", parquet("duplicates.parquet"))
+    }
+
+    fn parquet_other_columns(bench) wrote {
+        run_file(bench, "points.parquet", parquet("dataset_f64.parquet")).ends(0);
+        bench.run("run points.parquet vectorize:docs --id-column text")
+    }
+
+    fn columns_without_parquet(bench) {
+        bench.run(&format!("run {} vectorize:docs --create --id-column id", sample()))
     }
 
     fn file_id_wrong_type(bench) {

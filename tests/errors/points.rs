@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::bench::{payload, point};
+use crate::support::upstash::UpstashDouble;
 
 rows! {
     fn field_missing(bench) {
@@ -58,6 +59,11 @@ rows! {
         let rejected = bench.shell.read("docs.migration/rejected.ndjson");
         assert_eq!(rejected.matches("\"reason\":\"map_failed\"").count(), 2, "{rejected}");
         told
+    }
+
+    fn data_field_taken(bench) {
+        let vector = json!({"id": "a", "vector": vec![0.5; 32], "metadata": {"data": 1}, "data": "text"});
+        bench.run_upstash(UpstashDouble::dense(32).with("", vec![vector]))
     }
 
     fn rename_taken(bench) {

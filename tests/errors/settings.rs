@@ -220,7 +220,7 @@ rows! {
     }
 
     fn source_no_source(bench) {
-        bench.run("run vectorize:a vectorize:b")
+        bench.run("run kv:a vectorize:b")
     }
 
     fn file_index_no_namespace(bench) {

@@ -13,7 +13,7 @@ use crate::binary::{INDEX, call, create_index, values};
 use crate::simulation::{DIMENSIONS, Simulation};
 
 /// More than one page of the list.
-const FOREIGN: u64 = 1_500;
+pub(crate) const FOREIGN: u64 = 1_500;
 
 fn foreign(number: u64) -> StoredVector {
     StoredVector {
@@ -25,7 +25,7 @@ fn foreign(number: u64) -> StoredVector {
 
 /// An index of two pages whose list breaks as soon as something is applied
 /// between them.
-async fn two_pages() -> Simulation {
+pub(crate) async fn two_pages() -> Simulation {
     let simulation = Simulation::new(20, |options| {
         options.apply_delay = Duration::ZERO;
         options.faults = vec!["cursor-corrupted:1".parse().unwrap()];
@@ -57,7 +57,7 @@ fn busy(simulation: &mut Simulation) {
     }));
 }
 
-async fn write_foreign(sandbox: &cf_migrate::sandbox::Sandbox) {
+pub(crate) async fn write_foreign(sandbox: &cf_migrate::sandbox::Sandbox) {
     let line = json!({"id": "foreign_0000", "values": values(0, DIMENSIONS)});
     call(
         sandbox,

@@ -12,6 +12,7 @@ mod simulation;
 #[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
+mod backup;
 mod counting;
 mod crashes;
 mod economy;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cf_migrate::archive::Archive;
+use cf_migrate::archive::{Archive, Generation};
 use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
 use cf_migrate::error::Error;
@@ -26,7 +26,9 @@ use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
 use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
-use cf_migrate::source::{Source, file};
+use cf_migrate::source::file::{self, ColumnChoice};
+use cf_migrate::source::{Source, vectorize};
+use cf_migrate::stages::backup::backup;
 use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
@@ -266,6 +268,18 @@ impl Simulation {
         self.verb(Verb::Verify).await
     }
 
+    /// A backup of the index into the archive of the migration folder; what became
+    /// of it, and what was said.
+    pub async fn back_up(&self) -> (Result<Generation, String>, Vec<String>) {
+        let recording = Arc::new(Recording::default());
+        let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let index = job.accounts.vectorize.vectorize(&job.request.index);
+        let described = index.describe().await.unwrap().unwrap();
+        let facts = vectorize::facts(&described, &job.accounts.service);
+        let ended = backup(&job.migration, &index, facts).await;
+        (ended.map_err(|error| told(&error)), recording.lines())
+    }
+
     /// A verb, as a process of its own would: everything is opened anew.
     pub async fn verb(&self, verb: Verb) -> Outcome {
         let (raise, stop) = Stop::new();
@@ -317,7 +331,7 @@ impl Simulation {
             folder: Some(folder),
             origin: Origin::Source(match &self.open_source {
                 Some(open) => open(),
-                None => file::open(&self.source).unwrap(),
+                None => file::open(&self.source, &ColumnChoice::default()).unwrap(),
             }),
             accounts,
             request: Request {

@@ -105,15 +105,22 @@ async fn a_limit_of_the_plan_stops_it_in_whatever_status_it_comes() {
 
 #[tokio::test]
 async fn a_limit_that_passes_is_no_reason_to_stop() {
-    let limit = Failure::Told(400, "Exceeded queries per second limit");
-    let server = index().switch(Switch::Fail("range", 2, limit)).start();
-    assert_eq!(read_all(&server).await.unwrap().len(), 900);
+    for (status, text) in [
+        (400, "Exceeded queries per second limit"),
+        (403, "Rate limit exceeded"),
+        (429, "Rate limit exceeded"),
+        (400, "Monthly quota exceeded"),
+    ] {
+        let failure = Switch::Fail("range", 3, Failure::Told(status, text));
+        let server = index().switch(failure).start();
+        assert_eq!(read_all(&server).await.unwrap().len(), 900, "{text}");
+    }
 }
 
 #[tokio::test]
 async fn pages_that_are_refused_are_halved() {
     for status in [400, 413, 422] {
-        let server = index().switch(Switch::MostPerPage(60, status)).start();
+        let server = index().switch(Switch::MostPerPage(40, status)).start();
         let points = read_all(&server).await.unwrap();
         assert_eq!(ids(&points), expected_ids("a", 900));
         assert_eq!(limits(&server)[..4], [250, 125, 62, 31], "{status}");

@@ -4,26 +4,29 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::session::Setup;
-use crate::archive::Archive;
+use crate::archive::{Archive, Generation};
 use crate::cli::args::ExportArgs;
 use crate::cli::open;
 use crate::cli::outcome::{self, Ending};
 use crate::cli::workspace::Workspace;
+use crate::cloudflare::Vectorize;
 use crate::error::Error;
 use crate::folder::MigrationFolder;
-use crate::report::{PointFacts, Report};
+use crate::locator::Locator;
+use crate::report::{PointFacts, Report, RequestFacts};
+use crate::source::{Source, SourceFacts, vectorize};
+use crate::stages::backup::backup;
 use crate::stages::context::{Migration, Mode};
 use crate::stages::export;
+use crate::stages::prepare::Accounts;
 
 pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Error> {
-    let mut source = open::source(&args.from, args.vector.as_deref(), setup).await?;
+    let mut from = From::open(setup, &args).await?;
     let mut report = Report::of("export", setup.global.dry_run);
     let (lock, migration, _scratch) = workspace(setup, &args.archive)?;
-    for warning in &source.facts().warnings {
-        migration.warn(warning);
-    }
     let begun = setup.clock.now();
-    let exported = export(&migration, source.as_mut(), None).await;
+    let exported = from.export(&migration).await;
+    report.requests = from.requests();
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
     report.seconds.export = Some(report.seconds.total);
     let error = match exported {
@@ -49,6 +52,66 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
         ..Ending::new(setup, &mut report, error)
     };
     Ok(ending.tell())
+}
+
+/// What is exported.
+enum From {
+    /// A source that is read from its first page on.
+    Source(Box<dyn Source>),
+    /// An index, whose ids have to be listed first.
+    Index(Box<(Accounts, Vectorize, SourceFacts)>),
+}
+
+impl From {
+    async fn open(setup: &Setup, args: &ExportArgs) -> Result<Self, Error> {
+        let columns = args.columns.choice();
+        if matches!(args.from, Locator::Vectorize(_)) {
+            open::check_columns(&args.from, &columns)?;
+            return Self::open_index(setup, args).await;
+        }
+        let wanted = (args.vector.as_deref(), &columns);
+        let source = open::source(&args.from, wanted, setup).await?;
+        Ok(Self::Source(source))
+    }
+
+    async fn open_index(setup: &Setup, args: &ExportArgs) -> Result<Self, Error> {
+        if args.vector.is_some() {
+            return Err(Error::usage("--vector names one of several vectors")
+                .advise("leave it out: the vectors of a Vectorize index have no names"));
+        }
+        let name = open::index_name(&args.from, &setup.settings)?;
+        let accounts = setup.accounts(&setup.dir(&name), setup.mode())?;
+        let index = accounts.vectorize.vectorize(&name);
+        let description = index.describe().await?.ok_or_else(|| {
+            Error::refused(format!("the index {name} does not exist"))
+                .advise("there is nothing to export: name an existing index")
+        })?;
+        let facts = vectorize::facts(&description, &accounts.service);
+        Ok(Self::Index(Box::new((accounts, index, facts))))
+    }
+
+    async fn export(&mut self, migration: &Migration) -> Result<Generation, Error> {
+        match self {
+            Self::Source(source) => {
+                for warning in &source.facts().warnings {
+                    migration.warn(warning);
+                }
+                export(migration, source.as_mut(), None).await
+            }
+            Self::Index(index) => {
+                let (_, index, facts) = index.as_ref();
+                backup(migration, index, facts.clone()).await
+            }
+        }
+    }
+
+    /// What was sent to the account, where there is one.
+    fn requests(&self) -> Option<RequestFacts> {
+        match self {
+            Self::Source(_) => None,
+            Self::Index(index) => Some(index.0.requests()),
+        }
+    }
 }
 
 /// The archive, locked: by its migration folder where it lies in one, else by

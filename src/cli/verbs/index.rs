@@ -73,6 +73,7 @@ async fn of_migration(
         index: IndexName::new(plan.target.index.as_str())?,
         dir,
         mapping: &args.mapping,
+        columns: args.columns.choice(),
         file_index: Some(open::entries(&args.to, &args.entries, &setup.settings)?),
         permissions: PermissionArgs {
             prune: args.prune,
@@ -128,7 +129,7 @@ async fn work(
         },
     };
     if let Locator::Path(path) = &args.from {
-        let generation = standalone::archive(migration, path).await?;
+        let generation = standalone::archive(migration, path, &args.columns.choice()).await?;
         let transform = standalone::transform(setup, &args.mapping, &generation)?;
         let basis = Basis::Archive(&generation, &transform);
         return rebuild(migration, accounts, &asked, basis, report).await;

@@ -15,6 +15,7 @@ pub(super) async fn run(setup: &Setup, args: PlanArgs) -> Result<ExitCode, Error
         dir: setup.dir(&index),
         index,
         mapping: &args.mapping,
+        columns: args.columns.choice(),
         file_index: file_index(setup, &args.file_index)?,
         permissions: args.permissions,
         depth: None,

@@ -23,6 +23,7 @@ use crate::plan::load_file_index;
 use crate::progress::{Progress, Remembering};
 use crate::report::{Report, snippets};
 use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
+use crate::source::file::ColumnChoice;
 use crate::stages::context::{Migration, Mode, Stop};
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
@@ -143,6 +144,7 @@ pub(super) struct JobArgs<'a> {
     pub(super) index: IndexName,
     pub(super) dir: PathBuf,
     pub(super) mapping: &'a MappingOptions,
+    pub(super) columns: ColumnChoice,
     pub(super) file_index: Option<FileIndexWish>,
     pub(super) permissions: PermissionArgs,
     pub(super) depth: Option<DepthArgs>,
@@ -174,7 +176,7 @@ impl<'a> Session<'a> {
         };
         let (origin, warning) = open::origin(
             args.from,
-            mapping.vector.as_deref(),
+            (mapping.vector.as_deref(), &args.columns),
             &Archive::at(args.dir.join("archive")),
             setup,
         )

@@ -9,7 +9,7 @@ use crate::cloudflare::IndexName;
 use crate::error::Error;
 use crate::plan::{IndexState, Wishes, choose_target};
 use crate::settings::MappingOptions;
-use crate::source::file;
+use crate::source::file::{self, ColumnChoice};
 use crate::stages::context::Migration;
 use crate::stages::export;
 use crate::stages::prepare::resolve;
@@ -17,7 +17,11 @@ use crate::transform::{Mapping, Transform};
 
 /// The archive at `path`, checked; a file is first exported into the migration's
 /// scratch archive.
-pub(super) async fn archive(migration: &mut Migration, path: &Path) -> Result<Generation, Error> {
+pub(super) async fn archive(
+    migration: &mut Migration,
+    path: &Path,
+    columns: &ColumnChoice,
+) -> Result<Generation, Error> {
     let inner = path.join("archive");
     let root = if Archive::is_archive(&inner) {
         inner
@@ -25,8 +29,13 @@ pub(super) async fn archive(migration: &mut Migration, path: &Path) -> Result<Ge
         path.to_owned()
     };
     if !Archive::is_archive(&root) {
-        return export(migration, file::open(path)?.as_mut(), None).await;
+        let mut source = file::open(path, columns)?;
+        for warning in &source.facts().warnings {
+            migration.warn(warning);
+        }
+        return export(migration, source.as_mut(), None).await;
     }
+    file::refuse_columns(path, columns)?;
     migration.archive = Archive::at(root);
     let generation = migration.archive.current()?.ok_or_else(|| {
         Error::failed(format!(

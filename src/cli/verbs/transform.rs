@@ -48,7 +48,7 @@ async fn work(
     migration: &mut Migration,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let generation = standalone::archive(migration, &args.archive).await?;
+    let generation = standalone::archive(migration, &args.archive, &args.columns.choice()).await?;
     let transform = standalone::transform(setup, &args.mapping, &generation)?;
     dimensions::tell_shortening(migration, &transform);
     report.dimensions = dimensions::of_archive(migration, &generation, &transform)?;

@@ -10,14 +10,17 @@ use crate::locator::Locator;
 
 pub(super) async fn run(setup: &Setup, args: UpsertArgs) -> Result<ExitCode, Error> {
     if !matches!(args.archive, Locator::Path(_)) {
-        return Err(Error::usage(format!(
+        let error = Error::usage(format!(
             "upsert reads an archive or a file, not {}",
             args.archive
-        ))
-        .advise(format!(
-            "run the whole migration: cf-migrate run {} {}",
-            args.archive, args.to
-        )));
+        ));
+        return Err(error.advise(match args.archive {
+            Locator::Vectorize(_) => open::export_first(&args.archive),
+            _ => format!(
+                "run the whole migration: cf-migrate run {} {}",
+                args.archive, args.to
+            ),
+        }));
     }
     let index = open::index_name(&args.to, &setup.settings)?;
     let job = JobArgs {
@@ -26,6 +29,7 @@ pub(super) async fn run(setup: &Setup, args: UpsertArgs) -> Result<ExitCode, Err
         dir: setup.dir(&index),
         index,
         mapping: &args.mapping,
+        columns: args.columns.choice(),
         file_index: None,
         permissions: args.permissions,
         depth: None,

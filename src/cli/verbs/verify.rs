@@ -18,6 +18,7 @@ pub(super) async fn run(setup: &Setup, args: VerifyArgs) -> Result<ExitCode, Err
         dir,
         index,
         mapping: &args.mapping,
+        columns: args.columns.choice(),
         file_index: file_index(setup, &args.file_index)?,
         permissions: PermissionArgs::default(),
         depth: Some(args.depth),

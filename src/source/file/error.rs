@@ -33,8 +33,8 @@ pub enum FileError {
         /// Where.
         path: PathBuf,
     },
-    /// A folder in which no archive was found.
-    #[error("the folder {} holds no archive", path.display())]
+    /// A folder in which neither an archive nor Parquet files were found.
+    #[error("the folder {} holds neither an archive nor .parquet files", path.display())]
     NoArchive {
         /// The folder.
         path: PathBuf,
@@ -59,8 +59,14 @@ pub enum FileError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// A Parquet file that is not in an archive.
-    #[error("{} is a Parquet file", path.display())]
+    /// Columns were named, and the file has none.
+    #[error("--id-column and --vector-column are for Parquet, which {} is not", path.display())]
+    NoColumns {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A Parquet file that was compressed as a whole.
+    #[error("{} is a Parquet file that was compressed as a whole", path.display())]
     Parquet {
         /// The file.
         path: PathBuf,
@@ -151,7 +157,7 @@ fn end_of(error: &FileError) -> (Kind, &'static str) {
         FileError::Missing { .. } => (Kind::Usage, "check the path"),
         FileError::NoArchive { .. } => (
             Kind::Usage,
-            "give an archive (the folder that holds 0001/manifest.json), a migration folder, or a file",
+            "give an archive (the folder that holds 0001/manifest.json), a migration folder, a folder of .parquet files, or a file",
         ),
         FileError::NoCompleteGeneration { .. } => (
             Kind::Failed,
@@ -170,8 +176,9 @@ fn end_of(error: &FileError) -> (Kind, &'static str) {
         ),
         FileError::Parquet { .. } => (
             Kind::Usage,
-            "give the archive folder that it belongs to, or convert it to NDJSON",
+            "unpack it: Parquet compresses its columns itself",
         ),
+        FileError::NoColumns { .. } => (Kind::Usage, "leave them out"),
         FileError::Empty { .. } => (Kind::Failed, "check that the file was written to its end"),
         FileError::JsonArray { .. } => (
             Kind::Failed,

@@ -42,12 +42,14 @@ fn read(path: &Path) -> io::Result<String> {
         hash.update(&piece[..read]);
         bytes += read as u64;
     }
-    let hash = hash.finalize();
-    let digits: String = hash[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits = digits(&hash.finalize());
     Ok(format!("{bytes} bytes, sha256 {digits}"))
+}
+
+/// The beginning of a SHA-256, as identities show it.
+pub(super) fn digits(hash: &[u8]) -> String {
+    let shown = hash[..16].iter();
+    shown.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a file is written to while this process reads it: cheap to compare.
@@ -58,6 +60,11 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// The file's size.
+    pub(super) fn bytes(self) -> u64 {
+        self.bytes
+    }
+
     pub(super) fn of(path: &Path) -> Result<Self, FileError> {
         let read = || {
             let metadata = path.metadata()?;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::PARQUET_MAGIC;
 use super::error::{Compression, FileError};
 
 /// The longest line.
@@ -14,7 +15,6 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-const PARQUET: &[u8] = b"PAR1";
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 /// A file's lines, one after the other.
@@ -48,10 +48,6 @@ impl Lines {
         } else {
             None
         };
-        if head.starts_with(PARQUET) {
-            let path = path.to_owned();
-            return Err(FileError::Parquet { path });
-        }
         let mut lines = Self {
             path: path.to_owned(),
             reader: decompress(file, compression).map_err(FileError::io(path))?,
@@ -59,15 +55,23 @@ impl Lines {
             buffer: Vec::new(),
             read: 0,
         };
-        lines.pass_byte_order_mark()?;
+        lines.look_at_head()?;
         Ok(lines)
     }
 
-    fn pass_byte_order_mark(&mut self) -> Result<(), FileError> {
-        let marked = match self.reader.fill_buf() {
-            Ok(head) => head.starts_with(BYTE_ORDER_MARK),
+    /// Passes a byte order mark, and refuses what is not text.
+    fn look_at_head(&mut self) -> Result<(), FileError> {
+        let (marked, parquet) = match self.reader.fill_buf() {
+            Ok(head) => (
+                head.starts_with(BYTE_ORDER_MARK),
+                head.starts_with(&PARQUET_MAGIC),
+            ),
             Err(error) => return Err(self.failed(error)),
         };
+        if parquet {
+            let path = self.path.clone();
+            return Err(FileError::Parquet { path });
+        }
         if marked {
             self.reader.consume(BYTE_ORDER_MARK.len());
         }

@@ -3,4 +3,4 @@
 mod archives;
 mod bad_input;
 mod reading;
-mod support;
+pub(super) mod support;

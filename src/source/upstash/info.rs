@@ -158,10 +158,7 @@ impl Info {
     fn chosen(&self, chosen: &Namespaces) -> Option<Counts> {
         match chosen.only() {
             None => Some(self.all),
-            Some(namespace) => {
-                let counts = self.namespaces.as_ref()?.get(&namespace);
-                Some(counts.copied().unwrap_or_default())
-            }
+            Some(namespace) => self.namespaces.as_ref()?.get(&namespace).copied(),
         }
     }
 }

@@ -44,9 +44,13 @@ pub(super) async fn ask(server: &Server, info: &Info) -> Result<BTreeSet<Namespa
             Ok(all)
         }
         // A read-only token may not list; the index's description names them too.
-        Err(error) if error.kind() == Kind::Forbidden && counted.is_some() => Ok(all),
+        Err(error) if counted.is_some() && is_refused(&error) => Ok(all),
         Err(error) => Err(error),
     }
+}
+
+fn is_refused(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Forbidden | Kind::Failed)
 }
 
 /// Refuses a namespace that does not exist.

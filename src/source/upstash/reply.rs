@@ -29,36 +29,40 @@ impl Reply {
     }
 
     /// What the answer holds.
-    pub(super) fn of(answer: &Answer) -> Result<Self, Refusal> {
-        let unreadable = || Refusal::Unreadable {
-            status: answer.status,
-            excerpt: excerpt(&answer.body),
+    pub(super) fn of(answer: Answer) -> Result<Self, Refusal> {
+        let (status, success) = (answer.status, answer.is_success());
+        let unreadable = |body: &[u8]| Refusal::Unreadable {
+            status,
+            excerpt: excerpt(body),
         };
-        let text = String::from_utf8(answer.body.to_vec()).map_err(|_| unreadable())?;
-        let mut envelope = RawObject::parse(&text).map_err(|_| unreadable())?;
+        let text = String::from_utf8(answer.body.into());
+        let text = text.map_err(|error| unreadable(error.as_bytes()))?;
+        let envelope = RawObject::parse(&text);
+        let mut envelope = envelope.map_err(|_| unreadable(text.as_bytes()))?;
         if let Some(error) = envelope.take("error") {
             return Err(Refusal::Told {
-                status: told_status(answer, envelope.take("status")),
+                status: match success {
+                    false => status,
+                    true => told_status(envelope.take("status")),
+                },
                 text: plain(error),
             });
         }
-        if !answer.is_success() {
-            return Err(unreadable());
+        match envelope.take("result").filter(|_| success) {
+            None => Err(unreadable(text.as_bytes())),
+            Some(result) => {
+                let start = result.as_ptr() as usize - text.as_ptr() as usize;
+                let result = start..start + result.len();
+                Ok(Self { text, result })
+            }
         }
-        let result = envelope.take("result").ok_or_else(unreadable)?;
-        let start = result.as_ptr() as usize - text.as_ptr() as usize;
-        let result = start..start + result.len();
-        Ok(Self { text, result })
     }
 }
 
-/// The HTTP status; the body's where HTTP says that all is well.
-fn told_status(answer: &Answer, body: Option<&str>) -> u16 {
+/// The status that the body gives where HTTP says that all is well.
+fn told_status(body: Option<&str>) -> u16 {
     let told = body.and_then(|text| text.parse().ok());
-    match answer.is_success() {
-        false => answer.status,
-        true => told.filter(|status| *status >= 400).unwrap_or(400),
-    }
+    told.filter(|status| *status >= 400).unwrap_or(400)
 }
 
 /// A text out of its quotes, on one short line.
@@ -83,12 +87,12 @@ mod tests {
     }
 
     fn refusal(status: u16, body: &'static str) -> Refusal {
-        Reply::of(&answer(status, body)).unwrap_err()
+        Reply::of(answer(status, body)).unwrap_err()
     }
 
     #[test]
     fn a_result_is_given_as_it_was_written() {
-        let reply = Reply::of(&answer(200, r#" {"x":1, "result" : {"a": 1.50} } "#)).unwrap();
+        let reply = Reply::of(answer(200, r#" {"x":1, "result" : {"a": 1.50} } "#)).unwrap();
         assert_eq!(reply.result(), r#"{"a": 1.50}"#);
     }
 

@@ -15,8 +15,10 @@ const MOST_TRIES: u32 = 10;
 /// Tries before anything ever answered, where a wrong address is likelier than an
 /// outage; and of answers that more tries will hardly change.
 const FEW_TRIES: u32 = 4;
-/// What texts about a limit of the plan hold; its texts are not published.
+/// What texts about any limit hold; they are not published.
 const LIMIT_WORDS: [&str; 3] = ["limit", "quota", "exceeded"];
+/// What those hold that are about one of the plan, which will not pass in minutes.
+const PLAN_WORDS: [&str; 5] = ["quota", "daily", "per day", "month", "plan"];
 
 /// What follows from a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +35,8 @@ pub(super) enum Decision {
     RetryBriefly,
     /// Try again at once, asking for less; no where it cannot be less.
     Smaller,
-    /// Try a few times, asking for less: it may be a limit a second, a limit of the
-    /// page, or one of the plan that will not pass.
+    /// Try a few times, asking for less: it may be a limit a second or of the page,
+    /// or one of the plan that will not pass.
     Limit,
     /// No: the token is missing or wrong.
     Unauthorized,
@@ -56,15 +58,24 @@ pub(super) struct Failure {
 #[error("{text}")]
 pub(super) struct CallError {
     text: String,
-    /// Whether the service speaks of a limit.
-    pub(super) limit: bool,
+    pub(super) limit: Limit,
+}
+
+/// Whether the service speaks of a limit, in any status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) enum Limit {
+    None,
+    /// Of whatever.
+    Some,
+    /// Of the plan.
+    Plan,
 }
 
 impl CallError {
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            limit: false,
+            limit: Limit::None,
         }
     }
 
@@ -85,7 +96,7 @@ impl CallError {
 pub(super) fn judge(refusal: Refusal, wait: Option<Duration>) -> Failure {
     match refusal {
         Refusal::Told { status, text } => {
-            let limit = speaks_of_a_limit(&text);
+            let limit = Limit::spoken_of(&text);
             let text = format!("Upstash answered: {text} (status {status})");
             Failure {
                 decision: decide(status, limit, wait),
@@ -95,7 +106,7 @@ pub(super) fn judge(refusal: Refusal, wait: Option<Duration>) -> Failure {
         Refusal::Unreadable { status, excerpt } => {
             let decision = match status {
                 200..=299 => Decision::RetryBriefly,
-                status => decide(status, false, wait),
+                status => decide(status, Limit::None, wait),
             };
             let text = format!("the answer (status {status}) is not Upstash Vector's: {excerpt}");
             Failure {
@@ -106,22 +117,30 @@ pub(super) fn judge(refusal: Refusal, wait: Option<Duration>) -> Failure {
     }
 }
 
-fn decide(status: u16, limit: bool, wait: Option<Duration>) -> Decision {
+fn decide(status: u16, limit: Limit, wait: Option<Duration>) -> Decision {
     match status {
-        400 | 403 | 422 if limit => Decision::Limit,
+        400 | 403 | 422 | 429 if limit == Limit::Plan => Decision::Limit,
+        403 if limit == Limit::Some => Decision::Limit,
         400 | 413 | 422 => Decision::Smaller,
         401 => Decision::Unauthorized,
         403 => Decision::Denied,
         429 => wait.map_or(Decision::Retry, Decision::Wait),
-        500 | 502..=504 if wait.is_some() => wait.map_or(Decision::Retry, Decision::Wait),
-        408 | 500 | 502..=504 => Decision::RetrySmaller,
+        500 | 502..=504 => wait.map_or(Decision::RetrySmaller, Decision::Wait),
+        408 => Decision::RetrySmaller,
         _ => Decision::Refused,
     }
 }
 
-fn speaks_of_a_limit(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    LIMIT_WORDS.iter().any(|word| text.contains(word))
+impl Limit {
+    fn spoken_of(text: &str) -> Self {
+        let text = text.to_ascii_lowercase();
+        let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        match (holds(&LIMIT_WORDS), holds(&PLAN_WORDS)) {
+            (false, _) => Self::None,
+            (true, false) => Self::Some,
+            (true, true) => Self::Plan,
+        }
+    }
 }
 
 /// Whether the call can ask for less.
@@ -205,7 +224,11 @@ impl<'a> Patience<'a> {
         let tried = self.tries.shown();
         match decision {
             Decision::Limit => plan_limit(doing),
-            Decision::Wait(_) | Decision::Retry if error.limit => plan_limit(doing),
+            Decision::Wait(_) | Decision::Retry | Decision::Smaller
+                if error.limit != Limit::None =>
+            {
+                plan_limit(doing)
+            }
             Decision::Wait(pause) => Error::stopped(format!("Upstash held off {doing} ({tried})"))
                 .advise(format!(
                     "Run the same command again in {} seconds",
@@ -268,7 +291,10 @@ mod tests {
             (400, "Invalid request", Decision::Smaller),
             (400, "Exceeded daily query limit", Decision::Limit),
             (403, "Quota reached", Decision::Limit),
-            (422, "limit must be at most 1000", Decision::Limit),
+            (422, "limit must be at most 1000", Decision::Smaller),
+            (403, "Rate limit exceeded", Decision::Limit),
+            (429, "Max daily query limit exceeded", Decision::Limit),
+            (429, "Rate limit exceeded", Decision::Retry),
             (
                 401,
                 "Unauthorized: Invalid auth token",

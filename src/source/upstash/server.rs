@@ -94,7 +94,7 @@ impl Server {
         }
         let answer = answer?;
         let wait = answer.retry_after(clock.wall());
-        Reply::of(&answer).map_err(|refusal| judge(refusal, wait))
+        Reply::of(answer).map_err(|refusal| judge(refusal, wait))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::transform::{Length, Transform, choose_dense};
 pub(in crate::stages) async fn of_plan(
     migration: &Migration,
     origin: &mut Origin,
+    source: &SourceFacts,
     transform: &Transform,
 ) -> Result<Option<DimensionFacts>, Error> {
     let Some(mut facts) = asked_for(transform) else {
@@ -27,8 +28,7 @@ pub(in crate::stages) async fn of_plan(
     if transform.shortening().is_none() {
         return Ok(Some(facts));
     }
-    let source = origin.facts(migration).await?.0;
-    if let Some(generation) = archived(migration, &source)? {
+    if let Some(generation) = archived(migration, source)? {
         return of_archive(migration, &generation, transform);
     }
     facts.recall = of_first_points(migration, origin, transform).await?;
@@ -39,14 +39,14 @@ pub(in crate::stages) async fn of_plan(
 /// What `--dims` would cost where it was not given and the vectors are too long;
 /// none where they are not, or something else stands in the way.
 pub(in crate::stages) async fn of_proposal(job: &mut Job) -> Result<Option<DimensionFacts>, Error> {
-    let Some(transform) = proposed(job).await? else {
+    let source = job.origin.facts(&job.migration).await?.0;
+    let Some(transform) = proposed(job, &source).await? else {
         return Ok(None);
     };
     let (migration, origin) = (&job.migration, &mut job.origin);
     let Some(shortening) = transform.shortening() else {
         return Ok(None);
     };
-    let source = origin.facts(migration).await?.0;
     let recall = match archived(migration, &source)? {
         Some(generation) => {
             let sample = Sample::of_archive(migration, &generation, &transform)?;
@@ -65,11 +65,13 @@ pub(in crate::stages) async fn of_proposal(job: &mut Job) -> Result<Option<Dimen
 }
 
 /// The transform with the `--dims` that would be proposed.
-async fn proposed(job: &mut Job) -> Result<Option<Transform>, Error> {
+async fn proposed(job: &Job, source: &SourceFacts) -> Result<Option<Transform>, Error> {
     let frozen = Plan::load(&job.migration.ledger)?;
     let base = frozen.map(|plan| plan.mapping).unwrap_or_default();
     let mut mapping = job.request.mapping.over(&base);
-    let source = job.origin.facts(&job.migration).await?.0;
+    if mapping.dims.is_some() {
+        return Ok(None);
+    }
     let vector = mapping.vector.as_deref();
     let Ok(position) = choose_dense(&source.shape, vector) else {
         return Ok(None);
@@ -77,7 +79,7 @@ async fn proposed(job: &mut Job) -> Result<Option<Transform>, Error> {
     let name = &job.request.index;
     let index = survey_index(&job.accounts.vectorize.vectorize(name)).await?;
     let from = source.shape.dense[position].dimensions;
-    let Some(dims) = proposed_dimensions(from, &index).filter(|_| mapping.dims.is_none()) else {
+    let Some(dims) = proposed_dimensions(from, &index) else {
         return Ok(None);
     };
     let wishes = Wishes {
@@ -90,7 +92,7 @@ async fn proposed(job: &mut Job) -> Result<Option<Transform>, Error> {
         return Ok(None);
     };
     mapping.dims = Some(dims);
-    resolve(mapping, &source, target).map(Some)
+    resolve(mapping, source, target).map(Some)
 }
 
 /// The folder's archive, where it is complete and this source's.

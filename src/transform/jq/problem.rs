@@ -88,6 +88,8 @@ pub(super) fn of_compiling(
         _ if LEFT_OUT.contains(name) => format!(
             "'{name}' is not available to --map, which sees the payload and nothing else, so that a point gives the same record at any time"
         ),
+        Undefined::Filter(0) => format!("there is no '{name}' without arguments"),
+        Undefined::Filter(1) => format!("there is no '{name}' with 1 argument"),
         Undefined::Filter(arguments) => format!("there is no '{name}' with {arguments} arguments"),
         other => format!("there is no {} '{name}'", other.as_str()),
     };

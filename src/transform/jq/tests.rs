@@ -109,7 +109,7 @@ fn a_long_message_is_shortened() {
 fn a_mistake_is_shown_at_its_place() {
     assert_eq!(
         wrong(".a | foo(1)"),
-        "the jq program is wrong at character 6: there is no 'foo' with 1 arguments\n  .a | foo(1)\n       ^"
+        "the jq program is wrong at character 6: there is no 'foo' with 1 argument\n  .a | foo(1)\n       ^"
     );
     assert_eq!(
         wrong("{a: .b"),

@@ -106,7 +106,8 @@ fn subnormal_numbers_and_control_characters_arrive_unchanged() {
             continue;
         };
         assert_eq!(transformed.record.values, vector, "{id}");
-        let sent: Payload = serde_json::from_str(transformed.record.metadata.json()).unwrap();
+        let sent: crate::point::Payload =
+            serde_json::from_str(transformed.record.metadata.json()).unwrap();
         assert!(sent == payload || id == "2", "{id}");
     }
 }

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use super::support::{fixture, read, rest, wait};
+use super::support::{fixture, open, read, rest, wait};
 use crate::archive::Archive;
 use crate::clock::Clock;
 use crate::error::Kind;
 use crate::source::Cursor;
-use crate::source::file::open;
 
 fn export(root: &Path) {
     let mut source = open(&fixture()).unwrap();

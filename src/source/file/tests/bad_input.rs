@@ -2,11 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::support::{error_of, file, fixture, gzip, read, rest, wait, zstd};
+use super::support::{error_of, file, fixture, gzip, open, read, rest, wait, zstd};
 use crate::error::Kind;
 use crate::point::PointId;
 use crate::source::Cursor;
-use crate::source::file::open;
 
 const GOOD: &str = "{\"id\":1,\"vector\":[1,2]}\n";
 
@@ -313,12 +312,20 @@ fn a_pretty_printed_object_is_told_to_be_on_one_line() {
 }
 
 #[test]
-fn a_parquet_file_outside_of_an_archive_is_told_apart() {
-    let (error, text) = error_of("p.parquet", b"PAR1....");
-    assert_eq!(
-        (error.kind(), text.as_str()),
-        (Kind::Usage, "p.parquet is a Parquet file")
-    );
+fn a_parquet_file_is_known_by_its_content_or_else_by_its_name() {
+    for (name, content) in [("p.parquet", ""), ("points", "PAR1....")] {
+        let (error, text) = error_of(name, content);
+        let expected = format!("{name} cannot be read as Parquet");
+        assert_eq!((error.kind(), text), (Kind::Failed, expected));
+    }
+    for (name, content) in [
+        ("p.parquet.gz", gzip(b"PAR1....")),
+        ("p.zst", zstd(b"PAR1....")),
+    ] {
+        let (error, text) = error_of(name, content);
+        let expected = format!("{name} is a Parquet file that was compressed as a whole");
+        assert_eq!((error.kind(), text), (Kind::Usage, expected));
+    }
 }
 
 #[test]
@@ -335,7 +342,9 @@ fn paths_that_are_no_source_have_each_their_message() {
     let no_archive = read(folder.path()).unwrap_err();
     assert_eq!(no_archive.kind(), Kind::Usage);
     assert!(
-        no_archive.to_string().ends_with(" holds no archive"),
+        no_archive
+            .to_string()
+            .ends_with(" holds neither an archive nor .parquet files"),
         "{no_archive}"
     );
     assert!(no_archive.advice().unwrap().contains("0001/manifest.json"));

@@ -4,10 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::support::{file, fixture, gzip, read, rest, wait, zstd};
+use super::support::{file, fixture, gzip, open, read, rest, wait, zstd};
 use crate::point::{Payload, Point, PointId, SparseVector, canonical_json};
 use crate::source::Cursor;
-use crate::source::file::open;
 
 #[test]
 fn the_fixture_is_read_whole_in_its_own_words() {

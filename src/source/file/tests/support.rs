@@ -7,8 +7,12 @@ use tempfile::TempDir;
 
 use crate::error::Error;
 use crate::point::Point;
-use crate::source::file::open;
+use crate::source::file::{self, ColumnChoice};
 use crate::source::{Cursor, ReadPoint, Source};
+
+pub(super) fn open(path: &Path) -> Result<Box<dyn Source>, Error> {
+    file::open(path, &ColumnChoice::default())
+}
 
 pub(super) fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/project_docs.ndjson")
@@ -31,7 +35,7 @@ pub(super) fn zstd(content: &[u8]) -> Vec<u8> {
     zstd::encode_all(content, 1).unwrap()
 }
 
-pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::source::file) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()
@@ -39,7 +43,10 @@ pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// All points from `from` on, following the pages.
-pub(super) fn rest(source: &mut dyn Source, from: Option<Cursor>) -> Result<Vec<ReadPoint>, Error> {
+pub(in crate::source::file) fn rest(
+    source: &mut dyn Source,
+    from: Option<Cursor>,
+) -> Result<Vec<ReadPoint>, Error> {
     wait(async {
         let mut points = Vec::new();
         let mut next = from;
@@ -54,7 +61,7 @@ pub(super) fn rest(source: &mut dyn Source, from: Option<Cursor>) -> Result<Vec<
     })
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<Point>, Error> {
+pub(in crate::source::file) fn read(path: &Path) -> Result<Vec<Point>, Error> {
     let mut source = open(path)?;
     let points = rest(&mut *source, None)?;
     Ok(points.into_iter().map(|read| read.point).collect())
