@@ -21,4 +21,5 @@ mod parquet;
 mod place;
 mod served;
 mod shapes;
+mod tenants;
 mod verbs;

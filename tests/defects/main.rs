@@ -15,4 +15,5 @@ mod support;
 mod file_index;
 mod index;
 mod source;
+mod tenants;
 mod terminal;

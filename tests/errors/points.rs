@@ -36,6 +36,14 @@ rows! {
             .says("\n  2: the vector id 'a' is also that of the point '1'")
     }
 
+    fn ids_collide_across_namespaces(bench) {
+        let of = |namespace: &str| {
+            let point = point("7", &json!({}));
+            json!({"id": "7", "values": point["vector"], "namespace": namespace})
+        };
+        bench.run_lines(&[of("a"), of("b")], "--create")
+    }
+
     fn id_too_long(bench) {
         bench.run_lines(&[point("x".repeat(65), &json!({}))], "--create")
     }

@@ -20,5 +20,6 @@ mod listing;
 mod matrix;
 mod mending;
 mod poison;
+mod repeats;
 mod settling;
 mod stale_kv;

@@ -27,7 +27,7 @@ use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
 use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
 use cf_migrate::source::file::{self, ColumnChoice};
-use cf_migrate::source::vectorize;
+use cf_migrate::source::{Source, vectorize};
 use cf_migrate::stages::backup::backup;
 use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
@@ -84,9 +84,14 @@ pub struct Simulation {
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
+    /// Opens another source in the file's place.
+    pub open_source: Option<OpenSource>,
     /// The migration folder.
     pub folder: PathBuf,
 }
+
+/// Something that opens a source.
+pub type OpenSource = Arc<dyn Fn() -> Box<dyn Source> + Send + Sync>;
 
 /// Something that sees the path of a call before it is made.
 pub type BeforeCall = Arc<dyn Fn(&str) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -212,6 +217,7 @@ impl Simulation {
             upserts: Arc::default(),
             folder: dir.path().join("docs.migration"),
             source,
+            open_source: None,
             dir,
         }
     }
@@ -323,7 +329,10 @@ impl Simulation {
         Job {
             migration,
             folder: Some(folder),
-            origin: Origin::Source(file::open(&self.source, &ColumnChoice::default()).unwrap()),
+            origin: Origin::Source(match &self.open_source {
+                Some(open) => open(),
+                None => file::open(&self.source, &ColumnChoice::default()).unwrap(),
+            }),
             accounts,
             request: Request {
                 index: IndexName::new(INDEX).unwrap(),
