@@ -103,6 +103,24 @@ impl Ledger {
             )
         })
     }
+
+    /// Files whose records lie in more than one namespace: how many, and the first
+    /// by key; none where there is none.
+    pub fn files_across_namespaces(&self) -> Result<Option<(u64, String)>, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            connection.query_row(
+                "SELECT count(*), min(file) FROM (
+                     SELECT file FROM record WHERE file IS NOT NULL GROUP BY file
+                     HAVING min(coalesce(namespace, '')) <> max(coalesce(namespace, '')))",
+                [],
+                |row| {
+                    let first: Option<String> = row.get(1)?;
+                    Ok(first.map(|first| (from_sql(row.get_unwrap(0)), first)))
+                },
+            )
+        })
+    }
 }
 
 /// Only migrations with a file index pay for this.

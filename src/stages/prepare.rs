@@ -330,6 +330,15 @@ pub async fn file_index_plan(
     let (Some(wish), Some((entries, count))) = (wish, kv) else {
         return Ok(None);
     };
+    let frozen = load_file_index(&migration.ledger)?;
+    if let (Some(frozen), KvState::Missing(title)) = (&frozen, entries) {
+        // It is another one than was begun: said before anything is created.
+        let asked = FileIndexPlan {
+            namespace: title.clone(),
+            ..frozen.clone()
+        };
+        crate::plan::freeze_file_index(&migration.ledger, &asked)?;
+    }
     let entries_id = namespace_id(migration, accounts, entries).await?;
     let count_id = match count == entries {
         true => entries_id.clone(),
@@ -342,7 +351,6 @@ pub async fn file_index_plan(
         namespace: count,
         key: wish.count_key().to_owned(),
     };
-    let frozen = load_file_index(&migration.ledger)?;
     let ttl = wish.ttl.or(frozen.and_then(|plan| plan.ttl));
     let plan = FileIndexPlan::new(namespace, file_key.clone(), count, ttl);
     crate::plan::freeze_file_index(&migration.ledger, &plan)?;

@@ -101,6 +101,7 @@ async fn fill(migration: &Migration, basis: &Basis<'_>, report: &mut Report) -> 
         Basis::Archive(generation, transform) => {
             check(migration, generation, transform, Files::Indexed)?;
             remarks::of_check(migration, Files::Indexed)?;
+            remarks::of_shared_files(migration, transform.mapping())?;
             let changed = changes::facts(&migration.ledger, transform.mapping())?;
             changes::tell(migration, &changed);
             report.mapping = Some(changed);

@@ -8,7 +8,7 @@ use crate::stages::check::Files;
 use crate::stages::context::Migration;
 use crate::stages::dimensions;
 use crate::stages::prepare::Prepared;
-use crate::transform::Note;
+use crate::transform::{Mapping, Note};
 
 /// What was found at both ends.
 pub(super) fn of_plan(
@@ -67,6 +67,24 @@ pub(super) fn of_check(migration: &Migration, files: Files) -> Result<(), Error>
             }
         }
     }
+    Ok(())
+}
+
+/// Files of several namespaces: whoever deletes one by its entry deletes in all of
+/// them, which between tenants is never meant.
+pub(super) fn of_shared_files(migration: &Migration, mapping: &Mapping) -> Result<(), Error> {
+    let Some((shared, first)) = migration.ledger.files_across_namespaces()? else {
+        return Ok(());
+    };
+    let files = if shared == 1 {
+        "file has"
+    } else {
+        "files have"
+    };
+    migration.warn(format!(
+        "{shared} {files} vectors in more than one namespace, the first is {first}: an entry of the file index holds the ids of all of them, and whoever deletes by it deletes in all. --file-key '{}' gives each namespace entries of its own",
+        mapping.file_key_by_namespace()
+    ));
     Ok(())
 }
 

@@ -205,6 +205,9 @@ impl Job {
         let mapping = &prepared.plan.mapping;
         report.namespaces = tenants::checked(&self.migration, &generation, mapping)?;
         remarks::of_check(&self.migration, files)?;
+        if files == Files::Indexed {
+            remarks::of_shared_files(&self.migration, &prepared.plan.mapping)?;
+        }
         report.dimensions =
             dimensions::of_archive(&self.migration, &generation, &prepared.transform)?;
         left_behind::warn(&self.migration)?;

@@ -103,6 +103,17 @@ impl Mapping {
         Ok(Some(FileSlot { key, order }))
     }
 
+    /// The file key with the namespace in it, behind what every key begins with.
+    pub fn file_key_by_namespace(&self) -> String {
+        let namespace = self
+            .namespace
+            .as_ref()
+            .map_or("{namespace}", Template::as_str);
+        let prefix = self.file_key.as_str().find('{').unwrap_or(0);
+        let (prefix, fields) = self.file_key.as_str().split_at(prefix);
+        format!("{prefix}{namespace}:{fields}")
+    }
+
     /// Whether vector ids alone tell their files and order, without a doubt: the
     /// id template has two fields and can be inverted, the second is `order_by`,
     /// and the file key is made of the first. With more fields, or another order,

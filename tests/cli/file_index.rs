@@ -131,3 +131,15 @@ fn a_file_index_that_was_begun_is_that_of_every_later_verb() {
         assert_eq!(place.cloud.writes(), [], "{line}");
     }
 }
+
+#[test]
+fn another_file_index_than_was_begun_is_refused_before_its_namespace_is_made() {
+    let mut place = Place::new();
+    place.run_sample("--create --file-index kv:files").ends(0);
+    place.cloud.forget_calls();
+    place
+        .run_sample("--create --file-index kv:another")
+        .ends(7)
+        .says("begun with other settings");
+    assert_eq!(place.cloud.writes(), []);
+}

@@ -85,3 +85,22 @@ fn one_id_twice_in_a_namespace_is_no_matter_of_namespaces() {
     let advice = "points of several namespaces have the same one";
     assert!(!told.stderr.contains(advice), "{}", told.stderr);
 }
+
+#[test]
+fn files_that_tenants_share_are_told_with_the_key_that_keeps_them_apart() {
+    let of_file = |id: &str, namespace: &str| {
+        let line = line(id, Some(namespace), 1);
+        line.replace(r#""metadata":{"n":1}"#, r#""metadata":{"file_id":"f"}"#)
+    };
+    let shell = shell(&[of_file("1", "a"), of_file("2", "b")]);
+    let indexed = format!("{RUN} --file-index kv:files");
+    let told = shell.run(&format!("{indexed} --dry-run")).ends(0).stderr;
+    assert!(told.contains("1 file has vectors in more than one namespace, the first is file:f"));
+    let advised = "--file-key 'file:{namespace}:{file_id}'";
+    assert!(told.contains(advised), "{told}");
+    let told = shell.run(&format!("{indexed} {advised}")).ends(0).stderr;
+    assert!(!told.contains("more than one namespace"), "{told}");
+    shell.run("export points.ndjson copy").ends(0);
+    let told = shell.run("index copy kv:other --create --sandbox=box");
+    assert!(told.ends(0).stderr.contains("more than one namespace"));
+}

@@ -172,3 +172,15 @@ fn nothing_is_read_from_an_id_that_may_be_a_hash() {
     };
     assert_eq!(hashing.slot_of_id(&unlucky), Ok(None));
 }
+
+#[test]
+fn the_namespace_goes_into_the_file_key_behind_its_prefix() {
+    let mut mapping = Mapping::default();
+    assert_eq!(
+        mapping.file_key_by_namespace(),
+        "file:{namespace}:{file_id}"
+    );
+    mapping.namespace = Some("{tenant}".parse().unwrap());
+    mapping.file_key = "{doc}".parse().unwrap();
+    assert_eq!(mapping.file_key_by_namespace(), "{tenant}:{doc}");
+}
