@@ -73,6 +73,26 @@ fn what_the_archive_lost_is_forgotten_with_its_milestone() {
 }
 
 #[test]
+fn a_collision_across_namespaces_is_told_from_one_within_a_namespace() {
+    let across = |namespaces: [Option<&str>; 2]| {
+        let (_dir, ledger) = ledger();
+        let rejections: Vec<RejectedAt> = (0..)
+            .zip(namespaces)
+            .map(|(ordinal, namespace)| RejectedAt {
+                ordinal,
+                json: serde_json::json!({"value": "a", "namespace": namespace}).to_string(),
+            })
+            .collect();
+        ledger.add_rejections("collision", &rejections).unwrap();
+        ledger.collides_across_namespaces().unwrap()
+    };
+    assert!(across([Some("eu"), Some("us")]));
+    assert!(across([None, Some("eu")]));
+    assert!(!across([None, None]));
+    assert!(!across([Some("eu"), Some("eu")]));
+}
+
+#[test]
 fn every_point_of_a_collision_is_named_and_can_be_rejected() {
     let (_dir, ledger) = ledger();
     let twice = |n| row(n, "same", None, Order::Missing);

@@ -61,7 +61,27 @@ pub(super) struct Checker<'a> {
     transform: &'a Transform,
     files: Files,
     others: Others,
-    pending: Vec<Outcome>,
+    pending: Pending,
+}
+
+/// What the ledger has not taken yet. What was noticed is counted as it comes, so
+/// that a point takes no more memory the more the mapping does to it.
+#[derive(Default)]
+struct Pending {
+    points: Vec<CheckedPoint>,
+    notes: BTreeMap<String, u64>,
+    changes: Tally,
+}
+
+impl Pending {
+    fn note(&mut self, name: &str) {
+        match self.notes.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                self.notes.insert(name.to_owned(), 1);
+            }
+        }
+    }
 }
 
 impl<'a> Checker<'a> {
@@ -71,7 +91,7 @@ impl<'a> Checker<'a> {
             transform,
             files,
             others: Others::of(shape, transform),
-            pending: Vec::new(),
+            pending: Pending::default(),
         }
     }
 
@@ -138,37 +158,31 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn keep(&mut self, outcome: Outcome) {
-        self.pending.push(outcome);
+        let pending = &mut self.pending;
+        for note in outcome.notes.iter() {
+            pending.note(note.name());
+        }
+        for other in outcome.others {
+            pending.note(self.others.note(other));
+        }
+        pending.changes.add(outcome.changes);
+        pending.points.push(outcome.point);
     }
 
     /// Everything kept, numbered from `first` on.
     pub(super) fn take(&mut self, first: u64) -> Checked {
-        let mut notes: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut changes = Tally::default();
-        let mut points = Vec::with_capacity(self.pending.len());
-        for (ordinal, mut outcome) in (first..).zip(self.pending.drain(..)) {
-            match &mut outcome.point {
+        let mut pending = std::mem::take(&mut self.pending);
+        for (ordinal, point) in (first..).zip(&mut pending.points) {
+            match point {
                 CheckedPoint::Record(row) => row.ordinal = ordinal,
                 CheckedPoint::Rejection(rejection) => rejection.ordinal = ordinal,
                 CheckedPoint::Superseded => {}
             }
-            points.push(outcome.point);
-            changes.add(outcome.changes);
-            for note in outcome.notes.iter() {
-                *notes.entry(note.name()).or_default() += 1;
-            }
-            for other in outcome.others {
-                *notes.entry(self.others.note(other)).or_default() += 1;
-            }
         }
-        let notes = notes
-            .into_iter()
-            .map(|(name, count)| (name.to_owned(), count))
-            .collect();
         Checked {
-            points,
-            notes,
-            changes: changes.into_counts(),
+            points: pending.points,
+            notes: pending.notes.into_iter().collect(),
+            changes: pending.changes.into_counts(),
         }
     }
 }

@@ -16,6 +16,9 @@ use crate::point::PointName;
 /// The table's file, in the generation's folder.
 const FILE_NAME: &str = "names.scratch";
 
+/// Names that are read at a time: a part of short vectors holds very many.
+const NAMES_AT_ONCE: usize = 65_536;
+
 /// A point that came again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Repeat {
@@ -38,8 +41,10 @@ impl Names {
         remove(&path);
         let connection = open(&path).map_err(|error| explain(&path, error))?;
         let mut names = Self { path, connection };
-        for part in 0..generation.manifest().parts.len() {
-            let ordinals: Vec<u64> = generation.ordinals(part).into_iter().flatten().collect();
+        let points = generation.points();
+        for first in (0..points).step_by(NAMES_AT_ONCE) {
+            let behind = points.min(first + NAMES_AT_ONCE as u64);
+            let ordinals: Vec<u64> = (first..behind).collect();
             names.add(&generation.names_at(&ordinals)?)?;
         }
         names.with(|connection| {

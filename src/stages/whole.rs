@@ -2,7 +2,7 @@
 //! are taken once, and ids that the pass missed are asked for by name. Everything is
 //! found from what is sealed, so that it comes out the same after a kill.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::archive::{Generation, GenerationWriter, NamespaceCount, Resume, Superseded};
 use crate::error::Error;
@@ -141,15 +141,15 @@ fn tell_repeats(migration: &Migration, repeats: u64, changed: u64) {
     ));
 }
 
-/// The namespaces of which the pass read another number than the source counts, or
-/// that the source counted differently before and after it.
+/// The namespaces of which the pass read fewer than the source counts, or that the
+/// source counted differently before and after it. One that it counts no more has
+/// nothing that could have been missed.
 fn differing(read: &Counts, before: &Counts, after: &Counts) -> Vec<Option<String>> {
-    let names: BTreeSet<&Option<String>> = before.keys().chain(after.keys()).collect();
     let differs = |name: &&Option<String>| {
         let of = |counts: &Counts| counts.get(*name).copied().unwrap_or(0);
         of(after) != of(before) || of(after) > of(read)
     };
-    names.into_iter().filter(differs).cloned().collect()
+    after.keys().filter(differs).cloned().collect()
 }
 
 /// Behind everything that the pass read; none where nothing can begin there.

@@ -76,7 +76,7 @@ fn an_id_in_two_namespaces_is_refused_before_anything_is_written_and_a_template_
     place
         .run("run upstash: vectorize:docs --create")
         .ends(7)
-        .says("{namespace}:{id}");
+        .says("points of several namespaces have the same one: --id '{namespace}:{id}'");
     assert_eq!(place.cloud.writes(), []);
     place.run(WHOLE).ends(0).says("proven: 670 records");
     assert_same(&place.held(), &all_expected(&TENANTS));

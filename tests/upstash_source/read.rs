@@ -1,7 +1,7 @@
 //! What pages and single vectors hold.
 
 use cf_migrate::locator::Namespaces;
-use cf_migrate::point::{PointId, PointName, canonical_json};
+use cf_migrate::point::{Point, PointId, PointName, canonical_json};
 use cf_migrate::source::LaneReader as _;
 use serde_json::{Value, json};
 
@@ -272,4 +272,15 @@ async fn what_cannot_be_read_is_named() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn vectors_that_are_too_many_for_one_answer_are_fetched_in_several() {
+    let server = UpstashDouble::dense(4).generated("t", "a", 50).start();
+    let reader = reader(&server).await;
+    let points = read_lane(&reader, &lane("t"), None).await.unwrap();
+    let names: Vec<_> = points.iter().map(Point::name).collect();
+    server.set(Switch::MostPerPage(7, 413));
+    let found = reader.fetch(&names).await.unwrap().unwrap();
+    assert_eq!(found, points);
 }

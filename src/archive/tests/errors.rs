@@ -70,11 +70,13 @@ fn a_newer_format_is_refused() {
 
 #[test]
 fn a_damaged_manifest_is_named() {
-    let changes: [fn(String) -> String; 5] = [
+    let changes: [fn(String) -> String; 6] = [
         |text| text[..text.len() / 2].to_owned(),
         |text| text.replace("\"generation\": 1", "\"generation\": 2"),
         |text| text.replace("part-000002", "../../part-000002"),
         |text| text.replace("\"points\": 2", "\"points\": 0"),
+        // It has the points 0 to 2.
+        |text| text.replacen('{', "{\"superseded\": \"1 3\",", 1),
         |_| String::new(),
     ];
     for change in changes {

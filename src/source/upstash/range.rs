@@ -167,7 +167,8 @@ impl Reading {
     }
 }
 
-/// The vectors of these ids; those that do not exist are left out.
+/// The vectors of these ids; those that do not exist are left out. Asked for in
+/// several calls where they are too many, or weigh too much, for one.
 pub(super) async fn fetch(
     server: &Server,
     fields: &Fields,
@@ -175,12 +176,32 @@ pub(super) async fn fetch(
     ids: &[String],
 ) -> Result<Vec<Point>, Error> {
     let doing = format!("reading vectors of {} by id", shown(namespace));
-    let mut body = json!({ "ids": ids });
-    include(&mut body, Scope::Whole);
-    let reply = server
-        .call(&doing, &path("fetch", namespace)?, &body)
-        .await?;
-    fetched(fields, namespace, reply.result()).map_err(|error| unreadable(namespace, error))
+    let path = path("fetch", namespace)?;
+    let (mut found, mut rest, mut most) = (Vec::with_capacity(ids.len()), ids, ids.len());
+    let mut patience = Patience::new(server);
+    while !rest.is_empty() {
+        let (asked, later) = rest.split_at(most.min(rest.len()));
+        let mut body = json!({ "ids": asked });
+        include(&mut body, Scope::Whole);
+        let failure = match server.ask(&path, &body).await {
+            Ok(reply) => {
+                let points = fetched(fields, namespace, reply.result());
+                found.extend(points.map_err(|error| unreadable(namespace, error))?);
+                (rest, patience) = (later, Patience::new(server));
+                continue;
+            }
+            Err(failure) => failure,
+        };
+        let room = if asked.len() > 1 {
+            Room::Less
+        } else {
+            Room::None
+        };
+        if patience.after(&doing, failure, room).await? == Again::Smaller {
+            most = asked.len().div_ceil(2);
+        }
+    }
+    Ok(found)
 }
 
 fn request(cursor: Option<&str>, limit: u32, scope: Scope) -> Value {

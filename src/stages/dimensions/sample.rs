@@ -18,7 +18,7 @@ const FIRST: usize = 2_000;
 /// A sample's vectors, and which points' they are.
 pub(super) struct Sample {
     pub(super) base: Base,
-    /// Points without a vector to search with.
+    /// Points that came again later, or without a vector to search with.
     pub(super) left_out: usize,
     from: From,
 }
@@ -46,9 +46,10 @@ impl Sample {
     ) -> Result<Self, Error> {
         let points = generation.points();
         let most = most(migration, transform, MOST_BASE);
-        let ordinals: Vec<u64> = evenly(points, most).collect();
+        let (ordinals, again) = chosen(generation, most);
         migration.begin(Step::Recall, Some(ordinals.len() as u64));
         let mut sample = Self::new(transform, From::Archive { points, most });
+        sample.left_out = again;
         for ordinals in ordinals.chunks(AT_ONCE) {
             migration.stop.check()?;
             for (_, point) in generation.points_at(ordinals)? {
@@ -114,7 +115,9 @@ impl Sample {
         };
         let left_out = match self.left_out {
             0 => String::new(),
-            count => format!(", without {count} that have no vector or one of zeros"),
+            count => {
+                format!(", without {count} that came again later, have no vector, or one of zeros")
+            }
         };
         let searched = match queries == base {
             true => "all of them".to_owned(),
@@ -125,6 +128,14 @@ impl Sample {
         };
         format!("searched among {taken}{left_out}; searched for {searched}")
     }
+}
+
+/// The sample's ordinals, and how many more there would be if they had not come
+/// again: twice the same vector would be its own nearest neighbour.
+fn chosen(generation: &Generation, most: usize) -> (Vec<u64>, usize) {
+    let (again, ordinals): (Vec<u64>, Vec<u64>) =
+        evenly(generation.points(), most).partition(|ordinal| generation.is_superseded(*ordinal));
+    (ordinals, again.len())
 }
 
 /// As many as wanted, while their vectors take at most half of the memory.
@@ -140,7 +151,47 @@ fn fitting(memory: usize, bytes: usize, wanted: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
+    use crate::archive::{Archive, Superseded};
+    use crate::clock::Clock;
+    use crate::point::{Payload, PointId, Shape};
+    use crate::source::{Cursor, ReadPoint, SourceFacts};
+
+    fn archived(points: u64, superseded: &[u64]) -> (tempfile::TempDir, Generation) {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = SourceFacts {
+            name: "double".to_owned(),
+            identity: "double".to_owned(),
+            shape: Shape::default(),
+            warnings: Vec::new(),
+        };
+        let clock = Clock::simulated(UNIX_EPOCH);
+        let mut writer = Archive::at(folder.path()).write(&facts, clock).unwrap();
+        for number in 0..points {
+            let point = Point {
+                id: PointId::Integer(number),
+                namespace: None,
+                dense: Vec::new(),
+                sparse: Vec::new(),
+                payload: Payload::new(),
+                data: None,
+            };
+            let resume = Some(Cursor::AfterPoint(number + 1));
+            writer.push(ReadPoint { point, resume }).unwrap();
+        }
+        writer.seal().unwrap();
+        writer.set_superseded(Superseded::from_iter(superseded.iter().copied()));
+        (folder, writer.finish(None).unwrap())
+    }
+
+    #[test]
+    fn points_that_came_again_are_not_searched_among() {
+        let (_folder, generation) = archived(10, &[1, 4, 6]);
+        assert_eq!(chosen(&generation, 100), (vec![0, 2, 3, 5, 7, 8, 9], 3));
+        assert_eq!(chosen(&generation, 5), (vec![0, 2, 8], 2));
+    }
 
     #[test]
     fn the_sample_shrinks_with_the_memory_and_never_below_a_comparison() {

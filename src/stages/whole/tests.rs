@@ -145,10 +145,11 @@ fn a_namespace_is_looked_at_again_when_it_is_short_or_was_written_to() {
             .map(|(name, count)| (Some((*name).to_owned()), *count))
             .collect()
     };
-    let read = counts(&[("whole", 3), ("short", 2), ("changed", 4), ("emptied", 1)]);
-    let before = counts(&[("whole", 3), ("short", 3), ("changed", 5), ("emptied", 1)]);
+    let read = counts(&[("whole", 3), ("short", 2), ("changed", 4), ("deleted", 1)]);
+    let before = counts(&[("whole", 3), ("short", 3), ("changed", 5), ("deleted", 1)]);
     let after = counts(&[("whole", 3), ("short", 3), ("changed", 4), ("new", 1)]);
     let doubtful = differing(&read, &before, &after);
     let named: Vec<&str> = doubtful.iter().flatten().map(String::as_str).collect();
-    assert_eq!(named, ["changed", "emptied", "new", "short"]);
+    // A service may refuse to list the names of a namespace that it has no more.
+    assert_eq!(named, ["changed", "new", "short"]);
 }

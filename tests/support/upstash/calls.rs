@@ -154,8 +154,9 @@ fn fetch(state: &State, namespace: &str, body: &Value) -> Outcome {
     let ids = body["ids"]
         .as_array()
         .ok_or((400, "ids or prefix is required".to_owned()))?;
-    if ids.len() > MOST {
-        return Err((400, format!("at most {MOST} ids")));
+    let (most, status) = state.faults.most_per_page.unwrap_or((MOST, 400));
+    if ids.len() > most {
+        return Err((status, format!("at most {most} ids")));
     }
     let one = |id: &Value| {
         let found = id_of(id).and_then(|id| namespace.get(&id));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use super::support::{fixture, open, read, rest, wait};
-use crate::archive::Archive;
+use crate::archive::{Archive, Superseded};
 use crate::clock::Clock;
 use crate::error::Kind;
 use crate::source::Cursor;
@@ -38,6 +38,38 @@ fn an_archive_or_a_migration_folder_gives_the_points_it_was_made_from() {
     );
     assert_eq!(wait(source.count()).unwrap(), Some(269));
     assert!(wait(source.fetch(&[])).unwrap().is_none());
+}
+
+#[test]
+fn points_that_came_again_are_neither_given_nor_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = open(&fixture()).unwrap();
+    let mut writer = Archive::at(folder.path())
+        .write(source.facts(), Clock::simulated(UNIX_EPOCH))
+        .unwrap();
+    let all = rest(&mut *source, None).unwrap();
+    for read in &all {
+        writer.push(read.clone()).unwrap();
+    }
+    writer.seal().unwrap();
+    let superseded: Vec<u64> = (0..20).chain([100, 268]).collect();
+    writer.set_superseded(Superseded::from_iter(superseded.iter().copied()));
+    writer.finish(None).unwrap();
+
+    let mut source = open(folder.path()).unwrap();
+    assert_eq!(wait(source.count()).unwrap(), Some(247));
+    let given = rest(&mut *source, None).unwrap();
+    let expected: Vec<_> = (0..)
+        .zip(&all)
+        .filter(|(ordinal, _)| !superseded.contains(ordinal))
+        .map(|(_, read)| &read.point)
+        .collect();
+    assert_eq!(
+        given.iter().map(|read| &read.point).collect::<Vec<_>>(),
+        expected
+    );
+    let again = rest(&mut *source, given[50].resume.clone()).unwrap();
+    assert_eq!(again.len(), given.len() - 51);
 }
 
 #[test]
