@@ -52,6 +52,11 @@ impl Tries {
         (in_time && self.made < self.most).then_some(pause)
     }
 
+    /// How many tries have failed.
+    pub(super) fn made(&self) -> u32 {
+        self.made
+    }
+
     /// As messages say it: `3 tries in 5 s`.
     pub(super) fn shown(&self) -> String {
         let times = if self.made == 1 { "try" } else { "tries" };

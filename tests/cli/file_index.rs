@@ -143,3 +143,12 @@ fn another_file_index_than_was_begun_is_refused_before_its_namespace_is_made() {
         .says("begun with other settings");
     assert_eq!(place.cloud.writes(), []);
 }
+
+#[test]
+fn options_that_have_no_part_in_it_are_told() {
+    let place = upserted();
+    place
+        .run("index vectorize:docs kv:files --create --drop text --map .")
+        .ends(0)
+        .says("--map, --drop: without effect here");
+}

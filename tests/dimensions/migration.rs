@@ -154,7 +154,8 @@ fn points_that_lack_the_vector_are_left_out_of_the_sample() {
     shell.set("QDRANT_REST_PORT", &server.rest_port().to_string());
     let line = "run qdrant:named vectorize:docs --create --sandbox=box --json --vector title --dims 32 --allow-rejects 4";
     let told = shell.run(line).ends(3);
-    let told = told.says("all 40 points of the archive, without 4 that have no vector");
+    let told =
+        told.says("all 40 points of the archive, without 4 that came again later, have no vector");
     let recall = &told.json()["dimensions"]["recall"];
     assert_eq!(
         (&recall["base"], &recall["left_out"]),

@@ -53,6 +53,16 @@ async fn a_cursor_that_is_not_valid_any_more_is_said_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_namespace_that_goes_between_two_pages_is_said_to_be_gone() {
+    let server = UpstashDouble::dense(4).generated("t", "a", 600).start();
+    let gone = Failure::Told(404, "Namespace t not found");
+    server.set(Switch::After("range", 1, gone));
+    let reader = reader(&server).await;
+    let error = read_lane(&reader, &lane("t"), None).await.unwrap_err();
+    assert!(told(&error).contains("namespace \"t\" was read halfway and does not exist any more"));
+}
+
+#[tokio::test]
 async fn a_namespace_that_went_halfway_is_not_taken_for_read() {
     let server = UpstashDouble::dense(4).generated("t", "a", 600).start();
     let page = reader(&server).await.page(&lane("t"), None).await.unwrap();

@@ -137,6 +137,7 @@ async fn work(
     let name = open::index_name(&args.from, &setup.settings)?;
     let options = setup.settings.mapping(&args.mapping)?;
     let mapping = options.over(&Mapping::default());
+    tell_without_part(migration, &mapping);
     let vectorize = accounts.vectorize.vectorize(&name);
     if vectorize.describe().await?.is_none() {
         return Err(Error::refused(format!("the index {name} does not exist"))
@@ -144,4 +145,30 @@ async fn work(
     }
     let basis = Basis::Index(&vectorize, &mapping);
     rebuild(migration, accounts, &asked, basis, report).await
+}
+
+/// The index's records are what they are: options that shaped them have no part in
+/// finding out their files.
+fn tell_without_part(migration: &Migration, mapping: &Mapping) {
+    let plain = Mapping::default();
+    let idle: Vec<&str> = [
+        ("--namespace", mapping.namespace != plain.namespace),
+        ("--vector", mapping.vector != plain.vector),
+        ("--dims", mapping.dims != plain.dims),
+        ("--map", mapping.map != plain.map),
+        ("--rename", mapping.rename != plain.rename),
+        ("--keep", mapping.keep != plain.keep),
+        ("--drop", mapping.drop != plain.drop),
+        ("--nulls", mapping.nulls != plain.nulls),
+        ("--truncate", mapping.truncate != plain.truncate),
+    ]
+    .into_iter()
+    .filter_map(|(flag, given)| given.then_some(flag))
+    .collect();
+    if !idle.is_empty() {
+        migration.tell(format!(
+            "{}: without effect here, the file index is built from the records as they are in the index",
+            idle.join(", ")
+        ));
+    }
 }

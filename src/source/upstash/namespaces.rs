@@ -138,6 +138,14 @@ impl Known {
     }
 }
 
+/// The error of a namespace that cannot be gone on with.
+pub(super) fn gone_halfway(namespace: &Namespace) -> Error {
+    let shown = shown(namespace);
+    range::begin_anew(format!(
+        "{shown} was read halfway and does not exist any more"
+    ))
+}
+
 /// What becomes of a namespace that was there when the lanes were drawn: what was
 /// read halfway cannot be gone on with, what was not begun is empty now.
 pub(super) fn vanished(
@@ -145,12 +153,10 @@ pub(super) fn vanished(
     namespace: &Namespace,
     cursor: Option<&str>,
 ) -> Result<Page, Error> {
-    let shown = shown(namespace);
     if cursor.is_some() {
-        return Err(range::begin_anew(format!(
-            "{shown} was read halfway and does not exist any more"
-        )));
+        return Err(gone_halfway(namespace));
     }
+    let shown = shown(namespace);
     let text =
         format!("{shown} was there when the export began, and was deleted before it was read");
     server.surroundings.progress.remark(Level::Warning, &text);

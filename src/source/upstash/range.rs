@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::Namespace;
 use super::decode::{DecodeError, Fields, RangePage, fetched, ids, points};
 use super::laps::Laps;
-use super::namespaces::shown;
+use super::namespaces::{self, shown};
 use super::reply::Reply;
-use super::retry::{Again, Failure, Patience, Room};
+use super::retry::{Again, Decision, Failure, Patience, Room};
 use super::server::{Server, path};
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
@@ -128,6 +128,9 @@ impl Reading {
             if is_refused_place(&failure, cursor) {
                 return Err(place_refused(namespace, failure));
             }
+            if cursor.is_some() && failure.decision == Decision::NotFound {
+                return Err(namespaces::gone_halfway(namespace).because(failure.error));
+            }
             let room = if limit > 1 { Room::Less } else { Room::None };
             if patience.after(&doing, failure, room).await? == Again::Smaller {
                 let mut size = lock(self.size(scope));
@@ -226,8 +229,8 @@ fn doing(namespace: &Namespace, cursor: Option<&str>) -> String {
 
 /// Whether the service does not take the cursor that it gave.
 fn is_refused_place(failure: &Failure, cursor: Option<&str>) -> bool {
-    use super::retry::Decision::{Limit, Refused, Smaller};
-    let lasting = matches!(failure.decision, Limit | Refused | Smaller);
+    use Decision::{Limit, NotFound, Refused, Smaller};
+    let lasting = matches!(failure.decision, Limit | NotFound | Refused | Smaller);
     cursor.is_some() && lasting && failure.error.is_about_the_cursor()
 }
 

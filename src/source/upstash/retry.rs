@@ -8,6 +8,7 @@ use super::Surroundings;
 use super::reply::Refusal;
 use super::server::Server;
 use crate::error::Error;
+use crate::progress::Level;
 use crate::source::tries::Tries;
 
 /// Tries of one call before giving up.
@@ -15,6 +16,8 @@ const MOST_TRIES: u32 = 10;
 /// Tries before anything ever answered, where a wrong address is likelier than an
 /// outage; and of answers that more tries will hardly change.
 const FEW_TRIES: u32 = 4;
+/// A call that failed so often is told of: what follows may take minutes.
+const TOLD_AFTER: u32 = 3;
 /// What texts about any limit hold; they are not published.
 const LIMIT_WORDS: [&str; 3] = ["limit", "quota", "exceeded"];
 /// What those hold that are about one of the plan, which will not pass in minutes.
@@ -42,6 +45,8 @@ pub(super) enum Decision {
     Unauthorized,
     /// No: the token has no right to it.
     Denied,
+    /// No: there is no such namespace, or no such call.
+    NotFound,
     /// No: the service will say the same again.
     Refused,
 }
@@ -124,6 +129,7 @@ fn decide(status: u16, limit: Limit, wait: Option<Duration>) -> Decision {
         400 | 413 | 422 => Decision::Smaller,
         401 => Decision::Unauthorized,
         403 => Decision::Denied,
+        404 => Decision::NotFound,
         429 => wait.map_or(Decision::Retry, Decision::Wait),
         500 | 502..=504 => wait.map_or(Decision::RetrySmaller, Decision::Wait),
         408 => Decision::RetrySmaller,
@@ -195,6 +201,10 @@ impl<'a> Patience<'a> {
         let Some(pause) = self.next_pause(decision) else {
             return Err(self.final_error(doing, decision, &error).because(error));
         };
+        if self.tries.made() == TOLD_AFTER {
+            let text = format!("Upstash keeps failing while {doing} ({error}): trying again");
+            self.server.surroundings.progress.remark(Level::Info, &text);
+        }
         tracing::debug!(doing, %error, ms = pause.as_millis(), "trying again");
         let Surroundings { stop, clock, .. } = &self.server.surroundings;
         stop.pause(clock, pause).await?;
@@ -302,7 +312,7 @@ mod tests {
             ),
             (401, "limit", Decision::Unauthorized),
             (403, "Forbidden", Decision::Denied),
-            (404, "Not found", Decision::Refused),
+            (404, "Not found", Decision::NotFound),
             (405, "Method not allowed", Decision::Refused),
             (408, "Timeout", Decision::RetrySmaller),
             (413, "Too large", Decision::Smaller),

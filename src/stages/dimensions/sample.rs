@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::point::Point;
 use crate::progress::Step;
 use crate::recall::{Base, MOST_BASE, evenly};
-use crate::source::Source;
+use crate::source::{Lane, Source};
 use crate::stages::context::Migration;
 use crate::transform::Transform;
 
@@ -72,22 +72,43 @@ impl Sample {
         let name = source.facts().name.clone();
         let mut sample = Self::new(transform, From::Source { name });
         let lanes = source.draw_lanes().await?;
-        source.read_along(&lanes);
+        // One lane after the other: side by side their pages come in the order of
+        // arrival, and nobody could find the same points again.
+        let mut alone: Vec<&[Lane]> = lanes.chunks(1).collect();
+        if alone.is_empty() {
+            alone.push(&[]);
+        }
+        for lanes in alone {
+            source.read_along(lanes);
+            sample.first_of(migration, source, transform, most).await?;
+        }
+        Ok(sample)
+    }
+
+    /// Reads the source's lanes until the sample has `most` points.
+    async fn first_of(
+        &mut self,
+        migration: &Migration,
+        source: &mut dyn Source,
+        transform: &Transform,
+        most: usize,
+    ) -> Result<(), Error> {
         let mut next = None;
-        loop {
+        while self.points() < most {
             migration.stop.check()?;
             let page = source.page(next.as_ref()).await?;
-            let left = most - sample.points();
+            let left = most - self.points();
             for read in page.points.iter().take(left) {
-                sample.add(transform, &read.point);
+                self.add(transform, &read.point);
             }
             let read = page.points.len().min(left) as u64;
             migration.progress.advance(Step::Recall, read);
             next = page.next;
-            if next.is_none() || sample.points() == most {
-                return Ok(sample);
+            if next.is_none() {
+                break;
             }
         }
+        Ok(())
     }
 
     fn add(&mut self, transform: &Transform, point: &Point) {
