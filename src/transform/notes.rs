@@ -74,7 +74,7 @@ impl Note {
                 "The vector is all zeros, which has no direction: Vectorize does not say what a cosine index makes of it."
             }
             Self::NullMetadata => {
-                "The metadata holds null, which is not among the types that Vectorize publishes."
+                "The metadata holds null, which is not among the types that Vectorize publishes; --nulls drop leaves out the keys that hold it."
             }
             Self::DeepMetadata => {
                 "The metadata nests objects more than one level deep, which Vectorize's published types do not cover."
