@@ -115,8 +115,9 @@ impl Ledger {
                      HAVING min(coalesce(namespace, '')) <> max(coalesce(namespace, '')))",
                 [],
                 |row| {
+                    let shared = from_sql(row.get(0)?);
                     let first: Option<String> = row.get(1)?;
-                    Ok(first.map(|first| (from_sql(row.get_unwrap(0)), first)))
+                    Ok(first.map(|first| (shared, first)))
                 },
             )
         })
