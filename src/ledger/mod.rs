@@ -6,6 +6,7 @@
 mod batches;
 mod changes;
 mod files;
+mod held;
 mod inventory;
 mod looks;
 mod namespaces;
@@ -75,6 +76,11 @@ pub enum Milestone {
     Indexed,
     /// Verification found everything equal.
     Proven,
+    /// The last pass before the switch-over is done: the application writes to the
+    /// index from then on.
+    Sealed,
+    /// What was written was taken back.
+    RolledBack,
 }
 
 impl Milestone {
@@ -87,6 +93,8 @@ impl Milestone {
             Self::Settled => "settled",
             Self::Indexed => "indexed",
             Self::Proven => "proven",
+            Self::Sealed => "sealed",
+            Self::RolledBack => "rolled_back",
         }
     }
 }
