@@ -116,6 +116,14 @@ pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
     }
 }
 
+/// Removes a folder, unless something is in it.
+pub(super) fn remove_folder(folder: &Path) -> Result<(), ArchiveError> {
+    match checkpoint().and_then(|()| fs::remove_dir(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        other => other.map_err(ArchiveError::io("remove", folder)),
+    }
+}
+
 /// The names in a folder, sorted; those that are not UTF-8 are left out, none
 /// of ours being so. An absent folder is empty.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {

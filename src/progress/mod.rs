@@ -29,6 +29,8 @@ pub enum Step {
     Prune,
     /// Reading back and comparing.
     Verify,
+    /// Reading the source once more.
+    Confirm,
 }
 
 impl Step {
@@ -46,6 +48,7 @@ impl Step {
             Self::Index => "index",
             Self::Prune => "prune",
             Self::Verify => "verify",
+            Self::Confirm => "confirm",
         }
     }
 
@@ -53,7 +56,7 @@ impl Step {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Plan => "checks",
-            Self::Export | Self::Check | Self::Recall | Self::Transform => "points",
+            Self::Export | Self::Check | Self::Recall | Self::Transform | Self::Confirm => "points",
             Self::Inventory => "ids",
             Self::Upsert => "records",
             Self::Settle => "batches",
@@ -103,6 +106,11 @@ impl Remembering {
             inner,
             remarks: Mutex::default(),
         }
+    }
+
+    /// Forgets what was said: what follows is told apart from it.
+    pub fn forget(&self) {
+        lock(&self.remarks).clear();
     }
 
     /// The remarks of that level, in order.

@@ -169,6 +169,8 @@ impl Outcome {
 #[derive(Debug, Clone, Copy)]
 pub enum Verb {
     Run,
+    RunBehind,
+    RunFinally,
     Verify,
     Index,
 }
@@ -293,6 +295,8 @@ impl Simulation {
         let mut report = Report::of("run", false);
         let ended = match verb {
             Verb::Run => job.run(&mut report).await,
+            Verb::RunBehind => job.run_behind(&mut report).await,
+            Verb::RunFinally => job.run_finally(&mut report).await,
             Verb::Verify => job.verify(&mut report).await,
             Verb::Index => job.index(&mut report).await,
         };
@@ -306,6 +310,11 @@ impl Simulation {
             error: ended.err().map(|error| told(&error)),
             said: progress.recording.lines(),
         }
+    }
+
+    /// A job of this migration, as a process of its own would have it.
+    pub fn job_alone(&self) -> Job {
+        self.job(Arc::new(Recording::default()), Stop::new().1)
     }
 
     fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Job {
