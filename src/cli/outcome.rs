@@ -257,16 +257,19 @@ fn findings(report: &Report) -> String {
 
 /// What the ledger knows to be safe.
 pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
-    let count = |state| ledger.records_in(state).unwrap_or(0);
-    let (sent, accepted, settled) = (
-        count(BatchState::Sent),
-        count(BatchState::Accepted),
-        count(BatchState::Settled),
-    );
     let mut safe = Vec::new();
     if archived > 0 {
         safe.push(format!("safe: {archived} points are in the archive"));
     }
+    let count = |state| ledger.records_in(state);
+    let (Ok(sent), Ok(accepted), Ok(settled)) = (
+        count(BatchState::Sent),
+        count(BatchState::Accepted),
+        count(BatchState::Settled),
+    ) else {
+        safe.push("what was written to Cloudflare's index cannot be told while the ledger cannot be read; what it holds is safe".to_owned());
+        return safe;
+    };
     if accepted + settled > 0 {
         safe.push(format!(
             "safe: {} records were accepted by Vectorize, {settled} of them are applied",

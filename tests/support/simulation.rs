@@ -273,6 +273,7 @@ impl Simulation {
     pub async fn back_up(&self) -> (Result<Generation, String>, Vec<String>) {
         let recording = Arc::new(Recording::default());
         let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let job = job.unwrap();
         let index = job.accounts.vectorize.vectorize(&job.request.index);
         let described = index.describe().await.unwrap().unwrap();
         let facts = vectorize::facts(&described, &job.accounts.service);
@@ -289,14 +290,19 @@ impl Simulation {
             interrupt_after: self.interrupt_after,
             raise,
         });
-        let mut job = self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop);
         let mut report = Report::of("run", false);
-        let ended = match verb {
-            Verb::Run => job.run(&mut report).await,
-            Verb::Verify => job.verify(&mut report).await,
-            Verb::Index => job.index(&mut report).await,
+        let ended = match self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop) {
+            Ok(mut job) => {
+                let ended = match verb {
+                    Verb::Run => job.run(&mut report).await,
+                    Verb::Verify => job.verify(&mut report).await,
+                    Verb::Index => job.index(&mut report).await,
+                };
+                report.requests = Some(job.requests());
+                ended
+            }
+            Err(error) => Err(error),
         };
-        report.requests = Some(job.requests());
         match &ended {
             Ok(()) => report.conclude(),
             Err(error) => report.conclude_with(error),
@@ -308,12 +314,12 @@ impl Simulation {
         }
     }
 
-    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Job {
-        let folder = MigrationFolder::open(&self.folder).unwrap();
+    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Job, Error> {
+        let folder = MigrationFolder::open(&self.folder)?;
         let pace = Pace::resolve(&self.pace).unwrap();
         let accounts = self.accounts(&pace);
         let migration = Migration {
-            ledger: Ledger::open(&folder.ledger()).unwrap(),
+            ledger: Ledger::open(&folder.ledger())?,
             archive: Archive::at(folder.archive()),
             clock: self.clock,
             progress,
@@ -326,7 +332,7 @@ impl Simulation {
             count: None,
             ttl: None,
         };
-        Job {
+        Ok(Job {
             migration,
             folder: Some(folder),
             origin: Origin::Source(match &self.open_source {
@@ -349,7 +355,7 @@ impl Simulation {
                 sample: self.sample,
                 seed: 1,
             },
-        }
+        })
     }
 
     fn accounts(&self, pace: &Pace) -> Accounts {
