@@ -188,7 +188,7 @@ impl Simulation {
         let clock = Clock::simulated(wall);
         let mut options = SandboxOptions::default();
         change(&mut options);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let source = dir.path().join("points.ndjson");
         write_lines(&source, points);
         Self {
@@ -497,6 +497,12 @@ impl Progress for Listener {
     fn remark(&self, level: Level, text: &str) {
         self.recording.remark(level, text);
     }
+}
+
+/// A folder in memory where there is one: bringing hundreds of ledgers to a real
+/// disk takes minutes.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// What the operator reads of an error.
