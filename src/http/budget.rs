@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
+use crate::disk;
 use crate::error::Error;
 use crate::http::window::{Turn, Window};
 
@@ -85,7 +86,7 @@ impl Budget {
         limit: usize,
         clock: Clock,
     ) -> Result<Self, BudgetError> {
-        fs::create_dir_all(folder).map_err(|source| file_error(folder, source))?;
+        disk::create_folders(folder).map_err(|source| file_error(folder, source))?;
         let name = file_name(account, token);
         let store = Store::File {
             window: folder.join(format!("{name}.json")),
@@ -187,11 +188,7 @@ fn file_name(account: &str, token: &SecretString) -> String {
 /// The lock has a file of its own, because the window's file is replaced by
 /// every change. It is released when the file is dropped.
 fn held_lock(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = disk::lock_file(path)?;
     file.lock()?;
     Ok(file)
 }
@@ -219,8 +216,8 @@ fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
 fn write(path: &Path, window: &Window) -> io::Result<()> {
     let text = serde_json::to_vec(window)?;
     let next = path.with_extension("next");
-    File::create(&next)?.write_all(&text)?;
-    fs::rename(next, path)
+    disk::File::create(&next)?.write_all(&text)?;
+    disk::rename(&next, path)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::disk;
 use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
@@ -240,7 +241,7 @@ impl Ledger {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, Error> {
-        work(&mut self.lock()).map_err(|error| explain(&self.path, error.into()))
+        disk::database(|| work(&mut self.lock())).map_err(|error| explain(&self.path, error.into()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -265,7 +266,7 @@ fn explain(path: &Path, error: LedgerError) -> Error {
              upserts repeat safely (the archive can be given as the source), but ids that are there already need --overwrite",
         ),
         LedgerError::DiskFull(_) => {
-            Error::stopped(message).advise("free some space and run the same command again")
+            Error::stopped(message).advise(disk::FREE_SPACE)
         }
         LedgerError::Io(_) => Error::stopped(message).advise(
             "see whether the disk is full or failing, or files may not become that large (ulimit -f); then run the same command again",

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::LedgerError;
+use crate::disk;
 
 /// The newest format this version knows; a newer one is refused.
 pub(super) const FORMAT: i64 = 2;
@@ -118,20 +119,18 @@ CREATE TABLE entry (
 
 /// Opens or creates the ledger at `path`.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = disk::database(|| Connection::open_with_flags(path, flags))?;
     // FULL: a committed transaction survives a power cut too, so that a batch
     // known as sent is never forgotten.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     prepare(&connection)?;
-    connection.execute_batch(CHANGES)?;
-    connection.execute_batch(HELD)?;
+    disk::database(|| connection.execute_batch(CHANGES))?;
+    disk::database(|| connection.execute_batch(HELD))?;
     Ok(connection)
 }
 
@@ -149,10 +148,10 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
 }
 
 fn create(connection: &Connection) -> Result<(), LedgerError> {
-    connection.execute_batch(&format!(
+    let tables = format!(
         "BEGIN;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
-    ))?;
-    Ok(())
+    );
+    Ok(disk::database(|| connection.execute_batch(&tables))?)
 }
 
 /// Looks through small ledgers whole, so that damage is told before work
