@@ -10,6 +10,7 @@ mod inventory;
 mod looks;
 mod namespaces;
 mod records;
+mod rollback;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
+pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 
 /// What can go wrong with a ledger.
@@ -75,6 +77,10 @@ pub enum Milestone {
     Indexed,
     /// Verification found everything equal.
     Proven,
+    /// A rollback has begun: what was written is on its way back.
+    RollbackBegun,
+    /// What this migration wrote was taken back.
+    RolledBack,
 }
 
 impl Milestone {
@@ -87,6 +93,8 @@ impl Milestone {
             Self::Settled => "settled",
             Self::Indexed => "indexed",
             Self::Proven => "proven",
+            Self::RollbackBegun => "rollback_begun",
+            Self::RolledBack => "rolled_back",
         }
     }
 }
@@ -172,7 +180,7 @@ impl Ledger {
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+                "BEGIN; DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )

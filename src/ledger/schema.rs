@@ -27,6 +27,43 @@ CREATE TABLE IF NOT EXISTS change (
 );
 ";
 
+/// What a rollback needs: every value that we ever wrote under a key of KV, keys
+/// that we removed, ids whose old values were saved, and what was taken back. They
+/// came after the first ledgers too.
+const ROLLBACK: &str = "
+CREATE TABLE IF NOT EXISTS entry_written (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (namespace, key, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS entry_removed (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS saved_vector (
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS taken_back (
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS held (
+    id         TEXT PRIMARY KEY,
+    namespace  TEXT,
+    file       TEXT,
+    file_order,
+    digest     BLOB NOT NULL
+) WITHOUT ROWID;
+";
+
 const TABLES: &str = "
 CREATE TABLE plan (
     section TEXT PRIMARY KEY,
@@ -112,6 +149,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     connection.pragma_update(None, "cache_size", -16_384)?;
     prepare(&connection)?;
     connection.execute_batch(CHANGES)?;
+    connection.execute_batch(ROLLBACK)?;
     Ok(connection)
 }
 
