@@ -11,6 +11,7 @@ mod inventory;
 mod looks;
 mod namespaces;
 mod records;
+mod rollback;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
+pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 
 /// What can go wrong with a ledger.
@@ -80,7 +82,9 @@ pub enum Milestone {
     /// The last pass before the switch-over is done: the application writes to the
     /// index from then on.
     Sealed,
-    /// What was written was taken back.
+    /// A rollback has begun: what was written is on its way back.
+    RollbackBegun,
+    /// What this migration wrote was taken back.
     RolledBack,
 }
 
@@ -95,6 +99,7 @@ impl Milestone {
             Self::Indexed => "indexed",
             Self::Proven => "proven",
             Self::Sealed => "sealed",
+            Self::RollbackBegun => "rollback_begun",
             Self::RolledBack => "rolled_back",
         }
     }
@@ -181,7 +186,7 @@ impl Ledger {
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+                "BEGIN; DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )

@@ -32,6 +32,35 @@ CREATE TABLE IF NOT EXISTS change (
 );
 ";
 
+/// What a rollback needs: every value that we ever wrote under a key of KV, keys
+/// that we removed, ids whose old values were saved, and what was taken back. They
+/// came after the first ledgers too.
+const ROLLBACK: &str = "
+CREATE TABLE IF NOT EXISTS entry_written (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (namespace, key, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS entry_removed (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS saved_vector (
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS taken_back (
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+";
+
 /// What catching up needs; every ledger gets it when it is opened.
 const HELD: &str = "
 CREATE TABLE IF NOT EXISTS held (
@@ -131,6 +160,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     prepare(&connection)?;
     disk::database(|| connection.execute_batch(CHANGES))?;
     disk::database(|| connection.execute_batch(HELD))?;
+    disk::database(|| connection.execute_batch(ROLLBACK))?;
     Ok(connection)
 }
 
