@@ -20,6 +20,9 @@ pub mod cloudflare;
 pub mod error;
 pub mod file_index;
 pub mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod locator;
