@@ -22,6 +22,9 @@ pub mod disk;
 pub mod error;
 pub mod file_index;
 pub mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod locator;

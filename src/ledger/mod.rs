@@ -6,10 +6,12 @@
 mod batches;
 mod changes;
 mod files;
+mod held;
 mod inventory;
 mod looks;
 mod namespaces;
 mod records;
+mod rollback;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
+pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 
 /// What can go wrong with a ledger.
@@ -76,6 +79,13 @@ pub enum Milestone {
     Indexed,
     /// Verification found everything equal.
     Proven,
+    /// The last pass before the switch-over is done: the application writes to the
+    /// index from then on.
+    Sealed,
+    /// A rollback has begun: what was written is on its way back.
+    RollbackBegun,
+    /// What this migration wrote was taken back.
+    RolledBack,
 }
 
 impl Milestone {
@@ -88,6 +98,9 @@ impl Milestone {
             Self::Settled => "settled",
             Self::Indexed => "indexed",
             Self::Proven => "proven",
+            Self::Sealed => "sealed",
+            Self::RollbackBegun => "rollback_begun",
+            Self::RolledBack => "rolled_back",
         }
     }
 }
@@ -173,7 +186,7 @@ impl Ledger {
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+                "BEGIN; DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
             )
