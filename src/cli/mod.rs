@@ -3,6 +3,7 @@
 
 mod args;
 mod interrupt;
+mod log;
 mod open;
 mod outcome;
 mod progress;

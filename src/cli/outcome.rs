@@ -54,20 +54,32 @@ impl<'a> Ending<'a> {
         self.report.notes = self.setup.progress.remarks(Level::Info);
         self.keep_report();
         self.show();
-        if self.setup.global.json {
-            print_json(self.report);
+        match self.setup.global.json {
+            true => print_json(self.report),
+            false => ExitCode::from(self.report.exit_code),
         }
-        ExitCode::from(self.report.exit_code)
     }
 
+    /// A run that went well and cannot say so in its folder has not ended well; one
+    /// that did not has said why.
     fn keep_report(&mut self) {
+        const NAME: &str = "report.json";
         let Some(folder) = self.folder else { return };
         let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
-        if let Err(error) = folder.write("report.json", |file| file.write_all(&json)) {
-            self.setup
-                .progress
-                .remark(Level::Warning, &crate::report::facts::chain(&error));
+        let Err(error) = folder.write(NAME, |file| file.write_all(&json)) else {
+            return;
+        };
+        // The one of an earlier start would be taken for this one's.
+        let _ = crate::folder::remove(folder.path(), NAME);
+        if self.report.exit_code == 0 {
+            self.report.conclude_with(&error);
+            self.error = Some(error);
+            self.resumable = true;
+            return;
         }
+        let told = crate::report::facts::chain(&error);
+        self.setup.progress.remark(Level::Warning, &told);
+        self.report.warnings.push(told);
     }
 
     fn show(&self) {
@@ -307,10 +319,31 @@ fn command_line() -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-fn print_json(report: &Report) {
+fn print_json(report: &Report) -> ExitCode {
     let mut json = serde_json::to_string(report).expect("a report is plain JSON");
     json.push('\n');
-    let _ = std::io::stdout().write_all(json.as_bytes());
+    print(&json, report.exit_code)
+}
+
+/// Prints to standard output, and gives the exit code: success is none if what was
+/// asked for could not be handed over. A reader that closed its end has what it
+/// wanted.
+pub(super) fn print(text: &str, exit_code: u8) -> ExitCode {
+    let mut out = std::io::stdout();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let told = format!(
+                "error: the result could not be written to standard output: {error}\n  what to do: see that what it leads to has space, and run the same command again\n"
+            );
+            let _ = std::io::stderr().write_all(told.as_bytes());
+            ExitCode::from(match exit_code {
+                0 => Kind::Stopped.exit_code(),
+                other => other,
+            })
+        }
+        _ => ExitCode::from(exit_code),
+    }
 }
 
 /// Ends a command line that could not even begin.
@@ -331,7 +364,7 @@ pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
             .advise("cf-migrate --help names every verb and option");
         let mut report = Report::of("none", false);
         report.conclude_with(&told);
-        print_json(&report);
+        return print_json(&report);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -345,10 +378,10 @@ pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitC
         text.push_str(&format!("  what to do: {advice}\n"));
     }
     let _ = std::io::stderr().write_all(text.as_bytes());
-    if global.json {
-        print_json(&report);
+    match global.json {
+        true => print_json(&report),
+        false => ExitCode::from(report.exit_code),
     }
-    ExitCode::from(report.exit_code)
 }
 
 /// Whether to draw bars: on a terminal that is not a dumb one.

@@ -13,3 +13,4 @@ mod simulation;
 mod support;
 
 mod every_change;
+mod real;
