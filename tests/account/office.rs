@@ -19,22 +19,22 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 /// The window that the service counts over.
-pub const WINDOW: Duration = Duration::from_secs(300);
+pub(crate) const WINDOW: Duration = Duration::from_secs(300);
 const PATH: &str = "/client/v4/accounts/0123456789abcdef0123456789abcdef/vectorize/v2/indexes";
 
 /// How long calls take.
 #[derive(Debug, Clone, Copy)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// Most calls, at most.
-    pub usual: Duration,
+    pub(crate) usual: Duration,
     /// One in a hundred, at most.
-    pub rare: Duration,
+    pub(crate) rare: Duration,
 }
 
 /// The account, and the machine that our processes share.
-pub struct Office {
-    pub clock: Clock,
-    pub began: Instant,
+pub(crate) struct Office {
+    pub(crate) clock: Clock,
+    pub(crate) began: Instant,
     sandbox: Sandbox,
     folder: TempDir,
     latency: Latency,
@@ -44,20 +44,20 @@ pub struct Office {
 
 /// What went over the wire.
 #[derive(Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// When the service counted each call of ours.
-    pub arrived: Mutex<Vec<Instant>>,
+    pub(crate) arrived: Mutex<Vec<Instant>>,
     /// When each call of ours went out.
-    pub left: Mutex<Vec<Instant>>,
+    pub(crate) left: Mutex<Vec<Instant>>,
     /// When an answer of ours said 429.
-    pub refused: Mutex<Vec<Instant>>,
+    pub(crate) refused: Mutex<Vec<Instant>>,
     /// Answers to others that said 429.
-    pub others_refused: AtomicU64,
+    pub(crate) others_refused: AtomicU64,
 }
 
 impl Office {
     /// An account that takes `calls` in five minutes.
-    pub fn new(calls: usize, latency: Latency) -> Self {
+    pub(crate) fn new(calls: usize, latency: Latency) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let clock = Clock::simulated(wall);
         let options = SandboxOptions {
@@ -71,7 +71,7 @@ impl Office {
             clock,
             began: clock.now(),
             sandbox: Sandbox::open(None, options, clock).unwrap(),
-            folder: tempfile::tempdir().unwrap(),
+            folder: in_memory(),
             latency,
             tells_how_long: true,
             seen: Arc::default(),
@@ -79,7 +79,7 @@ impl Office {
     }
 
     /// The same, whose refusals do not say how long to wait.
-    pub fn without_retry_after(self) -> Self {
+    pub(crate) fn without_retry_after(self) -> Self {
         let tells_how_long = false;
         Self {
             tells_how_long,
@@ -87,12 +87,12 @@ impl Office {
         }
     }
 
-    pub fn seen(&self) -> &Seen {
+    pub(crate) fn seen(&self) -> &Seen {
         &self.seen
     }
 
     /// A process of ours, with `limit` calls as its budget.
-    pub fn process(&self, limit: usize, seed: u64) -> Client {
+    pub(crate) fn process(&self, limit: usize, seed: u64) -> Client {
         let token = SecretString::from("the-operators-token");
         let budget = Budget::shared(self.folder.path(), "account", &token, limit, self.clock);
         let policy = Policy {
@@ -138,7 +138,7 @@ impl Office {
     }
 
     /// A call of somebody else.
-    pub async fn foreign_call(&self) {
+    pub(crate) async fn foreign_call(&self) {
         let request = http::Request::builder()
             .method(Method::GET)
             .uri(format!("http://sandbox{PATH}"))
@@ -153,7 +153,7 @@ impl Office {
 
     /// Others, who make at most `margin` calls in any five minutes, whenever they
     /// like and mostly together, until `end`.
-    pub async fn others(&self, margin: usize, end: Instant, seed: u64) {
+    pub(crate) async fn others(&self, margin: usize, end: Instant, seed: u64) {
         let mut dice = StdRng::seed_from_u64(seed);
         let mut made = std::collections::VecDeque::new();
         while self.clock.now() < end {
@@ -181,8 +181,14 @@ impl Office {
     }
 }
 
+/// A folder in memory where there is one: every call changes the budget's file, and
+/// disks take their time to replace one.
+fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// Calls without end, `at_once` at a time, until `end`; how many succeeded.
-pub async fn work(client: &Client, clock: Clock, at_once: usize, end: Instant) -> u64 {
+pub(crate) async fn work(client: &Client, clock: Clock, at_once: usize, end: Instant) -> u64 {
     let worker = || async {
         let mut done = 0;
         while clock.now() < end {
