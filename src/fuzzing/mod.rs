@@ -6,11 +6,13 @@
 //! `cargo test`, so that they stay sound between one fuzzing and the next.
 
 mod files;
+#[cfg(test)]
+mod made;
 mod scratch;
 mod services;
-mod texts;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use files::{budget, ledger, manifest, ndjson, parquet, part};
 pub use services::{cloudflare, qdrant_grpc, qdrant_rest, sandbox, upstash};
