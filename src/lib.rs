@@ -17,6 +17,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
+mod contained;
 pub mod error;
 pub mod file_index;
 pub mod folder;
