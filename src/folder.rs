@@ -95,7 +95,8 @@ pub fn remove(folder: &Path, name: &str) -> Result<(), Error> {
     }
 }
 
-fn create_private(path: &Path) -> io::Result<()> {
+/// Makes a folder, and those above it, private to the user.
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -114,7 +115,8 @@ fn lock(path: &Path) -> Result<File, TryLockError> {
     Ok(file)
 }
 
-fn explain(path: &Path, error: io::Error) -> Error {
+/// What the operator reads where a file or folder cannot be written.
+pub(crate) fn explain(path: &Path, error: io::Error) -> Error {
     let message = format!("{} cannot be written", path.display());
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
