@@ -245,7 +245,8 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// The migration folder
-    pub dir: PathBuf,
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
     /// Do not ask for the index's name to be typed
     #[arg(long)]
     pub yes: bool,

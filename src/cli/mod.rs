@@ -6,6 +6,7 @@ mod interrupt;
 mod open;
 mod outcome;
 mod progress;
+mod rollback;
 mod show;
 mod tenants;
 mod verbs;

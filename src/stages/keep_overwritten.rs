@@ -17,7 +17,7 @@ use crate::stages::backup::duration;
 use crate::stages::context::Migration;
 
 /// The folder within the migration folder.
-pub const FOLDER: &str = "overwritten";
+pub(super) const FOLDER: &str = "overwritten";
 /// The section of the plan that names the archives.
 const SECTION: &str = "overwritten";
 /// The ids of the archive that is being written, beside it.

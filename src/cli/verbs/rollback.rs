@@ -20,12 +20,12 @@ pub(super) async fn run(setup: &Setup, args: RollbackArgs) -> Result<ExitCode, E
     let mode = setup.mode();
     let accounts = match &setup.global.sandbox {
         Some(_) => None,
-        None => Some(setup.accounts(&args.dir, mode)?),
+        None => Some(setup.accounts(&args.folder, mode)?),
     };
-    let open = setup.migration(Workspace::open(&args.dir, mode)?, mode);
+    let open = setup.migration(Workspace::open(&args.folder, mode)?, mode);
     let accounts = match accounts {
         Some(accounts) => accounts,
-        None => setup.accounts(&args.dir, mode)?,
+        None => setup.accounts(&args.folder, mode)?,
     };
     let mut report = Report::of("rollback", mode == Mode::DryRun);
     let begun = setup.clock.now();
@@ -41,7 +41,7 @@ async fn work(
     accounts: &Accounts,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let rollback = Rollback::open(&open.migration, accounts, args.dir.clone())?;
+    let rollback = Rollback::open(&open.migration, accounts, args.folder.clone())?;
     if !rollback.is_done()? {
         rollback.tell_prospect()?;
         if !args.yes && !open.migration.is_dry_run() {
@@ -72,10 +72,10 @@ fn check(setup: &Setup, args: &RollbackArgs) -> Result<(), Error> {
         return Err(Error::usage("--dir names the folder of a migration, and so does rollback DIR")
             .advise("name it once: cf-migrate rollback DIR"));
     }
-    if !is_migration(&args.dir) {
+    if !is_migration(&args.folder) {
         return Err(Error::usage(format!(
             "{} is no migration folder: there is no ledger.db in it",
-            args.dir.display()
+            args.folder.display()
         ))
         .advise("name the folder of the migration, such as INDEX.migration"));
     }
