@@ -6,6 +6,7 @@
 mod batches;
 mod changes;
 mod files;
+mod held;
 mod inventory;
 mod looks;
 mod namespaces;
@@ -20,6 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::disk;
 use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
@@ -77,6 +79,9 @@ pub enum Milestone {
     Indexed,
     /// Verification found everything equal.
     Proven,
+    /// The last pass before the switch-over is done: the application writes to the
+    /// index from then on.
+    Sealed,
     /// A rollback has begun: what was written is on its way back.
     RollbackBegun,
     /// What this migration wrote was taken back.
@@ -93,6 +98,7 @@ impl Milestone {
             Self::Settled => "settled",
             Self::Indexed => "indexed",
             Self::Proven => "proven",
+            Self::Sealed => "sealed",
             Self::RollbackBegun => "rollback_begun",
             Self::RolledBack => "rolled_back",
         }
@@ -240,7 +246,7 @@ impl Ledger {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, Error> {
-        work(&mut self.lock()).map_err(|error| explain(&self.path, error.into()))
+        disk::database(|| work(&mut self.lock())).map_err(|error| explain(&self.path, error.into()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -265,7 +271,7 @@ fn explain(path: &Path, error: LedgerError) -> Error {
              upserts repeat safely (the archive can be given as the source), but ids that are there already need --overwrite",
         ),
         LedgerError::DiskFull(_) => {
-            Error::stopped(message).advise("free some space and run the same command again")
+            Error::stopped(message).advise(disk::FREE_SPACE)
         }
         LedgerError::Io(_) => Error::stopped(message).advise(
             "see whether the disk is full or failing, or files may not become that large (ulimit -f); then run the same command again",

@@ -113,7 +113,7 @@ fn next_name(folder: &Path) -> Result<String, Error> {
     }
     let name = format!("{:04}", last + 1);
     let path = folder.join(&name);
-    crate::folder::create_private(&path)
+    crate::disk::create_folders(&path)
         .map_err(|error| crate::folder::explain(&path, error))?;
     Ok(name)
 }
@@ -147,7 +147,7 @@ impl<'a> Save<'a> {
             Error::stopped(format!("the index {} is no longer there", index.name()))
                 .advise("run the same command again: it is looked at anew")
         })?;
-        crate::folder::create_private(&root)
+        crate::disk::create_folders(&root)
             .map_err(|error| crate::folder::explain(&root, error))?;
         Ok(Self {
             migration,
