@@ -250,6 +250,9 @@ pub struct RollbackArgs {
     /// Do not ask for the index's name to be typed
     #[arg(long)]
     pub yes: bool,
+    /// Also take back a migration that is sealed (run --final)
+    #[arg(long)]
+    pub reopen: bool,
 }
 
 /// `sandbox`

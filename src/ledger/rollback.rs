@@ -455,7 +455,7 @@ impl Ledger {
     pub fn begin_from_nothing(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held;
+                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held; DELETE FROM unchanged;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM entry; DELETE FROM entry_written;
                  DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM taken_back; COMMIT;",

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::report::Report;
 use crate::stages::context::Mode;
 use crate::stages::prepare::Accounts;
-use crate::stages::rollback::Rollback;
+use crate::stages::rollback::{Rollback, Seal};
 
 pub(super) async fn run(setup: &Setup, args: RollbackArgs) -> Result<ExitCode, Error> {
     check(setup, &args)?;
@@ -41,7 +41,12 @@ async fn work(
     accounts: &Accounts,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let rollback = Rollback::open(&open.migration, accounts, args.folder.clone())?;
+    let seal = if args.reopen {
+        Seal::Open
+    } else {
+        Seal::Respect
+    };
+    let rollback = Rollback::open(&open.migration, accounts, &args.folder, seal)?;
     if !rollback.is_done()? {
         rollback.tell_prospect()?;
         if !args.yes && !open.migration.is_dry_run() {

@@ -12,7 +12,7 @@ mod prospect;
 mod vectors;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::archive::Generation;
 use crate::cloudflare::{IndexName, Vectorize};
@@ -30,6 +30,16 @@ use entries::Shelf;
 use overwritten::Overwritten;
 use vectors::Origin;
 
+/// What to do with a migration that is sealed: its application has been writing
+/// since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// Refuse.
+    Respect,
+    /// Take it back all the same.
+    Open,
+}
+
 /// A migration that is to be taken back.
 pub struct Rollback<'a> {
     migration: &'a Migration,
@@ -43,14 +53,18 @@ pub struct Rollback<'a> {
 impl<'a> Rollback<'a> {
     /// Of the migration whose ledger this is; `folder` is the migration folder.
     ///
-    /// Errors: refused where there is no migration, or it is of another account;
-    /// failed where old values that were saved are damaged.
+    /// Errors: refused where there is no migration, it is sealed, or it is of another
+    /// account; failed where old values that were saved are damaged.
     pub fn open(
         migration: &'a Migration,
         accounts: &'a Accounts,
-        folder: PathBuf,
+        folder: &Path,
+        seal: Seal,
     ) -> Result<Self, Error> {
         let ledger = &migration.ledger;
+        if seal == Seal::Respect && ledger.reached(Milestone::Sealed)? {
+            return Err(sealed());
+        }
         let plan = Plan::load(ledger)?.ok_or_else(|| {
             Error::refused("this folder holds no migration that has planned anything")
                 .advise("there is nothing to take back")
@@ -270,4 +284,9 @@ impl<'a> Rollback<'a> {
         ));
         Ok(())
     }
+}
+
+fn sealed() -> Error {
+    Error::refused("this migration is sealed: the application has been writing to its index since")
+        .advise("give --reopen to take it back all the same; what the application has changed since stays as it is")
 }
