@@ -108,6 +108,12 @@ pub enum Verb {
         --id '{file_id}_{chunk_index}' --create --sandbox"
     )]
     Run(RunArgs),
+    /// Take back what a migration wrote, where it still is what was written; resumable
+    #[command(
+        after_help = "Examples: cf-migrate rollback docs.migration --dry-run\n          \
+        cf-migrate rollback docs.migration"
+    )]
+    Rollback(RollbackArgs),
     /// Serve the local Cloudflare on loopback, for any client
     #[command(
         after_help = "Example: cf-migrate sandbox --listen 127.0.0.1:8787 --dir sandbox --token T --account A"
@@ -235,6 +241,20 @@ pub struct RunArgs {
     pub(super) depth: DepthArgs,
 }
 
+/// `rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The migration folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Do not ask for the index's name to be typed
+    #[arg(long)]
+    pub yes: bool,
+    /// Also take back a migration that is sealed (run --final)
+    #[arg(long)]
+    pub reopen: bool,
+}
+
 /// `sandbox`
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
@@ -320,6 +340,9 @@ pub(super) struct PermissionArgs {
     /// Replace vectors that are in the index already
     #[arg(long)]
     pub overwrite: bool,
+    /// Save first what --overwrite replaces, so that a rollback can bring it back (20 vectors a request)
+    #[arg(long, requires = "overwrite")]
+    pub keep_overwritten: bool,
     /// Go on when up to so many points cannot become records
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub allow_rejects: u64,
@@ -388,7 +411,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 12);
+        assert_eq!(examples, 14);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
-use super::tenants;
+use super::{rollback, tenants};
 use super::verbs::Setup;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
@@ -91,6 +91,9 @@ impl<'a> Ending<'a> {
             text.push_str(&format!("\n{table}\n"));
         }
         text.push_str(&findings(self.report));
+        if let Some(facts) = &self.report.rollback {
+            text.push_str(&rollback::findings(facts));
+        }
         if let Some(error) = &self.error {
             text.push_str(&format!(
                 "\nerror: {}\n",
@@ -124,6 +127,9 @@ impl<'a> Ending<'a> {
     fn verdict(&self) -> String {
         let points = self.report.points.as_ref();
         let records = points.map_or(0, |points| points.settled + points.unchanged);
+        if let Some(facts) = &self.report.rollback {
+            return rollback::verdict(facts);
+        }
         match self.report.outcome {
             Outcome::Proven => format!("proven: {records} records, verified equal"),
             Outcome::Rejections => format!(
