@@ -27,6 +27,7 @@ pub mod rebuild;
 pub mod records;
 mod refusals;
 mod remarks;
+pub mod restore;
 pub mod run;
 mod send;
 mod settle;

@@ -3,6 +3,7 @@
 mod export;
 mod index;
 mod plan;
+mod restore;
 mod run;
 mod sandbox;
 mod session;
@@ -33,6 +34,7 @@ pub(super) async fn run(cli: Cli) -> ExitCode {
         Verb::Index(args) => index::run(&setup, args).await,
         Verb::Verify(args) => verify::run(&setup, args).await,
         Verb::Run(args) => run::run(&setup, args).await,
+        Verb::Restore(args) => restore::run(&setup, args).await,
         Verb::Sandbox(args) => sandbox::run(&setup, args).await,
     };
     ended.unwrap_or_else(|error| outcome::early(&global, verb, &error))
@@ -47,6 +49,7 @@ fn name(verb: &Verb) -> &'static str {
         Verb::Index(_) => "index",
         Verb::Verify(_) => "verify",
         Verb::Run(_) => "run",
+        Verb::Restore(_) => "restore",
         Verb::Sandbox(_) => "sandbox",
     }
 }

@@ -46,9 +46,7 @@ pub use self::target::{Blueprint, Existing, FieldStorage, QdrantTarget, Side, St
 use self::version::is_since;
 use self::warnings::multivector_note;
 use super::page_size::PageSize;
-use super::{
-    Configuration, Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts,
-};
+use super::{Configuration, Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};

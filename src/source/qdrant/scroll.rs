@@ -151,7 +151,10 @@ impl QdrantReader {
         loop {
             let limit = match scope {
                 Scope::Page => self.size().limit(),
-                Scope::Ids => self.limits.page_points.map_or(IDS, |most| IDS.min(most.max(1))),
+                Scope::Ids => self
+                    .limits
+                    .page_points
+                    .map_or(IDS, |most| IDS.min(most.max(1))),
                 Scope::Probe => 1,
             };
             let request = self.request(from, scope, limit);

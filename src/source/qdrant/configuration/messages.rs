@@ -1,7 +1,10 @@
 //! The messages that describe a collection, member by member, as the public API of
 //! the client crate has them. A member that is added there fails to compile here,
 //! so that none is left out in silence.
-#![allow(deprecated, reason = "servers still send the older names of some settings")]
+#![allow(
+    deprecated,
+    reason = "servers still send the older names of some settings"
+)]
 
 use qdrant_client::qdrant as api;
 use serde_json::{Map, Value};

@@ -90,7 +90,9 @@ impl Blueprint {
         let config = match shape.dense.as_slice() {
             [unnamed] if unnamed.name.is_empty() => Config::Params(params(unnamed)),
             named => {
-                let map = named.iter().map(|field| (field.name.clone(), params(field)));
+                let map = named
+                    .iter()
+                    .map(|field| (field.name.clone(), params(field)));
                 Config::ParamsMap(VectorParamsMap { map: map.collect() })
             }
         };
@@ -229,7 +231,6 @@ pub(super) fn storage(settings: &Settings) -> Vec<FieldStorage> {
     storage
 }
 
-/// The names that `--distance` takes.
 fn wire_distance(distance: Option<Distance>) -> WireDistance {
     match distance {
         None => WireDistance::UnknownDistance,
@@ -256,11 +257,5 @@ fn field_type(schema: PayloadSchemaType) -> Option<FieldType> {
 
 /// What a message calls a distance; the same words that `--distance` takes.
 pub(super) fn distance_name(wire: WireDistance) -> &'static str {
-    match distance(wire) {
-        None => "an unknown distance",
-        Some(Distance::Cosine) => "cosine",
-        Some(Distance::Euclid) => "euclid",
-        Some(Distance::Dot) => "dot",
-        Some(Distance::Manhattan) => "manhattan",
-    }
+    distance(wire).map_or("an unknown distance", Distance::name)
 }

@@ -19,7 +19,10 @@ use super::blueprint::distance_name;
 pub(super) fn conflicts(wanted: &Settings, held: &Settings) -> Vec<String> {
     let (wanted, held) = (params(wanted), params(held));
     let mut found = dense_conflicts(&dense_params(&wanted), &dense_params(&held));
-    found.extend(sparse_conflicts(&sparse_params(&wanted), &sparse_params(&held)));
+    found.extend(sparse_conflicts(
+        &sparse_params(&wanted),
+        &sparse_params(&held),
+    ));
     found
 }
 
@@ -44,7 +47,10 @@ fn dense_conflicts(
     let of = |name: &str| match (wanted.get(name), held.get(name)) {
         (Some(wanted), Some(held)) => dense_conflict(name, wanted, held),
         (Some(_), None) => Some(format!("it has no {}", without_the(name))),
-        (None, _) => Some(format!("{}, which it has, is not in the archive", called(name))),
+        (None, _) => Some(format!(
+            "{}, which it has, is not in the archive",
+            called(name)
+        )),
     };
     names(wanted, held).into_iter().filter_map(of).collect()
 }
@@ -55,7 +61,10 @@ fn without_the(name: &str) -> String {
 
 fn dense_conflict(name: &str, wanted: &VectorParams, held: &VectorParams) -> Option<String> {
     let has = |what: String, instead: String| {
-        Some(format!("{} {what} there, {instead} in the archive", called(name)))
+        Some(format!(
+            "{} {what} there, {instead} in the archive",
+            called(name)
+        ))
     };
     if wanted.size != held.size {
         return has(
@@ -132,7 +141,12 @@ fn collect(wanted: &Value, held: &Value, path: &str, found: &mut Vec<String>) {
             "" => name.clone(),
             path => format!("{path}.{name}"),
         };
-        collect(value, others.get(name).unwrap_or(&Value::Null), &path, found);
+        collect(
+            value,
+            others.get(name).unwrap_or(&Value::Null),
+            &path,
+            found,
+        );
     }
 }
 

@@ -8,8 +8,8 @@ mod likeness;
 mod points;
 
 pub use self::blueprint::{Blueprint, FieldStorage, Storage};
-pub use super::ids::Side;
 use super::configuration::Settings;
+pub use super::ids::Side;
 use super::page::weight;
 use super::place::Place;
 use super::shape::described;
@@ -118,9 +118,9 @@ impl QdrantTarget {
     /// The server's; Failed for a point that Qdrant cannot hold.
     pub async fn upsert(&self, shape: &Shape, points: &[Point]) -> Result<(), Error> {
         let wire = points.iter().map(|point| points::wire(shape, point));
-        let wire = wire.collect::<Option<Vec<_>>>().ok_or_else(|| {
-            Error::failed("a point was to be written that Qdrant cannot hold")
-        })?;
+        let wire = wire
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Error::failed("a point was to be written that Qdrant cannot hold"))?;
         let timeout_s = self.place.pace.server_timeout_s(None);
         let (server, collection) = (&self.place.server, &self.place.collection);
         server.upsert(collection, wire, timeout_s).await

@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_point_without_vectors_says_so() {
-        let VectorsOptions::Vectors(named) = options(&shape(&[""], &[]), &point(vec![None], vec![]))
+        let VectorsOptions::Vectors(named) =
+            options(&shape(&[""], &[]), &point(vec![None], vec![]))
         else {
             panic!("no vector is an empty map");
         };
