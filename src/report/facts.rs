@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::dimensions::DimensionFacts;
 use super::namespaces::{ByNamespace, NamespaceFacts};
+use super::restore::RestoreFacts;
 use crate::error::Error;
 use crate::report::{RollbackFacts, ShownPoint};
 
@@ -280,6 +281,8 @@ pub struct Report {
     pub shown: Option<Vec<ShownPoint>>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
+    /// The collection that was restored.
+    pub restore: Option<RestoreFacts>,
     /// The file index.
     pub file_index: Option<FileIndexFacts>,
     /// What verification found.
@@ -314,6 +317,7 @@ impl Report {
             mapping: None,
             shown: None,
             requests: None,
+            restore: None,
             file_index: None,
             verification: None,
             rollback: None,

@@ -20,7 +20,9 @@ pub(super) fn rollback(migration: &Migration) -> Result<(), Error> {
     let ledger = &migration.ledger;
     if ledger.reached(Milestone::RolledBack)? {
         ledger.begin_from_nothing()?;
-        migration.tell("this migration was rolled back: beginning it anew, with the archive that is there");
+        migration.tell(
+            "this migration was rolled back: beginning it anew, with the archive that is there",
+        );
     } else if ledger.reached(Milestone::RollbackBegun)? {
         return Err(Error::refused(
             "a rollback of this migration has begun and is not complete",

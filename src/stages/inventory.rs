@@ -50,7 +50,9 @@ pub async fn inventory(
     }
     let kept = match existing {
         Existing::Refuse => return Err(conflict(conflicts, &examples)),
-        Existing::Overwrite => "a rollback could not bring their old values back, which --keep-overwritten would save first",
+        Existing::Overwrite => {
+            "a rollback could not bring their old values back, which --keep-overwritten would save first"
+        }
         Existing::KeepOverwritten => "their old values are saved first, for a rollback",
     };
     migration.warn(format!(

@@ -113,8 +113,7 @@ fn next_name(folder: &Path) -> Result<String, Error> {
     }
     let name = format!("{:04}", last + 1);
     let path = folder.join(&name);
-    crate::disk::create_folders(&path)
-        .map_err(|error| crate::folder::explain(&path, error))?;
+    crate::disk::create_folders(&path).map_err(|error| crate::folder::explain(&path, error))?;
     Ok(name)
 }
 
@@ -147,8 +146,7 @@ impl<'a> Save<'a> {
             Error::stopped(format!("the index {} is no longer there", index.name()))
                 .advise("run the same command again: it is looked at anew")
         })?;
-        crate::disk::create_folders(&root)
-            .map_err(|error| crate::folder::explain(&root, error))?;
+        crate::disk::create_folders(&root).map_err(|error| crate::folder::explain(&root, error))?;
         Ok(Self {
             migration,
             index,
@@ -226,7 +224,10 @@ impl<'a> Save<'a> {
         }
         let listed = source.listed();
         let generation = writer.finish(Some(listed))?;
-        let summary = format!("{} vectors saved before they are replaced", generation.count());
+        let summary = format!(
+            "{} vectors saved before they are replaced",
+            generation.count()
+        );
         migration.progress.end(Step::Inventory, &summary);
         Ok(generation)
     }

@@ -28,6 +28,7 @@ pub mod rebuild;
 pub mod records;
 mod refusals;
 mod remarks;
+pub mod restore;
 pub mod rollback;
 pub mod run;
 mod send;

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::file_index::{CountKey, FileIndexPlan};
 use crate::http;
 use crate::plan::{
-    Blocker, Created, IndexState, KvState, Plan, PlannedSource, PlannedTarget, Wishes, choose_target,
-    find_namespace, load_file_index, survey_index,
+    Blocker, Created, IndexState, KvState, Plan, PlannedSource, PlannedTarget, Wishes,
+    choose_target, find_namespace, load_file_index, survey_index,
 };
 use crate::report::RequestFacts;
 use crate::settings::MappingOptions;

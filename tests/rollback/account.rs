@@ -29,10 +29,16 @@ async fn an_index_and_a_namespace_that_were_created_are_gone_and_nothing_was_loo
 async fn a_created_index_with_a_foreign_vector_stays_with_that_vector_alone() {
     let simulation = empty(|_| {});
     simulation.run().await.expect_code(0);
-    simulation.sandbox.put_vector(INDEX, "late", &theirs(1)).unwrap();
+    simulation
+        .sandbox
+        .put_vector(INDEX, "late", &theirs(1))
+        .unwrap();
     let outcome = simulation.rollback().await.expect_code(0);
     let vectors = simulation.sandbox.vectors(INDEX).unwrap();
-    assert_eq!(vectors.into_iter().collect::<Vec<_>>(), [("late".to_owned(), theirs(1))]);
+    assert_eq!(
+        vectors.into_iter().collect::<Vec<_>>(),
+        [("late".to_owned(), theirs(1))]
+    );
     assert_eq!(outcome.report["rollback"]["index_deleted"], false);
     assert_eq!(outcome.number("/rollback/newcomers"), 1);
     assert!(simulation.sandbox.namespaces().unwrap().is_empty());

@@ -64,7 +64,10 @@ async fn entries_that_were_changed_in_value_metadata_or_expiry_stay() {
     }
     // Removed by somebody: it was there before, and is not.
     let namespace = namespace_id(&simulation.sandbox);
-    simulation.sandbox.remove_entry(&namespace, "file:f2").unwrap();
+    simulation
+        .sandbox
+        .remove_entry(&namespace, "file:f2")
+        .unwrap();
     wanted.entries.remove("file:f2");
     let outcome = simulation.rollback().await.expect_code(4);
     same(&wanted, &simulation, "changed entries");
@@ -93,7 +96,10 @@ async fn what_was_kept_goes_with_the_next_rollback_once_it_is_as_written_again()
     let mut changed = ours.clone();
     changed.values[0] += 1.0;
     let crashing = simulation;
-    crashing.sandbox.put_vector(INDEX, "f0_0", &changed).unwrap();
+    crashing
+        .sandbox
+        .put_vector(INDEX, "f0_0", &changed)
+        .unwrap();
     // Far enough to have looked at it, and not to the end.
     let calls = crashing.sandbox.calls().total();
     drop(crashing.rollback().await.expect_code(4));

@@ -16,7 +16,9 @@ async fn replaced_vectors_come_back_bit_for_bit() {
     let before = simulation.state();
     simulation.existing = Existing::KeepOverwritten;
     let outcome = simulation.run().await.expect_code(0);
-    assert!(outcome.said.iter().any(|line| line.contains("3 vectors that will be replaced are saved first: about 1 requests")));
+    assert!(outcome.said.iter().any(|line| {
+        line.contains("3 vectors that will be replaced are saved first: about 1 requests")
+    }));
     assert_ne!(simulation.state().vectors["f3_2"], before.vectors["f3_2"]);
     let outcome = simulation.rollback().await.expect_code(0);
     same(&before, &simulation, "after the rollback");
@@ -31,13 +33,20 @@ async fn replaced_vectors_that_were_not_saved_are_named_and_stay() {
     let mut wanted = simulation.state();
     simulation.existing = Existing::Overwrite;
     let outcome = simulation.run().await.expect_code(0);
-    assert!(outcome.said.iter().any(|line| line.contains("a rollback could not bring their old values back")));
+    assert!(
+        outcome
+            .said
+            .iter()
+            .any(|line| line.contains("a rollback could not bring their old values back"))
+    );
     for id in ["f0_0", "f3_2", "f8_4"] {
         let now = simulation.state().vectors[id].clone();
         wanted.vectors.insert(id.to_owned(), now);
     }
     let outcome = simulation.rollback().await.expect_code(4);
-    assert!(outcome.said.iter().any(|line| line.contains("3 vectors that were in the index before were replaced without --keep-overwritten")));
+    assert!(outcome.said.iter().any(|line| line.contains(
+        "3 vectors that were in the index before were replaced without --keep-overwritten"
+    )));
     same(&wanted, &simulation, "after the rollback");
     assert_eq!(outcome.number("/rollback/lost_overwritten"), 3);
     assert_eq!(kinds(&outcome), ["overwritten_lost"]);
@@ -51,7 +60,10 @@ async fn a_replaced_vector_that_was_changed_since_stays_as_it_is() {
     let mut wanted = simulation.state();
     simulation.existing = Existing::KeepOverwritten;
     simulation.run().await.expect_code(0);
-    simulation.sandbox.put_vector(INDEX, "f3_2", &theirs(70)).unwrap();
+    simulation
+        .sandbox
+        .put_vector(INDEX, "f3_2", &theirs(70))
+        .unwrap();
     wanted.vectors.insert("f3_2".to_owned(), theirs(70));
     let outcome = simulation.rollback().await.expect_code(4);
     same(&wanted, &simulation, "after the rollback");
@@ -117,7 +129,10 @@ async fn saving_again_after_a_rollback_saves_what_there_is_then() {
     };
     simulation.run().await.expect_code(0);
     simulation.rollback().await.expect_code(0);
-    simulation.sandbox.put_vector(INDEX, "f0_0", &theirs(61)).unwrap();
+    simulation
+        .sandbox
+        .put_vector(INDEX, "f0_0", &theirs(61))
+        .unwrap();
     let before = simulation.state();
     simulation.run().await.expect_code(0);
     simulation.rollback().await.expect_code(0);

@@ -37,7 +37,12 @@ async fn a_second_rollback_says_that_it_is_done_and_only_compares() {
     let wrote = writes(&simulation);
     let again = simulation.rollback().await.expect_code(0);
     same(&before, &simulation, "after the second rollback");
-    assert!(again.said.iter().any(|line| line.contains("was rolled back already")));
+    assert!(
+        again
+            .said
+            .iter()
+            .any(|line| line.contains("was rolled back already"))
+    );
     assert_eq!(again.number("/rollback/deleted"), POINTS);
     assert_eq!(writes(&simulation), wrote);
 }
@@ -72,7 +77,10 @@ async fn the_cost_of_looking_is_said_beforehand() {
             && line.contains("about 7 requests")
             && line.contains("less than five minutes with --api-budget 1000")
     });
-    let began = outcome.said.iter().position(|line| line.contains("deleted,"));
+    let began = outcome
+        .said
+        .iter()
+        .position(|line| line.contains("deleted,"));
     assert!(told.is_some() && told < began, "{:#?}", outcome.said);
 }
 
@@ -82,7 +90,10 @@ async fn vectors_that_others_bring_in_meanwhile_stay_and_are_told() {
     let before = simulation.state();
     simulation.run().await.expect_code(0);
     let late = theirs(77);
-    simulation.sandbox.put_vector("docs", "late", &late).unwrap();
+    simulation
+        .sandbox
+        .put_vector("docs", "late", &late)
+        .unwrap();
     let outcome = simulation.rollback().await.expect_code(0);
     assert_eq!(outcome.number("/rollback/newcomers"), 1);
     let mut wanted = before;
@@ -127,7 +138,12 @@ async fn a_run_after_a_rollback_begins_from_nothing_with_the_archive_that_is_the
     let outcome = simulation.run().await.expect_code(0);
     same(&migrated, &simulation, "after the second run");
     assert_eq!(outcome.number("/points/settled"), POINTS);
-    assert!(outcome.said.iter().any(|line| line.contains("beginning it anew")));
+    assert!(
+        outcome
+            .said
+            .iter()
+            .any(|line| line.contains("beginning it anew"))
+    );
     simulation.rollback().await.expect_code(0);
     same(&before, &simulation, "after the second rollback");
 }
@@ -136,13 +152,20 @@ async fn a_run_after_a_rollback_begins_from_nothing_with_the_archive_that_is_the
 async fn a_folder_that_planned_nothing_is_refused() {
     let simulation = Simulation::new(5, |_| {});
     let outcome = simulation.rollback().await.expect_code(7);
-    assert!(outcome.error.unwrap().contains("there is nothing to take back"));
+    assert!(
+        outcome
+            .error
+            .unwrap()
+            .contains("there is nothing to take back")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_migration_that_was_refused_before_its_first_write_has_nothing_to_take_back() {
     let simulation = lived_in(|_| {}).await;
-    let mut points: Vec<_> = (0..POINTS).map(|number| point(number, DIMENSIONS)).collect();
+    let mut points: Vec<_> = (0..POINTS)
+        .map(|number| point(number, DIMENSIONS))
+        .collect();
     points[3]["payload"]["a.b"] = json!(1);
     write_lines(&simulation.source, points);
     let before = simulation.state();

@@ -1,8 +1,8 @@
 //! A live application's account before the migration, and what is expected of it
 //! after the rollback.
 
-use cf_migrate::sandbox::{Operation, SandboxOptions};
 use cf_migrate::sandbox::inspect::{StoredEntry, StoredVector};
+use cf_migrate::sandbox::{Operation, SandboxOptions};
 use cf_migrate::settings::PaceOptions;
 use serde_json::json;
 

@@ -24,8 +24,7 @@ async fn so_does_one_right_after_a_crash_that_may_have_written_entries() {
     };
     for number in (calls / 2)..=calls {
         for crash in [Crash::Before(number), Crash::After(number)] {
-            let mut simulation =
-                lived_in(|options| options.stale = Duration::from_secs(60)).await;
+            let mut simulation = lived_in(|options| options.stale = Duration::from_secs(60)).await;
             let before = simulation.state();
             simulation.crash = Some(crash);
             drop(simulation.run_or_crash().await);

@@ -269,15 +269,14 @@ impl Simulation {
         let recording = Arc::new(Recording::default());
         let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
         let mut report = Report::of("rollback", self.mode == Mode::DryRun);
-        let (migration, accounts) = (&job.migration, &job.accounts);
-        let ended = match Rollback::open(migration, accounts, &self.folder, Seal::Respect) {
-            Ok(rollback) => match rollback.tell_prospect() {
-                Ok(()) => rollback.carry_out(&mut report).await,
-                Err(error) => Err(error),
-            },
+        let ended = match job {
+            Ok(job) => {
+                let ended = self.take_back(&job, &mut report).await;
+                report.requests = Some(job.requests());
+                ended
+            }
             Err(error) => Err(error),
         };
-        report.requests = Some(job.requests());
         match &ended {
             Ok(()) => report.conclude(),
             Err(error) => report.conclude_with(error),
@@ -287,6 +286,12 @@ impl Simulation {
             error: ended.err().map(|error| told(&error)),
             said: recording.lines(),
         }
+    }
+
+    async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        rollback.tell_prospect()?;
+        rollback.carry_out(report).await
     }
 
     /// `rollback`, unless it crashes: everything it held is dropped then.

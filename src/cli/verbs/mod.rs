@@ -3,6 +3,7 @@
 mod export;
 mod index;
 mod plan;
+mod restore;
 mod rollback;
 mod run;
 mod sandbox;
@@ -35,6 +36,7 @@ pub(super) async fn run(cli: Cli) -> ExitCode {
         Verb::Verify(args) => verify::run(&setup, args).await,
         Verb::Run(args) => run::run(&setup, args).await,
         Verb::Rollback(args) => rollback::run(&setup, args).await,
+        Verb::Restore(args) => restore::run(&setup, args).await,
         Verb::Sandbox(args) => sandbox::run(&setup, args).await,
     };
     ended.unwrap_or_else(|error| outcome::early(&global, verb, &error))
@@ -50,6 +52,7 @@ fn name(verb: &Verb) -> &'static str {
         Verb::Verify(_) => "verify",
         Verb::Run(_) => "run",
         Verb::Rollback(_) => "rollback",
+        Verb::Restore(_) => "restore",
         Verb::Sandbox(_) => "sandbox",
     }
 }

@@ -56,12 +56,7 @@ async fn work(
     rollback.carry_out(report).await
 }
 
-fn end(
-    setup: &Setup,
-    open: &OpenMigration,
-    report: &mut Report,
-    error: Option<Error>,
-) -> ExitCode {
+fn end(setup: &Setup, open: &OpenMigration, report: &mut Report, error: Option<Error>) -> ExitCode {
     let resumable = error.as_ref().is_some_and(outcome::is_resumable);
     let ending = Ending {
         folder: open.folder.as_ref(),
@@ -74,8 +69,10 @@ fn end(
 /// What can be told to be wrong before anything is opened.
 fn check(setup: &Setup, args: &RollbackArgs) -> Result<(), Error> {
     if setup.global.dir.is_some() {
-        return Err(Error::usage("--dir names the folder of a migration, and so does rollback DIR")
-            .advise("name it once: cf-migrate rollback DIR"));
+        return Err(Error::usage(
+            "--dir names the folder of a migration, and so does rollback DIR",
+        )
+        .advise("name it once: cf-migrate rollback DIR"));
     }
     if !is_migration(&args.folder) {
         return Err(Error::usage(format!(
@@ -116,6 +113,8 @@ fn confirm(index: &str) -> Result<(), Error> {
     if read.is_ok() && typed.trim() == index {
         return Ok(());
     }
-    Err(Error::refused("the index's name was not typed; nothing was changed")
-        .advise("run the same command again and type it, or give --yes"))
+    Err(
+        Error::refused("the index's name was not typed; nothing was changed")
+            .advise("run the same command again and type it, or give --yes"),
+    )
 }

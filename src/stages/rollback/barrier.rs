@@ -69,7 +69,8 @@ fn keep_last<T: Clone>(kept: &mut Vec<T>, new: &[T]) {
 /// sent last may still be in the queue.
 pub(super) async fn await_pending(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
     let ledger = &migration.ledger;
-    let pending = ledger.batches(BatchState::Sent)?.len() + ledger.batches(BatchState::Accepted)?.len();
+    let pending =
+        ledger.batches(BatchState::Sent)?.len() + ledger.batches(BatchState::Accepted)?.len();
     if pending == 0 {
         return Ok(());
     }

@@ -105,12 +105,7 @@ impl Shelf<'_> {
         }
     }
 
-    async fn look_at(
-        &self,
-        page: Vec<Touched>,
-        intent: Intent,
-        first: bool,
-    ) -> Result<(), Error> {
+    async fn look_at(&self, page: Vec<Touched>, intent: Intent, first: bool) -> Result<(), Error> {
         let (mut suspects, mut sure) = (Vec::new(), Vec::new());
         let (mut restore, mut delete) = (Vec::new(), Vec::new());
         for (mut touched, shown) in self.shown(page).await? {

@@ -70,7 +70,10 @@ impl Now {
 pub(super) fn goal(touched: &Touched, now: SystemTime) -> Option<KvValue> {
     let before = before(touched)?;
     let soon = now + SOON;
-    let soon = soon.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let soon = soon
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let expires = before.expiration.is_some_and(|at| at <= soon);
     (!expires).then_some(before)
 }
@@ -89,12 +92,7 @@ fn metadata(json: Option<&str>) -> Option<Value> {
 }
 
 /// How the entry stands; `wrote`: whether we ever wrote the value that it holds.
-pub(super) fn judge(
-    touched: &Touched,
-    goal: Option<&KvValue>,
-    shown: &Shown,
-    wrote: bool,
-) -> Now {
+pub(super) fn judge(touched: &Touched, goal: Option<&KvValue>, shown: &Shown, wrote: bool) -> Now {
     let before = before(touched);
     match shown {
         Shown::Unread => Now::Unread,

@@ -71,10 +71,11 @@ impl<'a> Rollback<'a> {
         })?;
         let (then, now) = (&plan.target.service, &accounts.service);
         if then != now {
-            return Err(Error::refused(format!(
-                "this migration wrote to {then}, not to {now}"
-            ))
-            .advise("give the account that it was begun with (or --sandbox, where that was given)"));
+            return Err(
+                Error::refused(format!("this migration wrote to {then}, not to {now}")).advise(
+                    "give the account that it was begun with (or --sandbox, where that was given)",
+                ),
+            );
         }
         let name = IndexName::new(plan.target.index.as_str())?;
         Ok(Self {

@@ -21,9 +21,8 @@ pub(super) fn count(
 ) -> Result<String, Error> {
     let ledger = &rollback.migration.ledger;
     let many = |kind, outcome| Ok::<_, Error>(ledger.taken_back(kind, outcome, 0)?.0);
-    let entries = |outcome| {
-        Ok::<_, Error>(many(Written::Entry, outcome)? + many(Written::Count, outcome)?)
-    };
+    let entries =
+        |outcome| Ok::<_, Error>(many(Written::Entry, outcome)? + many(Written::Count, outcome)?);
     let vectors = ledger.written_vectors()?;
     let deleted = many(Written::Vector, TakenBack::Deleted)?;
     let kept_changed = many(Written::Vector, TakenBack::Kept)?;
@@ -71,7 +70,12 @@ pub(super) async fn conclude(rollback: &Rollback<'_>, report: &mut Report) -> Re
     entries(rollback, &mut notebook).await?;
     kept(rollback, &mut notebook)?;
     let gone = rollback.namespaces_gone().await?;
-    count(rollback, report, !is_there && rollback.origin() == Origin::Created, gone)?;
+    count(
+        rollback,
+        report,
+        !is_there && rollback.origin() == Origin::Created,
+        gone,
+    )?;
     notebook.retain(|_, findings: &mut Findings| findings.count > 0);
     let verdict = match notebook.is_empty() {
         true => Verdict::Equal,
@@ -97,7 +101,11 @@ async fn vectors(rollback: &Rollback<'_>, notebook: &mut Notebook) -> Result<u64
     let migration = rollback.migration;
     look::list(migration, &rollback.index).await?;
     let ledger = &migration.ledger;
-    note(notebook, "vectors_missing", ledger.no_longer_present(SHOWN)?);
+    note(
+        notebook,
+        "vectors_missing",
+        ledger.no_longer_present(SHOWN)?,
+    );
     note(notebook, "vectors_left", ledger.left(SHOWN)?);
     let (newcomers, examples) = ledger.newcomers(3)?;
     if newcomers > 0 {
@@ -116,7 +124,11 @@ async fn vectors(rollback: &Rollback<'_>, notebook: &mut Notebook) -> Result<u64
 fn missing_index(rollback: &Rollback<'_>, notebook: &mut Notebook) -> Result<u64, Error> {
     let ledger = &rollback.migration.ledger;
     ledger.begin_presence()?;
-    note(notebook, "vectors_missing", ledger.no_longer_present(SHOWN)?);
+    note(
+        notebook,
+        "vectors_missing",
+        ledger.no_longer_present(SHOWN)?,
+    );
     let began = ledger.has_sent()?;
     if rollback.origin() == Origin::Found && began {
         let name = rollback.index().to_string();
