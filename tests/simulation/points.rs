@@ -174,12 +174,10 @@ fn odd(point: &mut Point, taste: &Taste, dice: &mut Dice) {
 fn odd_vector(point: &mut Point, taste: &Taste, dice: &mut Dice) {
     let length = taste.dimensions[taste.chosen];
     let chosen = &mut point.dense[taste.chosen];
-    match dice.between(0, 5) {
+    match dice.between(0, 3) {
         0 => *chosen = None,
-        1 => *chosen = Some(vector(length + 1, dice)),
-        2 => *chosen = Some(vector(length - 1, dice)),
-        3 => *chosen = Some(vec![0.0; length]),
-        4 => *chosen = Some(vec![-0.0; length]),
+        1 => *chosen = Some(vec![0.0; length]),
+        2 => *chosen = Some(vec![-0.0; length]),
         _ => {
             let at = dice.index(length);
             let values = chosen.get_or_insert_with(|| vec![0.5; length]);

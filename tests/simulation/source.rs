@@ -108,9 +108,10 @@ impl Double {
         let read = points[first..behind].iter().zip(first + 1..);
         Ok(Page {
             points: read
-                .map(|(point, behind)| ReadPoint {
+                .map(|(point, at)| ReadPoint {
                     point: point.clone(),
-                    resume: resumes.then_some(Cursor::AfterPoint(behind as u64)),
+                    // Behind a whole page reading can always go on.
+                    resume: (resumes || at == behind).then_some(Cursor::AfterPoint(at as u64)),
                 })
                 .collect(),
             next: (behind < points.len()).then_some(Cursor::AfterPoint(behind as u64)),
