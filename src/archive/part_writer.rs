@@ -62,7 +62,7 @@ impl PartWriter {
         first: &Row,
     ) -> Result<Self, ArchiveError> {
         let path = folder.join(part_name(index));
-        let file = HashingFile::create(tmp_of(&path))?;
+        let file = HashingFile::create(&tmp_of(&path))?;
         let properties = writer_properties(schema);
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
             .map_err(|error| failed(&path, error))?;

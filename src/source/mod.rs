@@ -159,3 +159,9 @@ pub trait Source: Send {
     /// the source cannot be asked by name.
     async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error>;
 }
+
+/// The numbers of an array's text, as every source of JSON reads them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn floats(text: &str) -> Result<Vec<f32>, String> {
+    json::floats(text, "the vector")
+}

@@ -12,6 +12,8 @@ mod borders;
 mod connect;
 mod convert;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod page;
 mod rest;
 mod retry;
