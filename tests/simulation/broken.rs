@@ -23,13 +23,6 @@ pub enum Broken {
 }
 
 impl Broken {
-    pub const ALL: [Self; 4] = [
-        Self::RangesDrawnAnew,
-        Self::AcceptedBeforeTheAnswer,
-        Self::NoBarrier,
-        Self::SuccessesNotRead,
-    ];
-
     /// What the broken program does to its ledger when it starts.
     pub fn at_start(self, ledger: &Path) {
         if let Some(sql) = self.ledger_change() {
@@ -57,11 +50,13 @@ impl Broken {
 
     /// Makes of an answer what it reads; whether that is something else.
     pub fn misreads(self, envelope: &mut Value) -> bool {
-        let keys = &mut envelope["result"]["unsuccessful_keys"];
-        let misread = self == Self::SuccessesNotRead && keys.is_array();
-        if misread {
-            *keys = json!([]);
+        let keys = envelope.pointer_mut("/result/unsuccessful_keys");
+        match keys {
+            Some(keys) if self == Self::SuccessesNotRead => {
+                *keys = json!([]);
+                true
+            }
+            _ => false,
         }
-        misread
     }
 }

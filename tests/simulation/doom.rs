@@ -1,10 +1,12 @@
 //! Where a process ends: at the n-th event of its life. An event is a poll of the
-//! job, a call about to be made, or an answer about to be given.
+//! job, a call about to be made, or an answer about to be given. Or at the n-th
+//! change that it makes to the disk, in the middle of whatever it does.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use cf_migrate::disk::Weather;
 use futures::task::AtomicWaker;
 use tokio::sync::watch;
 
@@ -15,6 +17,8 @@ pub enum Fate {
     Lives,
     /// As by SIGKILL, at that event.
     Crashes(u64),
+    /// The same, at that change to the disk.
+    CrashesWriting(u64),
     /// As by Ctrl-C, at that event.
     Interrupted(u64),
 }
@@ -26,11 +30,16 @@ pub struct Doom {
     dead: AtomicBool,
     waker: AtomicWaker,
     raise: watch::Sender<bool>,
+    weather: Weather,
 }
 
 impl Doom {
-    pub fn new(fate: Fate, raise: watch::Sender<bool>) -> Self {
+    pub fn new(fate: Fate, raise: watch::Sender<bool>, weather: &Weather) -> Self {
+        if let Fate::CrashesWriting(change) = fate {
+            weather.crash_at(weather.changes() + change);
+        }
         Self {
+            weather: weather.clone(),
             fate,
             events: AtomicU64::new(0),
             dead: AtomicBool::new(false),
@@ -51,7 +60,11 @@ impl Doom {
             Fate::Interrupted(at) if event == at => drop(self.raise.send_replace(true)),
             _ => {}
         }
-        self.dead.load(Ordering::Relaxed)
+        self.is_dead()
+    }
+
+    fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed) || self.weather.has_crashed()
     }
 
     /// An event outside of the job's own polls: a dead process does not go on.
@@ -78,9 +91,9 @@ impl<F: Future> Future for Mortal<'_, F> {
             return Poll::Ready(None);
         }
         match self.job.as_mut().poll(context) {
+            // Killed while it was being polled, by what it did itself.
+            _ if self.doom.is_dead() => Poll::Ready(None),
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            // Killed while it was being polled, by a call that it made itself.
-            Poll::Pending if self.doom.dead.load(Ordering::Relaxed) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     }

@@ -11,7 +11,9 @@ pub struct Figures {
     pub seeds: u64,
     pub starts: u64,
     pub crashes: u64,
+    pub power_cuts: u64,
     pub interrupts: u64,
+    pub disk_failures: u64,
     /// Starts by their exit code.
     pub codes: BTreeMap<u64, u64>,
     /// Migrations that had to be refused.
@@ -28,10 +30,14 @@ pub struct Figures {
 impl Figures {
     pub fn ended(&mut self, start: &Start, ended: Option<&Ended>) {
         match ended {
-            None => self.crashes += 1,
+            None => {
+                self.crashes += 1;
+                self.power_cuts += u64::from(start.power_cut);
+            }
             Some(ended) => {
                 *self.codes.entry(ended.code()).or_default() += 1;
                 let interrupted = matches!(start.fate, Fate::Interrupted(at) if at <= ended.events);
+                self.disk_failures += u64::from(ended.disk_failed);
                 self.interrupts += u64::from(interrupted);
             }
         }
@@ -53,7 +59,9 @@ impl Figures {
         self.seeds += other.seeds;
         self.starts += other.starts;
         self.crashes += other.crashes;
+        self.power_cuts += other.power_cuts;
         self.interrupts += other.interrupts;
+        self.disk_failures += other.disk_failures;
         self.refused += other.refused;
         self.points += other.points;
         self.records += other.records;
@@ -72,7 +80,8 @@ impl Figures {
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let days = self.simulated.as_secs() / 86_400;
-        writeln!(f, "seeds {}, starts {}, crashes {}, interrupts {}", self.seeds, self.starts, self.crashes, self.interrupts)?;
+        writeln!(f, "seeds {}, starts {}", self.seeds, self.starts)?;
+        writeln!(f, "crashes {}, of which power cuts {}, interrupts {}, starts that the disk failed {}", self.crashes, self.power_cuts, self.interrupts, self.disk_failures)?;
         writeln!(f, "points {}, records {}, requests {}, simulated days {days}", self.points, self.records, self.calls)?;
         writeln!(f, "migrations to be refused {}, ends by exit code {:?}", self.refused, self.codes)?;
         write!(f, "faults {} {:?}", self.faults.values().sum::<u64>(), self.faults)

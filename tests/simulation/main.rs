@@ -120,3 +120,47 @@ fn a_seed_gives_the_same_calls_at_the_same_times_again() {
         assert_eq!(one.unwrap(), other.unwrap(), "seed {seed}");
     }
 }
+
+/// Seeds that a broken program may survive before it must be caught.
+const SURVIVED_AT_MOST: u64 = 300;
+
+/// The first seed at which the broken program is caught, and by what.
+fn caught(broken: Broken) -> (u64, Finding) {
+    let manner = Manner {
+        broken: Some(broken),
+        ..Manner::default()
+    };
+    let found = (0..SURVIVED_AT_MOST).find_map(|seed| Some((seed, play(seed, manner).err()?)));
+    found.unwrap_or_else(|| panic!("{broken:?} survives {SURVIVED_AT_MOST} seeds"))
+}
+
+#[track_caller]
+fn is_caught_and_the_healthy_program_is_not(broken: Broken) {
+    let (seed, finding) = caught(broken);
+    // A broken test is no catch.
+    assert!(!finding.what[0].starts_with("a panic"), "{:?}", finding.what);
+    println!("{broken:?} is caught at seed {seed}: {}", finding.what[0]);
+    let seeds: Vec<u64> = (0..=seed).collect();
+    let (_, findings) = play_all(&seeds, Manner::default(), 1);
+    assert!(findings.is_empty(), "{}", told(&findings));
+}
+
+#[test]
+fn ranges_that_are_drawn_anew_at_each_start_are_caught() {
+    is_caught_and_the_healthy_program_is_not(Broken::RangesDrawnAnew);
+}
+
+#[test]
+fn a_checkpoint_before_the_answer_is_caught() {
+    is_caught_and_the_healthy_program_is_not(Broken::AcceptedBeforeTheAnswer);
+}
+
+#[test]
+fn settling_without_a_barrier_is_caught() {
+    is_caught_and_the_healthy_program_is_not(Broken::NoBarrier);
+}
+
+#[test]
+fn successes_of_bulk_writes_that_are_not_read_are_caught() {
+    is_caught_and_the_healthy_program_is_not(Broken::SuccessesNotRead);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cf_migrate::clock::Clock;
+use cf_migrate::disk::{Failure, Weather};
 use cf_migrate::point::Distance;
 use cf_migrate::sandbox::{FaultRate, Sandbox};
 use cf_migrate::settings::PaceOptions;
@@ -16,7 +17,7 @@ use crate::dice::Dice;
 use crate::doom::Fate;
 use crate::figures::Figures;
 use crate::judge::Judge;
-use crate::process::{Ended, Start, World};
+use crate::process::{Disk, Ended, Start, World};
 use crate::scenario::Scenario;
 use crate::watch::Watch;
 
@@ -107,6 +108,7 @@ impl Play {
             watch,
             folder,
             state: dir.join("state"),
+            weather: Weather::new(self.dice.number()),
         }
     }
 
@@ -172,11 +174,20 @@ impl Play {
         let mut start = self.undisturbed(world);
         let expected = &self.scenario.expected;
         let dice = &mut self.dice;
-        start.fate = match dice.weighted(&[(6, 0), (1, 1), (3, 2)]) {
+        start.fate = match dice.weighted(&[(4, 0), (3, 1), (1, 2), (3, 3)]) {
             0 => Fate::Crashes(dice.scale(3_000)),
-            1 => Fate::Interrupted(dice.scale(1_000)),
+            1 => Fate::CrashesWriting(dice.scale(1_500)),
+            2 => Fate::Interrupted(dice.scale(1_000)),
             _ => Fate::Lives,
         };
+        start.power_cut = dice.chance(0.5);
+        if dice.chance(0.2) {
+            let (at, failure) = (dice.scale(1_500), *dice.pick(&[Failure::Full, Failure::Io]));
+            start.disk = match dice.chance(0.5) {
+                true => Disk::FailsOnce(at, failure),
+                false => Disk::FailsFrom(at, failure),
+            };
+        }
         start.source_failing = *dice.pick(&[0.0, 0.0, 0.01, 0.1, 0.4]);
         start.latency_ms = *dice.pick(&[1, 50, 1_000, 9_000]);
         // What was not allowed before anything is written may be allowed later.
@@ -196,6 +207,8 @@ impl Play {
         let spare = if dice.chance(0.3) { dice.between(0, 5) } else { 0 };
         Start {
             fate: Fate::Lives,
+            power_cut: false,
+            disk: Disk::Fine,
             pace: pace(dice),
             allowed_rejects: scenario.expected.rejected.len() as u64 + spare,
             overwrite: scenario.overwrite,

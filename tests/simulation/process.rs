@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cf_migrate::archive::Archive;
 use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
+use cf_migrate::disk::{Failure, Weather, under};
 use cf_migrate::error::Error;
 use cf_migrate::folder::MigrationFolder;
 use cf_migrate::http::{Budget, Client, Policy, Transport};
@@ -41,12 +42,17 @@ pub struct World {
     pub folder: PathBuf,
     /// Where the machine keeps its request budget.
     pub state: PathBuf,
+    /// The machine's disk.
+    pub weather: Weather,
 }
 
 /// What may differ from start to start.
 #[derive(Debug, Clone)]
 pub struct Start {
     pub fate: Fate,
+    /// Whether a crash takes what was not synced, as a power cut does.
+    pub power_cut: bool,
+    pub disk: Disk,
     pub pace: PaceOptions,
     pub allowed_rejects: u64,
     pub overwrite: bool,
@@ -57,6 +63,15 @@ pub struct Start {
     pub seed: u64,
 }
 
+/// What the disk does to a process: at which of its changes it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    Fine,
+    FailsOnce(u64, Failure),
+    /// From there on, until the process has ended.
+    FailsFrom(u64, Failure),
+}
+
 /// How a process ended by itself.
 #[derive(Debug)]
 pub struct Ended {
@@ -64,6 +79,8 @@ pub struct Ended {
     pub error: Option<String>,
     pub said: Vec<String>,
     pub events: u64,
+    /// Whether the disk failed it.
+    pub disk_failed: bool,
 }
 
 impl Ended {
@@ -83,22 +100,44 @@ impl World {
         let mut dice = Dice::new(start.seed);
         let recording = Arc::new(Recording::default());
         let (raise, stop) = Stop::new();
-        let doom = Arc::new(Doom::new(start.fate, raise));
         if let Some(broken) = self.watch.broken {
             std::fs::create_dir_all(&self.folder).unwrap();
             broken.at_start(&self.folder.join("ledger.db"));
         }
+        let doom = Arc::new(Doom::new(start.fate, raise, &self.weather));
+        let fails_at = self.foul(start.disk);
+        let under = under(self.weather.clone());
         let ended = Mortal {
             job: Box::pin(self.live(start, &mut dice, &doom, (stop, &recording))),
             doom: &doom,
         };
-        let (report, error) = ended.await?;
+        let ended = ended.await;
+        drop(under);
+        let disk_failed = fails_at.is_some_and(|at| self.weather.changes() >= at);
+        match ended.is_none() && start.power_cut {
+            true => self.weather.crash(),
+            false => self.weather.clear(),
+        }
+        let (report, error) = ended?;
         Some(Ended {
             report: serde_json::to_value(&report).unwrap(),
             error: error.map(|error| told(&error)),
             said: recording.lines(),
             events: doom.events(),
+            disk_failed,
         })
+    }
+
+    /// Lets the disk fail as it is to; the first change that does.
+    fn foul(&self, disk: Disk) -> Option<u64> {
+        let now = self.weather.changes();
+        match disk {
+            Disk::Fine => return None,
+            Disk::FailsOnce(at, failure) => self.weather.fail_at(now + at, failure),
+            Disk::FailsFrom(at, failure) => self.weather.fail_from(now + at, failure),
+        }
+        let (Disk::FailsOnce(at, _) | Disk::FailsFrom(at, _)) = disk else { return None };
+        Some(now + at)
     }
 
     async fn live(

@@ -405,7 +405,10 @@ fn before(scenario: &Scenario, dice: &mut Dice) -> Held {
 
 fn foreign_vectors(held: &mut Held, scenario: &Scenario, dice: &mut Dice) {
     let mut ids: Vec<String> = (0..dice.scale(30)).map(|number| format!("theirs_{number}")).collect();
-    if dice.chance(0.3) {
+    if dice.chance(0.15) {
+        // As after an earlier migration.
+        ids.extend(scenario.expected.records.keys().cloned());
+    } else if dice.chance(0.3) {
         let ours: Vec<&String> = scenario.expected.records.keys().collect();
         ids.extend((0..dice.scale(20)).filter(|_| !ours.is_empty()).map(|_| (*dice.pick(&ours)).clone()));
     }
