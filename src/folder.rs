@@ -105,7 +105,8 @@ fn unlocked(path: &Path, error: io::Error) -> Error {
         .because(error)
 }
 
-fn explain(path: &Path, error: io::Error) -> Error {
+/// What the operator reads where a file or folder cannot be written.
+pub(crate) fn explain(path: &Path, error: io::Error) -> Error {
     let message = format!("{} cannot be written", path.display());
     let trouble = Trouble::of(&error);
     let (kind, advice) = match trouble {

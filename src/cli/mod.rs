@@ -7,6 +7,7 @@ mod log;
 mod open;
 mod outcome;
 mod progress;
+mod rollback;
 mod show;
 mod tenants;
 mod verbs;

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
-use super::tenants;
 use super::verbs::Setup;
+use super::{rollback, tenants};
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
 use crate::progress::{Level, Progress as _};
-use crate::report::{DimensionFacts, Outcome, Report, Verdict};
+use crate::report::{DimensionFacts, Outcome, Report, RestoreFacts, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
@@ -91,6 +91,9 @@ impl<'a> Ending<'a> {
             text.push_str(&format!("\n{table}\n"));
         }
         text.push_str(&findings(self.report));
+        if let Some(facts) = &self.report.rollback {
+            text.push_str(&rollback::findings(facts));
+        }
         if let Some(error) = &self.error {
             text.push_str(&format!(
                 "\nerror: {}\n",
@@ -124,7 +127,17 @@ impl<'a> Ending<'a> {
     fn verdict(&self) -> String {
         let points = self.report.points.as_ref();
         let records = points.map_or(0, |points| points.settled + points.unchanged);
+        if let Some(facts) = &self.report.rollback {
+            return rollback::verdict(facts);
+        }
         match self.report.outcome {
+            Outcome::Proven if self.report.restore.is_some() => {
+                format!("proven: {records} points, verified equal")
+            }
+            Outcome::Differences if self.report.restore.is_some() => {
+                "differences were found; see above\nto write points that are missing or differ again, run the same command with --overwrite"
+                    .to_owned()
+            }
             Outcome::Proven => format!("proven: {records} records, verified equal"),
             Outcome::Rejections => format!(
                 "done with rejections: {} points are not in the index; rejected.ndjson says why",
@@ -169,7 +182,11 @@ fn table(report: &Report) -> Option<Table> {
     if let Some(facts) = &report.dimensions {
         row("dims", None, shortened(facts));
     }
-    if let Some(points) = &report.points
+    if let Some(facts) = &report.restore
+        && !report.dry_run
+    {
+        row("restore", seconds.upsert, restored(facts));
+    } else if let Some(points) = &report.points
         && seconds.upsert.is_some()
         && !report.dry_run
     {
@@ -217,6 +234,23 @@ fn table(report: &Report) -> Option<Table> {
     Some(table)
 }
 
+/// What became of the collection.
+fn restored(facts: &RestoreFacts) -> String {
+    let made = if facts.created {
+        "created"
+    } else {
+        "was there"
+    };
+    format!(
+        "collection {:?} {made}; {} payload indexes created, {} points written, {} unchanged, {} foreign points left alone",
+        facts.collection,
+        facts.payload_indexes.len(),
+        facts.written,
+        facts.unchanged,
+        facts.foreign
+    )
+}
+
 /// What became of the vectors' length, with the figures of the chosen number.
 fn shortened(facts: &DimensionFacts) -> String {
     let from = facts.from;
@@ -261,7 +295,10 @@ fn findings(report: &Report) -> String {
     for what in &found.not_compared {
         text.push_str(&format!("\nnot compared: {what}\n"));
     }
-    if found.verdict == Verdict::Different {
+    for count in report.restore.iter().flat_map(|_| &found.counts) {
+        text.push_str(&format!("\ncounts: {count}\n"));
+    }
+    if found.verdict == Verdict::Different && report.restore.is_none() {
         text.push_str("\nevery finding by name is in report.json\n");
     }
     text

@@ -33,6 +33,7 @@ use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
 use cf_migrate::stages::prepare::{Accounts, FileIndexWish, Request};
+use cf_migrate::stages::rollback::{Rollback, Seal};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
 use futures::FutureExt as _;
@@ -258,6 +259,45 @@ impl Simulation {
     pub async fn run_or_crash(&self) -> Option<Outcome> {
         let crashed = Arc::clone(&self.crashed);
         match select(Box::pin(self.run()), Box::pin(crashed.notified())).await {
+            Either::Left((outcome, _)) => Some(outcome),
+            Either::Right(((), _)) => None,
+        }
+    }
+
+    /// `rollback`, as a process of its own would.
+    pub async fn rollback(&self) -> Outcome {
+        let recording = Arc::new(Recording::default());
+        let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let mut report = Report::of("rollback", self.mode == Mode::DryRun);
+        let ended = match job {
+            Ok(job) => {
+                let ended = self.take_back(&job, &mut report).await;
+                report.requests = Some(job.requests());
+                ended
+            }
+            Err(error) => Err(error),
+        };
+        match &ended {
+            Ok(()) => report.conclude(),
+            Err(error) => report.conclude_with(error),
+        }
+        Outcome {
+            report: serde_json::to_value(&report).unwrap(),
+            error: ended.err().map(|error| told(&error)),
+            said: recording.lines(),
+        }
+    }
+
+    async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        rollback.tell_prospect()?;
+        rollback.carry_out(report).await
+    }
+
+    /// `rollback`, unless it crashes: everything it held is dropped then.
+    pub async fn rollback_or_crash(&self) -> Option<Outcome> {
+        let crashed = Arc::clone(&self.crashed);
+        match select(Box::pin(self.rollback()), Box::pin(crashed.notified())).await {
             Either::Left((outcome, _)) => Some(outcome),
             Either::Right(((), _)) => None,
         }

@@ -277,10 +277,10 @@ impl<'a> Session<'a> {
 
 fn permissions(args: &PermissionArgs) -> Permissions {
     Permissions {
-        existing: if args.overwrite {
-            Existing::Overwrite
-        } else {
-            Existing::Refuse
+        existing: match (args.overwrite, args.keep_overwritten) {
+            (false, _) => Existing::Refuse,
+            (true, false) => Existing::Overwrite,
+            (true, true) => Existing::KeepOverwritten,
         },
         allowed_rejects: args.allow_rejects,
         stale: if args.prune {
