@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::{Clock, Instant};
-use crate::error::Error;
+use crate::disk::{self, Trouble};
+use crate::error::{Error, Kind};
 use crate::http::window::{Ask, Ticket, Turn, Window};
 
 /// The variable that names another state folder.
@@ -46,10 +47,18 @@ pub enum BudgetError {
 
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
-        let advice = format!("name a folder that can be written to in {STATE_FOLDER_VARIABLE}");
-        Self::failed("the account's request budget cannot be kept")
-            .advise(advice)
-            .because(error)
+        let message = "the account's request budget cannot be kept";
+        let end = match &error {
+            BudgetError::File { source, .. } => Trouble::of(source).end(),
+            BudgetError::NoFolder => None,
+        };
+        let told = match end {
+            Some((kind @ Kind::Stopped, advice)) => Self::new(kind, message).advise(advice),
+            _ => Self::failed(message).advise(format!(
+                "name a folder that can be written to in {STATE_FOLDER_VARIABLE}"
+            )),
+        };
+        told.because(error)
     }
 }
 
@@ -95,7 +104,7 @@ impl Budget {
         limit: usize,
         clock: Clock,
     ) -> Result<Self, BudgetError> {
-        fs::create_dir_all(folder).map_err(|source| file_error(folder, source))?;
+        disk::create_folders(folder).map_err(|source| file_error(folder, source))?;
         let name = file_name(account, token);
         let store = Store::File {
             window: folder.join(format!("{name}.json")),
@@ -260,11 +269,7 @@ fn file_name(account: &str, token: &SecretString) -> String {
 /// The lock has a file of its own, because the window's file is replaced by
 /// every change. It is released when the file is dropped.
 fn held_lock(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = disk::lock_file(path)?;
     file.lock()?;
     Ok(file)
 }
@@ -292,8 +297,8 @@ fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
 fn write(path: &Path, window: &Window) -> io::Result<()> {
     let text = serde_json::to_vec(window)?;
     let next = path.with_extension("next");
-    File::create(&next)?.write_all(&text)?;
-    fs::rename(next, path)
+    disk::File::create(&next)?.write_all(&text)?;
+    disk::rename(&next, path)
 }
 
 #[cfg(test)]
