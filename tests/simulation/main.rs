@@ -41,7 +41,10 @@ const FRESH: u64 = 150;
 /// A number from the environment.
 fn asked(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")),
+    )
 }
 
 /// Plays seeds on all cores; the first findings, and what was gone through.
@@ -101,7 +104,9 @@ fn seeds_that_once_found_something_find_nothing() {
 /// `CF_MIGRATE_SEED=S` tells every call of that seed.
 #[test]
 fn replay() {
-    let Some(seed) = asked("CF_MIGRATE_SEED") else { return };
+    let Some(seed) = asked("CF_MIGRATE_SEED") else {
+        return;
+    };
     let manner = Manner {
         tells: true,
         ..Manner::default()
@@ -138,7 +143,11 @@ fn caught(broken: Broken) -> (u64, Finding) {
 fn is_caught_and_the_healthy_program_is_not(broken: Broken) {
     let (seed, finding) = caught(broken);
     // A broken test is no catch.
-    assert!(!finding.what[0].starts_with("a panic"), "{:?}", finding.what);
+    assert!(
+        !finding.what[0].starts_with("a panic"),
+        "{:?}",
+        finding.what
+    );
     println!("{broken:?} is caught at seed {seed}: {}", finding.what[0]);
     let seeds: Vec<u64> = (0..=seed).collect();
     let (_, findings) = play_all(&seeds, Manner::default(), 1);
