@@ -27,6 +27,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod locator;
+mod parquet_bounds;
 pub mod plan;
 pub mod point;
 pub mod progress;
