@@ -26,6 +26,7 @@ pub mod folder;
 pub mod fuzzing;
 pub mod http;
 pub mod ledger;
+mod limited;
 pub mod locator;
 mod parquet_bounds;
 pub mod plan;

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::window::{Turn, Window};
+use crate::limited;
 
 /// The variable that names another state folder.
 pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
@@ -21,6 +22,9 @@ pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
 /// Of the 1,200 calls that Cloudflare allows in five minutes, this many are
 /// ours; the rest is left to the account's other users.
 pub const USUAL_LIMIT: usize = 1_000;
+
+/// The largest file of a window: a call takes 14 bytes.
+const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
 /// Why no turn could be taken.
 #[derive(Debug, thiserror::Error)]
@@ -200,8 +204,10 @@ fn held_lock(path: &Path) -> io::Result<File> {
 /// were made is not known, and a wait of five minutes costs less than a blocked
 /// account.
 fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
-    let text = match fs::read(path) {
+    let text = match limited::read(path, MAX_WINDOW_BYTES) {
         Ok(text) => text,
+        // As much as anything else that cannot be understood.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Window::default()),
         Err(error) => return Err(error),
     };
