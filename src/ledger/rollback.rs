@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
 use super::records::{as_sql, from_sql};
-use super::{InventoryEntry, Ledger};
+use super::schema::FORMAT;
+use super::{InventoryEntry, Ledger, Milestone};
 use crate::error::Error;
 use crate::record::Digest;
 
@@ -100,6 +101,23 @@ const IN_INVENTORY: &str =
     "EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = present.id)";
 
 impl Ledger {
+    /// A rollback begins. Versions that know nothing of it must not go on with what
+    /// is half taken back, so the file's format becomes the newest one.
+    pub fn begin_rollback(&self, at: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT OR IGNORE INTO milestone VALUES (?, ?)",
+                [Milestone::RollbackBegun.name(), at],
+            )?;
+            transaction.execute_batch(
+                "DELETE FROM milestone WHERE name IN ('settled', 'indexed', 'proven')",
+            )?;
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+            transaction.commit()
+        })
+    }
+
     /// Begins a look at the ids that the index lists: forgets the one before.
     pub fn begin_presence(&self) -> Result<(), Error> {
         self.with(|connection| {
