@@ -108,6 +108,7 @@ async fn vectors_that_others_bring_in_meanwhile_stay_and_are_told() {
 #[tokio::test(start_paused = true)]
 async fn at_no_call_does_an_entry_name_a_vector_that_is_gone() {
     let mut simulation = lived_in(|_| {}).await;
+    let before = simulation.state();
     simulation.run().await.expect_code(0);
     let sandbox = simulation.sandbox.clone();
     let looks = Arc::new(AtomicUsize::new(0));
@@ -115,11 +116,14 @@ async fn at_no_call_does_an_entry_name_a_vector_that_is_gone() {
     simulation.before_call = Some(Arc::new(move |_| {
         let state = State::of(&sandbox);
         for (key, stored) in &state.entries {
-            // One id was gone before the migration, in an entry of the application.
+            // What pointed at nothing before the migration does so again.
+            if before.entries.get(key) == Some(stored) {
+                continue;
+            }
             let ids: Vec<String> = serde_json::from_slice(&stored.value).unwrap_or_default();
             let gone: Vec<&String> = ids
                 .iter()
-                .filter(|id| *id != "gone" && !state.vectors.contains_key(*id))
+                .filter(|id| !state.vectors.contains_key(*id))
                 .collect();
             assert!(gone.is_empty(), "{key} names {gone:?}");
         }

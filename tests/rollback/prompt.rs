@@ -50,6 +50,8 @@ fn on_a_terminal(place: &Workplace, typed: &str) -> Option<(i32, String)> {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let line = shlex::try_join(words.iter().map(String::as_str)).unwrap();
+    // Nobody's terminal has no size, as that of a pipe's has.
+    let line = format!("stty rows 50 cols 200; {line}");
     let mut script = Command::new("script");
     script.args(["-q", "-e", "-c", &line, "/dev/null"]);
     script
