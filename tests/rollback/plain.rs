@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cf_migrate::stages::context::Mode;
 use cf_migrate::stages::index::StaleEntries;
@@ -154,7 +155,7 @@ async fn an_entry_that_would_have_expired_by_now_stays_away() {
     put_entry(&simulation, "file:f3", &short);
     let before = simulation.state();
     simulation.run().await.expect_code(0);
-    tokio::time::sleep(std::time::Duration::from_secs(3_590)).await;
+    simulation.clock.sleep(Duration::from_secs(3_590)).await;
     simulation.rollback().await.expect_code(0);
     let mut wanted = before;
     wanted.entries.remove("file:f3");
