@@ -110,6 +110,12 @@ pub enum Verb {
         --id '{file_id}_{chunk_index}' --create --sandbox"
     )]
     Run(RunArgs),
+    /// Take back what a migration wrote, where it still is what was written; resumable
+    #[command(
+        after_help = "Examples: cf-migrate rollback docs.migration --dry-run\n          \
+        cf-migrate rollback docs.migration"
+    )]
+    Rollback(RollbackArgs),
     /// Put an archive back into Qdrant, as it was; the same command again resumes
     #[command(
         after_help = "Examples: cf-migrate restore docs.archive qdrant:docs\n          \
@@ -241,6 +247,20 @@ pub struct RunArgs {
     pub(super) permissions: PermissionArgs,
     #[command(flatten)]
     pub(super) depth: DepthArgs,
+}
+
+/// `rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The migration folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Do not ask for the index's name to be typed
+    #[arg(long)]
+    pub yes: bool,
+    /// Also take back a migration that is sealed (run --final)
+    #[arg(long)]
+    pub reopen: bool,
 }
 
 /// `restore`
@@ -379,6 +399,9 @@ pub(super) struct PermissionArgs {
     /// Replace vectors that are in the index already
     #[arg(long)]
     pub overwrite: bool,
+    /// Save first what --overwrite replaces, so that a rollback can bring it back (20 vectors a request)
+    #[arg(long, requires = "overwrite")]
+    pub keep_overwritten: bool,
     /// Go on when up to so many points cannot become records
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub allow_rejects: u64,
@@ -447,7 +470,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 14);
+        assert_eq!(examples, 16);
     }
 
     #[test]

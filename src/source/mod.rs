@@ -121,6 +121,13 @@ pub trait Source: Send {
         false
     }
 
+    /// Whether that identity is this source's as it was before somebody changed it: the
+    /// same file, read in the same way, with other content. Another server is another
+    /// source.
+    fn was_changed_since(&self, _identity: &str) -> bool {
+        false
+    }
+
     /// Cuts the source into the lanes that [`Source::read_along`] is given back,
     /// at this start and every later one; none where it is read in one go.
     async fn draw_lanes(&mut self) -> Result<Vec<Lane>, Error> {
@@ -177,4 +184,10 @@ pub trait Source: Send {
     /// [`Source::page`] where there is one; absent ones are left out. None where
     /// the source cannot be asked by name.
     async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error>;
+}
+
+/// The numbers of an array's text, as every source of JSON reads them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn floats(text: &str) -> Result<Vec<f32>, String> {
+    json::floats(text, "the vector")
 }

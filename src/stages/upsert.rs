@@ -38,7 +38,7 @@ pub(super) async fn upsert(
     index: &Vectorize,
 ) -> Result<Upserted, Error> {
     let mut feed = Feed::new(migration, generation, transform)?;
-    let Some(left) = feed.points_left() else {
+    let Some(left) = feed.points_left()? else {
         return Ok(Upserted::default());
     };
     migration.begin(Step::Upsert, Some(left));
@@ -93,12 +93,19 @@ impl<'a> Feed<'a> {
     ) -> Result<Self, Error> {
         let unanswered = migration.ledger.batches(BatchState::Sent)?.into_iter();
         let first = migration.ledger.first_unbatched()?;
-        let fresh = match generation.points().checked_sub(1) {
-            Some(last) if first <= last => Some(Fresh {
-                records: Records::new(&migration.ledger, generation, transform, first..=last)?,
+        let last = generation.points().saturating_sub(1);
+        let next = migration.ledger.sent_between(first, last, 1)?;
+        let fresh = match next.first() {
+            Some(next) => Some(Fresh {
+                records: Records::sent(
+                    &migration.ledger,
+                    generation,
+                    transform,
+                    next.ordinal..=last,
+                ),
                 cutter: Some(Cutter::new(BatchSize::new(&migration.pace).limits()?)),
             }),
-            _ => None,
+            None => None,
         };
         Ok(Self {
             migration,
@@ -110,18 +117,18 @@ impl<'a> Feed<'a> {
     }
 
     /// How many points have no accepted batch; none when nothing is left.
-    fn points_left(&self) -> Option<u64> {
+    fn points_left(&self) -> Result<Option<u64>, Error> {
         let again: u64 = self
             .unanswered
             .as_slice()
             .iter()
             .map(|batch| batch.last - batch.first + 1)
             .sum();
-        let fresh = match (&self.fresh, self.migration.ledger.first_unbatched()) {
-            (Some(_), Ok(first)) => self.generation.points() - first,
-            _ => 0,
+        let fresh = match &self.fresh {
+            Some(_) => self.generation.points() - self.migration.ledger.first_unbatched()?,
+            None => 0,
         };
-        Some(again + fresh).filter(|left| *left > 0)
+        Ok(Some(again + fresh).filter(|left| *left > 0))
     }
 
     fn set_limits(&mut self, limits: BatchLimits) {
@@ -151,7 +158,7 @@ impl<'a> Feed<'a> {
         let mut cutter = Cutter::new(BatchLimits::LARGEST);
         let ledger = &self.migration.ledger;
         let range = batch.first..=batch.last;
-        let mut records = Records::new(ledger, self.generation, self.transform, range)?;
+        let mut records = Records::sent(ledger, self.generation, self.transform, range);
         let mut sieve = refusals.sieve();
         while let Some(made) = sieve.next(&mut records)? {
             // The largest limits hold whatever was cut under any setting; what

@@ -15,6 +15,8 @@ mod configuration;
 mod connect;
 mod convert;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ids;
 mod page;
 mod place;

@@ -36,7 +36,7 @@ enum AskError {
 
 /// Why an answer is not what it should be.
 #[derive(Debug, thiserror::Error)]
-enum DecodeError {
+pub(super) enum DecodeError {
     #[error("the answer is not JSON")]
     Json(#[from] serde_json::Error),
     #[error("the answer has no list of points")]
@@ -170,7 +170,7 @@ fn request(fields: &Fields, ids: &[PointId]) -> Value {
     json!({ "ids": ids.collect::<Vec<_>>(), "with_payload": true, "with_vector": vectors })
 }
 
-fn decode(fields: &Fields, answer: &[u8]) -> Result<Vec<Point>, DecodeError> {
+pub(super) fn decode(fields: &Fields, answer: &[u8]) -> Result<Vec<Point>, DecodeError> {
     let mut answer: Value = serde_json::from_slice(answer)?;
     match answer.get_mut("result").map(Value::take) {
         Some(Value::Array(points)) => points.into_iter().map(|p| point(fields, p)).collect(),
