@@ -137,7 +137,9 @@ pub fn ledger(data: &[u8]) {
     ledger.conflicts(3).ok();
     ledger.for_each_rejection(|_| {}).ok();
     ledger.settle_accepted().ok();
-    ledger.reach(Milestone::Settled, "2026-01-01T00:00:00Z").ok();
+    ledger
+        .reach(Milestone::Settled, "2026-01-01T00:00:00Z")
+        .ok();
 }
 
 /// The request budget that the machine's processes share.
@@ -148,14 +150,19 @@ pub fn budget(data: &[u8]) {
         let clock = scratch::clock();
         let budget = Budget::shared(&folder, "account", &token, 3, clock);
         let budget = budget.expect("the folder can be written to");
-        let files = fs::read_dir(&folder).expect("the folder is there").flatten();
+        let files = fs::read_dir(&folder)
+            .expect("the folder is there")
+            .flatten();
         let window = files.map(|file| file.path());
         let window = window.filter(|path| path.extension().is_some_and(|end| end == "json"));
         for path in window {
             scratch::write(&path, data);
         }
         let began = clock.now();
-        budget.take(std::time::Duration::ZERO).await.expect("a damaged file is no obstacle");
+        budget
+            .take(std::time::Duration::ZERO)
+            .await
+            .expect("a damaged file is no obstacle");
         assert!(clock.now() - began <= Duration::from_secs(2 * 3_600));
     });
 }

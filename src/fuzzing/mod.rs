@@ -8,9 +8,9 @@
 mod files;
 mod scratch;
 mod services;
-mod texts;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use files::{budget, ledger, manifest, ndjson, parquet, part};
 pub use services::{cloudflare, qdrant_grpc, qdrant_rest, sandbox, upstash};

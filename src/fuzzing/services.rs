@@ -18,9 +18,10 @@ use crate::source::{qdrant, upstash};
 /// An answer of Cloudflare's: a byte for the call, one for the status, a line with
 /// what stands in `retry-after` and one with the content type, then the body.
 pub fn cloudflare(data: &[u8]) {
-    let Some((&[call, status], rest)) = data.split_at_checked(2).and_then(|(head, rest)| {
-        Some((<&[u8; 2]>::try_from(head).ok()?, rest))
-    }) else {
+    let Some((&[call, status], rest)) = data
+        .split_at_checked(2)
+        .and_then(|(head, rest)| Some((<&[u8; 2]>::try_from(head).ok()?, rest)))
+    else {
         return;
     };
     let (pause, rest) = line(rest);
@@ -70,7 +71,11 @@ async fn ask(call: u8, answer: http::Response<Bytes>) {
         _ => {
             let dimensions = Dimensions::new(32).expect("the smallest there are");
             let name = IndexName::new("docs").expect("a name that is one");
-            drop(account.create_index(&name, dimensions, Metric::Cosine).await);
+            drop(
+                account
+                    .create_index(&name, dimensions, Metric::Cosine)
+                    .await,
+            );
         }
     }
 }
@@ -91,7 +96,10 @@ fn account(answer: http::Response<Bytes>) -> Account {
     };
     let budget = Budget::in_memory(1_000, clock);
     let client = Client::with_policy(transport, budget, clock, policy);
-    Account::new(client, AccountId::new("0".repeat(32)).expect("an id that is one"))
+    Account::new(
+        client,
+        AccountId::new("0".repeat(32)).expect("an id that is one"),
+    )
 }
 
 /// An answer of Upstash's: a byte for the call, one for the status, then the body.

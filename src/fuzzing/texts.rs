@@ -202,7 +202,12 @@ pub fn floats(data: &[u8]) {
     let from = line.find('[').expect("the values");
     let to = line.find(']').expect("the values");
     let read = crate::source::floats(&line[from..=to]).expect("numbers");
-    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let bits = |values: &[f32]| {
+        values
+            .iter()
+            .map(|value| value.to_bits())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(bits(&read), bits(&values));
     if let Ok(text) = std::str::from_utf8(data) {
         crate::source::floats(text).ok();

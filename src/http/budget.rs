@@ -203,7 +203,11 @@ impl Budget {
     /// How much further than time itself the wall clock has come since the last
     /// look; nothing where that is within what clocks do.
     fn gone_ahead(&self, now_ms: u64) -> u64 {
-        let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self
+            .shared
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let now = self.shared.clock.now();
         let Some((then_ms, then)) = seen.replace((now_ms, now)) else {
             return 0;

@@ -30,8 +30,8 @@ pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
-pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
+pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 
 /// What can go wrong with a ledger.
 #[derive(Debug, thiserror::Error)]

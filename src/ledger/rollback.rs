@@ -321,7 +321,12 @@ impl Ledger {
     }
 
     /// The next keys after `after` that we wrote or removed.
-    pub fn touched(&self, keys: Keys<'_>, after: &str, limit: usize) -> Result<Vec<Touched>, Error> {
+    pub fn touched(
+        &self,
+        keys: Keys<'_>,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Touched>, Error> {
         let Keys {
             namespace,
             count,
@@ -363,10 +368,9 @@ impl Ledger {
                     "SELECT 1 FROM entry_written WHERE namespace = ?1 AND key = ?2 AND digest = ?3
                      UNION SELECT 1 FROM entry WHERE namespace = ?1 AND key = ?2 AND value = ?4",
                 )?
-                .query_row(
-                    params![namespace, key, value_digest(value), value],
-                    |_| Ok(()),
-                )
+                .query_row(params![namespace, key, value_digest(value), value], |_| {
+                    Ok(())
+                })
                 .optional()
         })
         .map(|row| row.is_some())

@@ -81,9 +81,26 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let days = self.simulated.as_secs() / 86_400;
         writeln!(f, "seeds {}, starts {}", self.seeds, self.starts)?;
-        writeln!(f, "crashes {}, of which power cuts {}, interrupts {}, starts that the disk failed {}", self.crashes, self.power_cuts, self.interrupts, self.disk_failures)?;
-        writeln!(f, "points {}, records {}, requests {}, simulated days {days}", self.points, self.records, self.calls)?;
-        writeln!(f, "migrations to be refused {}, ends by exit code {:?}", self.refused, self.codes)?;
-        write!(f, "faults {} {:?}", self.faults.values().sum::<u64>(), self.faults)
+        writeln!(
+            f,
+            "crashes {}, of which power cuts {}, interrupts {}, starts that the disk failed {}",
+            self.crashes, self.power_cuts, self.interrupts, self.disk_failures
+        )?;
+        writeln!(
+            f,
+            "points {}, records {}, requests {}, simulated days {days}",
+            self.points, self.records, self.calls
+        )?;
+        writeln!(
+            f,
+            "migrations to be refused {}, ends by exit code {:?}",
+            self.refused, self.codes
+        )?;
+        write!(
+            f,
+            "faults {} {:?}",
+            self.faults.values().sum::<u64>(),
+            self.faults
+        )
     }
 }

@@ -113,8 +113,16 @@ impl Play {
     }
 
     /// Starts in bad nights, any number of them.
-    async fn disturbed(&mut self, world: &World, judge: &Judge<'_>, figures: &mut Figures) -> Result<(), Finding> {
-        for _ in 0..self.dice.weighted(&[(1, 0), (3, 1), (3, 2), (2, 4), (1, 9)]) {
+    async fn disturbed(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
+        for _ in 0..self
+            .dice
+            .weighted(&[(1, 0), (3, 1), (3, 2), (2, 4), (1, 9)])
+        {
             world.sandbox.set_faults(self.faults());
             let start = self.random_start(world);
             match self.run(world, &start, figures).await? {
@@ -127,7 +135,12 @@ impl Play {
         Ok(())
     }
 
-    async fn run(&mut self, world: &World, start: &Start, figures: &mut Figures) -> Result<Option<Ended>, Finding> {
+    async fn run(
+        &mut self,
+        world: &World,
+        start: &Start,
+        figures: &mut Figures,
+    ) -> Result<Option<Ended>, Finding> {
         world.watch.tell(|| format!("start {start:?}"));
         world.watch.begin(Judge { world }.is_stern(start));
         figures.starts += 1;
@@ -140,7 +153,12 @@ impl Play {
         };
         world.watch.tell(|| match &ended {
             None => "crashed".to_owned(),
-            Some(ended) => format!("ended {} {:?}\n{}", ended.code(), ended.error, ended.said.join("\n")),
+            Some(ended) => format!(
+                "ended {} {:?}\n{}",
+                ended.code(),
+                ended.error,
+                ended.said.join("\n")
+            ),
         });
         figures.ended(start, ended.as_ref());
         // What the dead process left on the runtime ends here.
@@ -152,8 +170,22 @@ impl Play {
 
     fn faults(&mut self) -> Vec<FaultRate> {
         const KINDS: [&str; 16] = [
-            "429", "500", "502", "503", "504", "500-html", "503-bare", "504-html", "504-bare",
-            "drop-before", "drop-after", "slow", "truncated", "kv-partial", "never-applied", "cursor-corrupted",
+            "429",
+            "500",
+            "502",
+            "503",
+            "504",
+            "500-html",
+            "503-bare",
+            "504-html",
+            "504-bare",
+            "drop-before",
+            "drop-after",
+            "slow",
+            "truncated",
+            "kv-partial",
+            "never-applied",
+            "cursor-corrupted",
         ];
         let mut rates = Vec::new();
         for kind in KINDS {
@@ -167,7 +199,10 @@ impl Play {
         if self.scenario.altered {
             rates.push(("altered", 0.2));
         }
-        rates.into_iter().map(|(kind, rate)| format!("{kind}:{rate}").parse().unwrap()).collect()
+        rates
+            .into_iter()
+            .map(|(kind, rate)| format!("{kind}:{rate}").parse().unwrap())
+            .collect()
     }
 
     fn random_start(&mut self, world: &World) -> Start {
@@ -204,7 +239,11 @@ impl Play {
     fn undisturbed(&mut self, _world: &World) -> Start {
         let scenario = &self.scenario;
         let dice = &mut self.dice;
-        let spare = if dice.chance(0.3) { dice.between(0, 5) } else { 0 };
+        let spare = if dice.chance(0.3) {
+            dice.between(0, 5)
+        } else {
+            0
+        };
         Start {
             fate: Fate::Lives,
             power_cut: false,
@@ -232,7 +271,9 @@ fn pace(dice: &mut Dice) -> PaceOptions {
         batch_count: Some(usize::try_from(dice.scale(200)).unwrap()),
         concurrency: Some(1 + dice.index(8)),
         memory: dice.chance(0.3).then(|| "64MiB".parse().unwrap()),
-        settle_timeout: dice.weighted(&[(4, None), (1, Some("10m"))]).map(|text| text.parse().unwrap()),
+        settle_timeout: dice
+            .weighted(&[(4, None), (1, Some("10m"))])
+            .map(|text| text.parse().unwrap()),
     }
 }
 
@@ -244,7 +285,8 @@ async fn set_up(sandbox: &Sandbox, scenario: &Scenario) {
             Distance::Euclid => "euclidean",
             _ => "dot-product",
         };
-        let body = json!({"name": INDEX, "config": {"dimensions": scenario.dimensions, "metric": metric}});
+        let body =
+            json!({"name": INDEX, "config": {"dimensions": scenario.dimensions, "metric": metric}});
         call(sandbox, "POST", "/vectorize/v2/indexes", body.to_string()).await;
     }
     for (id, vector) in &scenario.before.vectors {
@@ -253,7 +295,13 @@ async fn set_up(sandbox: &Sandbox, scenario: &Scenario) {
     if scenario.before.entries.is_empty() {
         return;
     }
-    let created = call(sandbox, "POST", "/storage/kv/namespaces", json!({"title": NAMESPACE}).to_string()).await;
+    let created = call(
+        sandbox,
+        "POST",
+        "/storage/kv/namespaces",
+        json!({"title": NAMESPACE}).to_string(),
+    )
+    .await;
     let namespace = created["id"].as_str().unwrap();
     for (key, entry) in &scenario.before.entries {
         sandbox.put_entry(namespace, key, entry).unwrap();

@@ -136,7 +136,9 @@ impl World {
             Disk::FailsOnce(at, failure) => self.weather.fail_at(now + at, failure),
             Disk::FailsFrom(at, failure) => self.weather.fail_from(now + at, failure),
         }
-        let (Disk::FailsOnce(at, _) | Disk::FailsFrom(at, _)) = disk else { return None };
+        let (Disk::FailsOnce(at, _) | Disk::FailsFrom(at, _)) = disk else {
+            return None;
+        };
         Some(now + at)
     }
 

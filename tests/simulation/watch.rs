@@ -150,7 +150,8 @@ impl Watch {
         seen.calls += 1;
         (at, &call.method, &call.what, call.body, status).hash(&mut seen.trace);
         let blocked = |answer: &Response<Bytes>| {
-            status == 429 && !answer.body().windows(3).any(|code| code == b"971")
+            status == 429
+                && !answer.body().windows(3).any(|code| code == b"971")
                 && !answer.body().windows(5).any(|code| code == b"40041")
         };
         if answer.is_some_and(blocked) {
@@ -175,13 +176,18 @@ impl Watch {
             Kind::BulkPut => self.only_our_entries(body),
             Kind::BulkDelete => self.only_stale_entries(body),
             Kind::Make => {}
-            Kind::Other => self.violation(format!("an unexpected write: {} {}", call.method, call.what)),
+            Kind::Other => self.violation(format!(
+                "an unexpected write: {} {}",
+                call.method, call.what
+            )),
             Kind::Read => {}
         }
     }
 
     fn after(&self, mut answer: Response<Bytes>) -> Response<Bytes> {
-        let Some(broken) = self.broken else { return answer };
+        let Some(broken) = self.broken else {
+            return answer;
+        };
         if let Ok(mut envelope) = serde_json::from_slice::<Value>(answer.body())
             && broken.misreads(&mut envelope)
         {
@@ -198,7 +204,10 @@ impl Watch {
             self.violation(format!("{refusal}, and yet: {} {}", call.method, call.what));
         }
         if self.seen().stern {
-            self.violation(format!("not allowed, and yet: {} {}", call.method, call.what));
+            self.violation(format!(
+                "not allowed, and yet: {} {}",
+                call.method, call.what
+            ));
         }
         if self.seen().checked {
             return;
@@ -206,7 +215,10 @@ impl Watch {
         let points = self.scenario.collection.points().count() as u64;
         let checked = checked_points(&self.ledger);
         if checked < points {
-            self.violation(format!("{} {} after {checked} of {points} points were checked", call.method, call.what));
+            self.violation(format!(
+                "{} {} after {checked} of {points} points were checked",
+                call.method, call.what
+            ));
         }
         self.seen().checked = true;
     }
@@ -215,7 +227,9 @@ impl Watch {
         let ids: Vec<String> = vector_ids(body);
         for id in ids {
             if !self.scenario.expected.records.contains_key(&id) {
-                self.violation(format!("upserts {id:?}, which is no record of this migration"));
+                self.violation(format!(
+                    "upserts {id:?}, which is no record of this migration"
+                ));
             }
         }
     }
@@ -233,18 +247,32 @@ impl Watch {
                 continue;
             }
             if !expected.files.contains_key(&key) {
-                self.violation(format!("writes the entry {key:?}, which is of no file of this migration"));
+                self.violation(format!(
+                    "writes the entry {key:?}, which is of no file of this migration"
+                ));
             }
             let ids: Vec<String> = serde_json::from_str(&value).unwrap_or_default();
             for id in &ids {
                 if !held.contains_key(id) {
-                    self.violation(format!("the entry {key:?} is to name {id:?}, which is not in the index"));
+                    self.violation(format!(
+                        "the entry {key:?} is to name {id:?}, which is not in the index"
+                    ));
                 }
             }
-            let before = self.scenario.before.entries.get(&key).and_then(crate::scenario::ids_of);
+            let before = self
+                .scenario
+                .before
+                .entries
+                .get(&key)
+                .and_then(crate::scenario::ids_of);
             for id in before.unwrap_or_default() {
-                if self.scenario.before.vectors.contains_key(&id) && !ours.contains(&id) && !ids.contains(&id) {
-                    self.violation(format!("the entry {key:?} is to lose {id:?}, which is not ours"));
+                if self.scenario.before.vectors.contains_key(&id)
+                    && !ours.contains(&id)
+                    && !ids.contains(&id)
+                {
+                    self.violation(format!(
+                        "the entry {key:?} is to lose {id:?}, which is not ours"
+                    ));
                 }
             }
         }
@@ -289,7 +317,11 @@ struct Called {
 impl Called {
     fn of(request: &Request<Bytes>) -> Self {
         let method = request.method().to_string();
-        let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        let path = request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let mut body = DefaultHasher::new();
         request.body().hash(&mut body);
         Self {
@@ -309,7 +341,13 @@ fn kind(method: &str, path: &str) -> Kind {
     let path = path.split('?').next().unwrap_or_default();
     match method {
         "GET" => Kind::Read,
-        "POST" if path.ends_with("/get_by_ids") || path.ends_with("/bulk/get") || path.ends_with("/query") => Kind::Read,
+        "POST"
+            if path.ends_with("/get_by_ids")
+                || path.ends_with("/bulk/get")
+                || path.ends_with("/query") =>
+        {
+            Kind::Read
+        }
         "POST" if path.ends_with("/upsert") => Kind::Upsert,
         "PUT" if path.ends_with("/bulk") => Kind::BulkPut,
         "POST" if path.ends_with("/bulk/delete") => Kind::BulkDelete,
@@ -323,8 +361,12 @@ fn kind(method: &str, path: &str) -> Kind {
 fn without_ids(path: &str) -> String {
     let path = path.split("cursor=").next().unwrap_or_default();
     let pieces = path.split('/').skip(5);
-    let is_id = |piece: &str| piece.len() >= 32 && piece[..32].bytes().all(|byte| byte.is_ascii_hexdigit());
-    pieces.map(|piece| if is_id(piece) { "…" } else { piece }).collect::<Vec<_>>().join("/")
+    let is_id =
+        |piece: &str| piece.len() >= 32 && piece[..32].bytes().all(|byte| byte.is_ascii_hexdigit());
+    pieces
+        .map(|piece| if is_id(piece) { "…" } else { piece })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[derive(Deserialize)]
@@ -339,13 +381,19 @@ pub fn vector_ids(body: &[u8]) -> Vec<String> {
     struct Line {
         id: String,
     }
-    let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice::<Line>(line).unwrap().id).collect()
+    let lines = body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice::<Line>(line).unwrap().id)
+        .collect()
 }
 
 fn checked_points(ledger: &std::path::Path) -> u64 {
     let ledger = rusqlite::Connection::open(ledger).unwrap();
-    let points: i64 = ledger.query_row("SELECT points FROM checked", [], |row| row.get(0)).unwrap();
+    let points: i64 = ledger
+        .query_row("SELECT points FROM checked", [], |row| row.get(0))
+        .unwrap();
     u64::try_from(points).unwrap()
 }
 

@@ -114,10 +114,16 @@ fn whoever_waits_longest_has_the_next_turn() {
     let mut window = Window::default();
     assert_eq!(call(&mut window, 1_000, 2), None);
     assert_eq!(call(&mut window, 5_000, 2), None);
-    assert_eq!(call_of(&mut window, 6_000, &ask(7, 2)), Some(SPAN_MS - 5_000));
+    assert_eq!(
+        call_of(&mut window, 6_000, &ask(7, 2)),
+        Some(SPAN_MS - 5_000)
+    );
     // The second in the line waits for the second that leaves, and so does whoever
     // comes when one turn is free.
-    assert_eq!(call_of(&mut window, 6_000, &ask(8, 2)), Some(SPAN_MS - 1_000));
+    assert_eq!(
+        call_of(&mut window, 6_000, &ask(8, 2)),
+        Some(SPAN_MS - 1_000)
+    );
     let free_ms = 1_000 + SPAN_MS;
     assert!(call_of(&mut window, free_ms, &ask(9, 2)).is_some());
     assert!(call_of(&mut window, free_ms, &ask(8, 2)).is_some());
@@ -128,7 +134,10 @@ fn whoever_waits_longest_has_the_next_turn() {
 fn a_waiter_that_is_dead_is_passed() {
     let mut window = Window::default();
     assert_eq!(call(&mut window, 1_000, 1), None);
-    assert_eq!(call_of(&mut window, 2_000, &ask(7, 1)), Some(SPAN_MS - 1_000));
+    assert_eq!(
+        call_of(&mut window, 2_000, &ask(7, 1)),
+        Some(SPAN_MS - 1_000)
+    );
     let free_ms = 1_000 + SPAN_MS;
     assert!(call_of(&mut window, free_ms + GRACE_MS - 1, &ask(8, 1)).is_some());
     assert_eq!(call_of(&mut window, free_ms + GRACE_MS, &ask(8, 1)), None);
@@ -144,7 +153,10 @@ fn one_with_a_smaller_limit_is_not_starved_by_one_with_a_larger() {
     assert!(call_of(&mut window, 20_000, &small).is_some());
     let mut now_ms = 20_000;
     while let Some(wait_ms) = call_of(&mut window, now_ms, &small) {
-        assert!(call(&mut window, now_ms, 10).is_some(), "passed at {now_ms}");
+        assert!(
+            call(&mut window, now_ms, 10).is_some(),
+            "passed at {now_ms}"
+        );
         now_ms += wait_ms;
     }
     assert!(now_ms <= 10_000 + SPAN_MS);

@@ -32,7 +32,9 @@ pub(crate) fn answered(call: Call, status: u16, body: &[u8]) -> Option<(Vec<Poin
         headers: HeaderMap::new(),
         body: Bytes::copy_from_slice(body),
     };
-    let reply = Reply::of(answer).map_err(|refusal| judge(refusal, None)).ok()?;
+    let reply = Reply::of(answer)
+        .map_err(|refusal| judge(refusal, None))
+        .ok()?;
     let fields = Fields {
         dimensions: 3,
         distance: None,
