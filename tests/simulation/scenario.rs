@@ -470,7 +470,7 @@ fn foreign_vectors(held: &mut Held, scenario: &Scenario, dice: &mut Dice) {
     let mut ids: Vec<String> = (0..dice.scale(30))
         .map(|number| format!("theirs_{number}"))
         .collect();
-    if dice.chance(0.15) {
+    if dice.chance(0.3) {
         // As after an earlier migration.
         ids.extend(scenario.expected.records.keys().cloned());
     } else if dice.chance(0.3) {
