@@ -23,16 +23,17 @@ impl MigrationFolder {
     /// Makes the folder where it is missing, private to the user, and locks it.
     pub fn open(path: &Path) -> Result<Self, Error> {
         disk::create_folders(path).map_err(|error| explain(path, error))?;
-        let lock = lock(&path.join(".lock")).map_err(|error| match error {
+        let file = disk::lock_file(&path.join(".lock")).map_err(|error| explain(path, error))?;
+        file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {
                 Error::stopped(format!("another process is working on {}", path.display()))
                     .advise("wait until it has ended, or stop it, then run the same command again")
             }
-            TryLockError::Error(error) => explain(path, error),
+            TryLockError::Error(error) => unlocked(path, error),
         })?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            _lock: file,
         })
     }
 
@@ -97,13 +98,15 @@ pub fn remove(folder: &Path, name: &str) -> Result<(), Error> {
     disk::remove(&path).map_err(|error| explain(&path, error))
 }
 
-fn lock(path: &Path) -> Result<File, TryLockError> {
-    let file = disk::lock_file(path).map_err(TryLockError::Error)?;
-    file.try_lock()?;
-    Ok(file)
+/// Without a lock, two processes could write to one ledger.
+fn unlocked(path: &Path, error: io::Error) -> Error {
+    Error::failed(format!("{} cannot be locked", path.display()))
+        .advise("its file system offers no locks (some network file systems do not): choose a folder on a local disk with --dir")
+        .because(error)
 }
 
-fn explain(path: &Path, error: io::Error) -> Error {
+/// What the operator reads where a file or folder cannot be written.
+pub(crate) fn explain(path: &Path, error: io::Error) -> Error {
     let message = format!("{} cannot be written", path.display());
     let trouble = Trouble::of(&error);
     let (kind, advice) = match trouble {

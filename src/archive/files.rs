@@ -45,10 +45,10 @@ impl HashingFile {
     }
 
     /// Brings everything to the disk; returns size and checksum.
-    pub(super) fn sync(self) -> Result<(u64, Checksum), ArchiveError> {
+    pub(super) fn sync(&self) -> Result<(u64, Checksum), ArchiveError> {
         let synced = self.file.sync();
         synced.map_err(ArchiveError::io("write", self.path()))?;
-        Ok((self.bytes, Checksum::from_hash(self.hash)))
+        Ok((self.bytes, Checksum::from_hash(self.hash.clone())))
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::point::PointId;
-use crate::source::{Cursor, Lane, SourceFacts};
+use crate::source::{Configuration, Cursor, Lane, SourceFacts};
 
 use super::error::ArchiveError;
 use super::files;
@@ -140,6 +140,9 @@ pub struct Manifest {
     pub state: State,
     /// What the points came from, and their shape.
     pub source: SourceFacts,
+    /// How the source's service was told to hold them; none where it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
     /// How many points the source said it had before the export.
     pub count_before: Option<u64>,
     /// How many it said it had afterwards.
@@ -167,6 +170,7 @@ impl Manifest {
             generation,
             state: State::Exporting,
             source: source.clone(),
+            configuration: None,
             count_before: None,
             count_after: None,
             lanes: Vec::new(),

@@ -3,9 +3,11 @@
 
 mod args;
 mod interrupt;
+mod log;
 mod open;
 mod outcome;
 mod progress;
+mod rollback;
 mod show;
 mod tenants;
 mod verbs;

@@ -159,7 +159,7 @@ pub fn budget(data: &[u8]) {
             scratch::write(&path, data);
         }
         let began = clock.now();
-        budget
+        let _ongoing = budget
             .take(std::time::Duration::ZERO)
             .await
             .expect("a damaged file is no obstacle");

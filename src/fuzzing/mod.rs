@@ -6,6 +6,8 @@
 //! `cargo test`, so that they stay sound between one fuzzing and the next.
 
 mod files;
+#[cfg(test)]
+mod made;
 mod scratch;
 mod services;
 #[cfg(test)]

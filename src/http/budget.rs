@@ -12,8 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::{Clock, Instant};
-use crate::disk;
-use crate::error::Error;
+use crate::disk::{self, Trouble};
+use crate::error::{Error, Kind};
 use crate::http::window::{Ask, Ticket, Turn, Window};
 
 /// The variable that names another state folder.
@@ -47,10 +47,18 @@ pub enum BudgetError {
 
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
-        let advice = format!("name a folder that can be written to in {STATE_FOLDER_VARIABLE}");
-        Self::failed("the account's request budget cannot be kept")
-            .advise(advice)
-            .because(error)
+        let message = "the account's request budget cannot be kept";
+        let end = match &error {
+            BudgetError::File { source, .. } => Trouble::of(source).end(),
+            BudgetError::NoFolder => None,
+        };
+        let told = match end {
+            Some((kind @ Kind::Stopped, advice)) => Self::new(kind, message).advise(advice),
+            _ => Self::failed(message).advise(format!(
+                "name a folder that can be written to in {STATE_FOLDER_VARIABLE}"
+            )),
+        };
+        told.because(error)
     }
 }
 

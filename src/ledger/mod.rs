@@ -188,7 +188,7 @@ impl Ledger {
             connection.execute_batch(
                 "BEGIN; DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
-                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
+                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM saved_vector; COMMIT;",
             )
         })
     }

@@ -152,6 +152,28 @@ impl Ledger {
         )
     }
 
+    /// Ids of ours that are listed and were not found to be changed.
+    pub fn left(&self, show: usize) -> Result<Counted, Error> {
+        let which = format!(
+            "NOT {IN_INVENTORY} AND {}
+             AND NOT EXISTS (SELECT 1 FROM taken_back WHERE kind = 'vector' AND name = present.id AND outcome = 'kept')",
+            ours("present.id")
+        );
+        self.counted("present", "id", &which, show)
+    }
+
+    /// Everything that is listed goes at once.
+    pub fn take_back_present(&self) -> Result<(), Error> {
+        self.with(|connection| {
+            connection
+                .execute(
+                    "INSERT OR REPLACE INTO taken_back SELECT 'vector', id, 'deleted' FROM present",
+                    [],
+                )
+                .map(drop)
+        })
+    }
+
     /// Ids that are listed now, were not there before, and are not ours.
     pub fn newcomers(&self, show: usize) -> Result<Counted, Error> {
         let which = format!("NOT {IN_INVENTORY} AND NOT {}", ours("present.id"));
@@ -205,6 +227,21 @@ impl Ledger {
             let rows = statement.query_map([id], |row| Ok(Digest(row.get(0)?)))?;
             rows.collect()
         })
+    }
+
+    /// Whether the index is known to have taken what this migration wrote under an
+    /// id.
+    pub fn surely_written(&self, id: &str) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT 1 FROM held WHERE id = ?1
+                     UNION SELECT 1 FROM record_state WHERE id = ?1 AND state IN ('accepted', 'settled')",
+                )?
+                .query_row([id], |_| Ok(()))
+                .optional()
+        })
+        .map(|row| row.is_some())
     }
 
     /// The next ids after `after` that are there, will be replaced, and of which
@@ -348,6 +385,20 @@ impl Ledger {
         })
     }
 
+    /// What is known of one key that we wrote or removed.
+    pub fn touched_entry(&self, keys: Keys<'_>, key: &str) -> Result<Option<Touched>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT ?2, EXISTS (SELECT 1 FROM entry_removed WHERE namespace = ?1 AND key = ?2),
+                         value, metadata, expiration
+                     FROM (SELECT 1) LEFT JOIN inventory_entry ON namespace = ?1 AND key = ?2",
+                )?
+                .query_row([keys.namespace, key], |row| read_touched(keys.namespace, row))
+                .optional()
+        })
+    }
+
     /// How many keys of that kind we wrote or removed.
     pub fn count_touched(&self, keys: Keys<'_>) -> Result<u64, Error> {
         self.with(|connection| {
@@ -408,7 +459,7 @@ impl Ledger {
     pub fn begin_from_nothing(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held;
+                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held; DELETE FROM unchanged;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM entry; DELETE FROM entry_written;
                  DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM taken_back; COMMIT;",

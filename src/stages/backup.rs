@@ -108,7 +108,7 @@ async fn tell_costs(
 }
 
 /// How long so many requests take; the first budget's worth goes out at once.
-fn duration(requests: u64, budget: u32) -> String {
+pub(super) fn duration(requests: u64, budget: u32) -> String {
     let windows = requests.saturating_sub(1) / u64::from(budget.max(1));
     match windows {
         0 => "less than five minutes".to_owned(),

@@ -24,6 +24,8 @@ pub enum Existing {
     Refuse,
     /// Replace them.
     Overwrite,
+    /// Replace them, and save before what they are.
+    KeepOverwritten,
 }
 
 /// Takes the inventory unless batches are out already, and refuses where it
@@ -46,17 +48,25 @@ pub async fn inventory(
     if conflicts == 0 {
         return Ok(());
     }
-    if existing == Existing::Overwrite {
-        migration.warn(format!(
-            "{conflicts} vectors that are in the index already will be replaced"
-        ));
-        return Ok(());
-    }
-    Err(Error::refused(format!(
+    let kept = match existing {
+        Existing::Refuse => return Err(conflict(conflicts, &examples)),
+        Existing::Overwrite => {
+            "a rollback could not bring their old values back, which --keep-overwritten would save first"
+        }
+        Existing::KeepOverwritten => "their old values are saved first, for a rollback",
+    };
+    migration.warn(format!(
+        "{conflicts} vectors that are in the index already will be replaced; {kept}"
+    ));
+    Ok(())
+}
+
+fn conflict(conflicts: u64, examples: &[String]) -> Error {
+    Error::refused(format!(
         "{conflicts} of the ids to be written are in the index already, for example {}",
         examples.join(", ")
     ))
-    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written"))
+    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written")
 }
 
 async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {

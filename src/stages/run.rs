@@ -14,6 +14,7 @@ use crate::stages::context::Migration;
 use crate::stages::export::export;
 use crate::stages::index::{StaleEntries, index};
 use crate::stages::inventory::{Existing, inventory, inventory_entries};
+use crate::stages::keep_overwritten::keep;
 use crate::stages::mend::mend;
 pub use crate::stages::origin::Origin;
 use crate::stages::origin::own_archive;
@@ -66,6 +67,7 @@ struct Ready {
 impl Job {
     /// Plan, export, upsert, settle, index, verify.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
+        gate::rollback(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
@@ -81,6 +83,7 @@ impl Job {
 
     /// Plan, export (of a file), upsert, settle.
     pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
+        gate::rollback(&self.migration)?;
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
         self.write_records(&ready, report).await.map(drop)
@@ -88,6 +91,7 @@ impl Job {
 
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
+        gate::rollback(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(report).await?;
         self.gate(&ready, report).await?;
@@ -312,6 +316,8 @@ impl Job {
         let index = create_missing(migration, &self.accounts, prepared).await?;
         if prepared.index_state != IndexState::Missing || !migration.is_dry_run() {
             inventory(migration, &index, self.permissions.existing).await?;
+            self.keep_overwritten(&index, &prepared.plan.target.service)
+                .await?;
         }
         let sending = Sending {
             migration,
@@ -325,6 +331,14 @@ impl Job {
             self.count_points(settled, report)?;
         }
         Ok(index)
+    }
+
+    /// Old values of what will be replaced, where they are to be kept.
+    async fn keep_overwritten(&self, index: &Vectorize, service: &str) -> Result<(), Error> {
+        match self.permissions.existing {
+            Existing::KeepOverwritten => keep(&self.migration, index, service).await,
+            Existing::Refuse | Existing::Overwrite => Ok(()),
+        }
     }
 
     fn count_points(&self, settled: u64, report: &mut Report) -> Result<(), Error> {

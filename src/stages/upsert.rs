@@ -39,7 +39,7 @@ pub(super) async fn upsert(
     index: &Vectorize,
 ) -> Result<Upserted, Error> {
     let mut feed = Feed::new(migration, generation, transform)?;
-    let Some(left) = feed.points_left() else {
+    let Some(left) = feed.points_left()? else {
         return Ok(Upserted::default());
     };
     migration.begin(Step::Upsert, Some(left));
@@ -111,18 +111,18 @@ impl<'a> Feed<'a> {
     }
 
     /// How many points have no accepted batch; none when nothing is left.
-    fn points_left(&self) -> Option<u64> {
+    fn points_left(&self) -> Result<Option<u64>, Error> {
         let again: u64 = self
             .unanswered
             .as_slice()
             .iter()
             .map(|batch| batch.last - batch.first + 1)
             .sum();
-        let fresh = match (&self.fresh, self.migration.ledger.first_unbatched()) {
-            (Some(_), Ok(first)) => self.generation.points() - first,
-            _ => 0,
+        let fresh = match &self.fresh {
+            Some(_) => self.generation.points() - self.migration.ledger.first_unbatched()?,
+            None => 0,
         };
-        Some(again + fresh).filter(|left| *left > 0)
+        Ok(Some(again + fresh).filter(|left| *left > 0))
     }
 
     fn set_limits(&mut self, limits: BatchLimits) {

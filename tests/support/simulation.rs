@@ -33,6 +33,7 @@ use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
 use cf_migrate::stages::prepare::{Accounts, FileIndexWish, Request};
+use cf_migrate::stages::rollback::{Rollback, Seal};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
 use futures::FutureExt as _;
@@ -188,7 +189,7 @@ impl Simulation {
         let clock = Clock::simulated(wall);
         let mut options = SandboxOptions::default();
         change(&mut options);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let source = dir.path().join("points.ndjson");
         write_lines(&source, points);
         Self {
@@ -263,6 +264,45 @@ impl Simulation {
         }
     }
 
+    /// `rollback`, as a process of its own would.
+    pub async fn rollback(&self) -> Outcome {
+        let recording = Arc::new(Recording::default());
+        let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let mut report = Report::of("rollback", self.mode == Mode::DryRun);
+        let ended = match job {
+            Ok(job) => {
+                let ended = self.take_back(&job, &mut report).await;
+                report.requests = Some(job.requests());
+                ended
+            }
+            Err(error) => Err(error),
+        };
+        match &ended {
+            Ok(()) => report.conclude(),
+            Err(error) => report.conclude_with(error),
+        }
+        Outcome {
+            report: serde_json::to_value(&report).unwrap(),
+            error: ended.err().map(|error| told(&error)),
+            said: recording.lines(),
+        }
+    }
+
+    async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        rollback.tell_prospect()?;
+        rollback.carry_out(report).await
+    }
+
+    /// `rollback`, unless it crashes: everything it held is dropped then.
+    pub async fn rollback_or_crash(&self) -> Option<Outcome> {
+        let crashed = Arc::clone(&self.crashed);
+        match select(Box::pin(self.rollback()), Box::pin(crashed.notified())).await {
+            Either::Left((outcome, _)) => Some(outcome),
+            Either::Right(((), _)) => None,
+        }
+    }
+
     /// `verify`, as a process of its own would.
     pub async fn verify(&self) -> Outcome {
         self.verb(Verb::Verify).await
@@ -273,6 +313,7 @@ impl Simulation {
     pub async fn back_up(&self) -> (Result<Generation, String>, Vec<String>) {
         let recording = Arc::new(Recording::default());
         let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let job = job.unwrap();
         let index = job.accounts.vectorize.vectorize(&job.request.index);
         let described = index.describe().await.unwrap().unwrap();
         let facts = vectorize::facts(&described, &job.accounts.service);
@@ -289,14 +330,19 @@ impl Simulation {
             interrupt_after: self.interrupt_after,
             raise,
         });
-        let mut job = self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop);
         let mut report = Report::of("run", false);
-        let ended = match verb {
-            Verb::Run => job.run(&mut report).await,
-            Verb::Verify => job.verify(&mut report).await,
-            Verb::Index => job.index(&mut report).await,
+        let ended = match self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop) {
+            Ok(mut job) => {
+                let ended = match verb {
+                    Verb::Run => job.run(&mut report).await,
+                    Verb::Verify => job.verify(&mut report).await,
+                    Verb::Index => job.index(&mut report).await,
+                };
+                report.requests = Some(job.requests());
+                ended
+            }
+            Err(error) => Err(error),
         };
-        report.requests = Some(job.requests());
         match &ended {
             Ok(()) => report.conclude(),
             Err(error) => report.conclude_with(error),
@@ -308,12 +354,12 @@ impl Simulation {
         }
     }
 
-    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Job {
-        let folder = MigrationFolder::open(&self.folder).unwrap();
+    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Job, Error> {
+        let folder = MigrationFolder::open(&self.folder)?;
         let pace = Pace::resolve(&self.pace).unwrap();
         let accounts = self.accounts(&pace);
         let migration = Migration {
-            ledger: Ledger::open(&folder.ledger()).unwrap(),
+            ledger: Ledger::open(&folder.ledger())?,
             archive: Archive::at(folder.archive()),
             clock: self.clock,
             progress,
@@ -326,7 +372,7 @@ impl Simulation {
             count: None,
             ttl: None,
         };
-        Job {
+        Ok(Job {
             migration,
             folder: Some(folder),
             origin: Origin::Source(match &self.open_source {
@@ -349,7 +395,7 @@ impl Simulation {
                 sample: self.sample,
                 seed: 1,
             },
-        }
+        })
     }
 
     fn accounts(&self, pace: &Pace) -> Accounts {
@@ -491,6 +537,12 @@ impl Progress for Listener {
     fn remark(&self, level: Level, text: &str) {
         self.recording.remark(level, text);
     }
+}
+
+/// A folder in memory where there is one: bringing hundreds of ledgers to a real
+/// disk takes minutes.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// What the operator reads of an error.

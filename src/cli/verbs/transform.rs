@@ -1,6 +1,5 @@
 //! `transform`: an archive into NDJSON, without any account.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use super::session::Setup;
 use super::standalone;
 use crate::archive::Generation;
 use crate::cli::args::TransformArgs;
-use crate::cli::outcome::Ending;
+use crate::cli::outcome::{self, Ending};
 use crate::cli::show;
 use crate::cli::workspace::Workspace;
 use crate::disk::{self, Trouble};
@@ -35,8 +34,7 @@ pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, 
     let ending = Ending::new(setup, &mut report, outcome.err()).tell();
     if let Some(points) = report.shown.filter(|_| !setup.global.json) {
         let text = show::render(&points, show::width());
-        // A closed pipe changes nothing about the exit code.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        return Ok(outcome::print(&text, report.exit_code));
     }
     Ok(ending)
 }

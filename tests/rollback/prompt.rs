@@ -1,0 +1,1 @@
+//! The question before, and the exit codes, on the real binary.
