@@ -95,8 +95,8 @@ impl std::fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "migrations to be refused {}, ends by exit code {:?}",
-            self.refused, self.codes
+            "migrations to be refused {}, rolled back {}, ends by exit code {:?}",
+            self.refused, self.rollbacks, self.codes
         )?;
         write!(
             f,
