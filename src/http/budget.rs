@@ -2,7 +2,7 @@
 //! waits until there is one. Real runs share the window with every process of
 //! this machine through a locked file; the embedded sandbox keeps it in memory.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::disk::{self, Trouble};
 use crate::error::{Error, Kind};
 use crate::http::window::{Ask, Ticket, Turn, Window};
+use crate::limited;
 
 /// The variable that names another state folder.
 pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
@@ -25,6 +26,9 @@ pub const USUAL_LIMIT: usize = 1_000;
 
 /// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
 const PER_SECOND: usize = 150;
+
+/// The largest file of a window: a call takes some dozens of bytes.
+const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
 /// Why no turn could be taken.
 #[derive(Debug, thiserror::Error)]
@@ -254,8 +258,10 @@ fn held_lock(path: &Path) -> io::Result<File> {
 /// were made is not known, and a wait of five minutes costs less than a blocked
 /// account.
 fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
-    let text = match fs::read(path) {
+    let text = match limited::read(path, MAX_WINDOW_BYTES) {
         Ok(text) => text,
+        // As much as anything else that cannot be understood.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Window::default()),
         Err(error) => return Err(error),
     };

@@ -16,7 +16,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use secrecy::SecretString;
 
 use crate::binary::State;
-use crate::simulation::{Outcome, Simulation};
+use crate::simulation::{Outcome, Simulation, scratch};
 
 const POINTS: u64 = 40;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -207,7 +207,7 @@ fn open(folder: &Path, clock: Clock) -> Budget {
 #[tokio::test(start_paused = true)]
 async fn processes_that_share_a_budget_keep_it_whatever_is_done_to_their_clock() {
     for seed in 0..30 {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch();
         let (mut called, _) = share(seed, folder.path()).await;
         called.sort_unstable();
         assert_eq!(called.len(), 100);
@@ -225,7 +225,7 @@ async fn processes_that_share_a_budget_keep_it_whatever_is_done_to_their_clock()
 #[tokio::test(start_paused = true)]
 async fn a_pause_ends_when_it_should_whatever_the_wall_clock_says_then() {
     let clock = Clock::simulated(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     for by_hours in [-100_i64, -1, 1, 100] {
         open(folder.path(), clock).pause(WINDOW).unwrap();
         clock.set_ahead(by_hours * 3_600_000);
