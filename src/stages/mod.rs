@@ -23,6 +23,7 @@ pub mod listing;
 mod mend;
 mod names;
 mod origin;
+mod poison;
 pub mod prepare;
 pub mod rebuild;
 pub mod records;

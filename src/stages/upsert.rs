@@ -48,7 +48,8 @@ pub(super) async fn upsert(
     let mut flights = Flights {
         migration,
         index,
-        refusals: Refusals::new(migration, generation, transform),
+        refusals: Refusals::new(migration, generation, transform)?,
+        stopped: false,
         refused_whole: Vec::new(),
         flying: JoinSet::new(),
         done: Upserted::default(),
@@ -174,7 +175,7 @@ impl<'a> Feed<'a> {
 
     fn only_count(mut self) -> Result<Upserted, Error> {
         let mut would = Upserted::default();
-        let refusals = Refusals::new(self.migration, self.generation, self.transform);
+        let refusals = Refusals::new(self.migration, self.generation, self.transform)?;
         while let Some(batch) = self.next(&refusals)? {
             self.migration.stop.check()?;
             would.count(&batch);
@@ -225,6 +226,8 @@ struct Flights<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
     refusals: Refusals<'a>,
+    /// Whether an error has ended it: what is refused now is not taken apart.
+    stopped: bool,
     flying: JoinSet<(CutBatch, Result<MutationId, ApiError>)>,
     /// Batches of which nothing was taken, by their first ordinal.
     refused_whole: Vec<u64>,
@@ -273,7 +276,14 @@ impl Flights<'_> {
         let (batch, answer) = joined
             .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
         let taken = match answer {
-            Ok(mutation) => Ok(Some(mutation)),
+            Ok(mutation) => {
+                self.refusals.note_accepted();
+                Ok(Some(mutation))
+            }
+            Err(error) if error.blames_a_record() && self.stopped => Err(Unsent {
+                error: error.into(),
+                whole: true,
+            }),
             Err(error) if error.blames_a_record() => {
                 self.refusals.take_apart(self.index, &batch, error).await
             }
@@ -303,6 +313,7 @@ impl Flights<'_> {
     }
 
     fn explain(&mut self, batch: &CutBatch, unsent: Unsent) -> Error {
+        self.stopped = true;
         if unsent.whole {
             self.refused_whole.push(batch.first);
         }
