@@ -15,6 +15,7 @@ use crate::clock::{Clock, Instant};
 use crate::disk::{self, Trouble};
 use crate::error::{Error, Kind};
 use crate::http::window::{Ask, Ticket, Turn, Window};
+use crate::limited;
 
 /// The variable that names another state folder.
 pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
@@ -28,6 +29,9 @@ const PER_SECOND: usize = 150;
 
 /// What a wall clock may gain on the other within a moment.
 const DRIFT: Duration = Duration::from_secs(1);
+
+/// The largest file of a window: a call takes some dozens of bytes.
+const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
 /// Why no turn could be taken.
 #[derive(Debug, thiserror::Error)]
@@ -45,20 +49,25 @@ pub enum BudgetError {
     },
 }
 
+impl BudgetError {
+    /// The end that it is, and what to do.
+    pub fn end(&self) -> (Kind, &'static str) {
+        const ELSEWHERE: &str = "name a folder that can be written to in CF_MIGRATE_STATE_DIR";
+        let end = match self {
+            Self::File { source, .. } => Trouble::of(source).end(),
+            Self::NoFolder => None,
+        };
+        end.filter(|(kind, _)| *kind == Kind::Stopped)
+            .unwrap_or((Kind::Failed, ELSEWHERE))
+    }
+}
+
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
-        let message = "the account's request budget cannot be kept";
-        let end = match &error {
-            BudgetError::File { source, .. } => Trouble::of(source).end(),
-            BudgetError::NoFolder => None,
-        };
-        let told = match end {
-            Some((kind @ Kind::Stopped, advice)) => Self::new(kind, message).advise(advice),
-            _ => Self::failed(message).advise(format!(
-                "name a folder that can be written to in {STATE_FOLDER_VARIABLE}"
-            )),
-        };
-        told.because(error)
+        let (kind, advice) = error.end();
+        Self::new(kind, "the account's request budget cannot be kept")
+            .advise(advice)
+            .because(error)
     }
 }
 
@@ -278,8 +287,10 @@ fn held_lock(path: &Path) -> io::Result<File> {
 /// were made is not known, and a wait of five minutes costs less than a blocked
 /// account.
 fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
-    let text = match fs::read(path) {
+    let text = match limited::read(path, MAX_WINDOW_BYTES) {
         Ok(text) => text,
+        // As much as anything else that cannot be understood.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Window::default()),
         Err(error) => return Err(error),
     };
