@@ -44,6 +44,12 @@ impl GenerationNumber {
         self.0
     }
 
+    /// The generation of that number; none for 0 and what no folder has.
+    pub fn new(number: u64) -> Option<Self> {
+        let number = u32::try_from(number).ok()?;
+        (number > 0).then_some(Self(number))
+    }
+
     /// Reads a folder's name; none when it is not a generation's.
     pub(super) fn from_folder_name(name: &str) -> Option<Self> {
         let number = Self(name.parse().ok().filter(|number| *number > 0)?);

@@ -45,20 +45,25 @@ pub enum BudgetError {
     },
 }
 
+impl BudgetError {
+    /// The end that it is, and what to do.
+    pub fn end(&self) -> (Kind, &'static str) {
+        const ELSEWHERE: &str = "name a folder that can be written to in CF_MIGRATE_STATE_DIR";
+        let end = match self {
+            Self::File { source, .. } => Trouble::of(source).end(),
+            Self::NoFolder => None,
+        };
+        end.filter(|(kind, _)| *kind == Kind::Stopped)
+            .unwrap_or((Kind::Failed, ELSEWHERE))
+    }
+}
+
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
-        let message = "the account's request budget cannot be kept";
-        let end = match &error {
-            BudgetError::File { source, .. } => Trouble::of(source).end(),
-            BudgetError::NoFolder => None,
-        };
-        let told = match end {
-            Some((kind @ Kind::Stopped, advice)) => Self::new(kind, message).advise(advice),
-            _ => Self::failed(message).advise(format!(
-                "name a folder that can be written to in {STATE_FOLDER_VARIABLE}"
-            )),
-        };
-        told.because(error)
+        let (kind, advice) = error.end();
+        Self::new(kind, "the account's request budget cannot be kept")
+            .advise(advice)
+            .because(error)
     }
 }
 

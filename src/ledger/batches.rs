@@ -156,12 +156,13 @@ impl Ledger {
         })
     }
 
-    /// How many records lie in batches of that state.
+    /// How many records went out in batches of that state.
     pub fn records_in(&self, state: BatchState) -> Result<u64, Error> {
         self.with(|connection| {
             connection.query_row(
                 "SELECT coalesce(sum((SELECT count(*) FROM record
-                     WHERE ordinal BETWEEN batch.first AND batch.last)), 0)
+                     WHERE ordinal BETWEEN batch.first AND batch.last
+                     AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal))), 0)
                  FROM batch WHERE state = ?",
                 [state.name()],
                 |row| Ok(from_sql(row.get(0)?)),

@@ -173,7 +173,20 @@ impl Ledger {
         self.with(|connection| {
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM batch WHERE state <> 'settled' OR mutation IS NOT NULL)
-                 OR EXISTS (SELECT 1 FROM entry)",
+                 OR EXISTS (SELECT 1 FROM entry) OR EXISTS (SELECT 1 FROM held)",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// The same of the generation that the records are of: entries that an earlier one
+    /// wrote say nothing of it.
+    pub fn has_sent_of_generation(&self) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM batch WHERE state <> 'settled' OR mutation IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM entry) AND NOT EXISTS (SELECT 1 FROM held)",
                 [],
                 |row| row.get(0),
             )

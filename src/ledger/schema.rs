@@ -74,6 +74,22 @@ CREATE TABLE IF NOT EXISTS held (
 CREATE TABLE IF NOT EXISTS unchanged (
     ordinal INTEGER PRIMARY KEY
 );
+
+CREATE TABLE IF NOT EXISTS doomed (
+    id       TEXT PRIMARY KEY,
+    state    TEXT NOT NULL CHECK (state IN ('doomed', 'accepted', 'deleted')),
+    mutation TEXT
+) WITHOUT ROWID;
+";
+
+/// From the second generation on records may be as they should be without a batch.
+pub(super) const STATES_OF_A_LATER_GENERATION: &str = "
+DROP VIEW record_state;
+CREATE VIEW record_state AS
+SELECT record.*, batch.first AS batch,
+    iif(EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal), 'unchanged', coalesce(batch.state, 'unsent')) AS state
+FROM record LEFT JOIN batch
+ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last;
 ";
 
 const TABLES: &str = "

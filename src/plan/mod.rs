@@ -79,6 +79,17 @@ impl Plan {
         freeze(ledger, RECORDS, self)
     }
 
+    /// Makes the kept plan that of the source as it is now: its identity is that of the
+    /// generation that is migrated.
+    pub fn adopt_source(ledger: &Ledger, facts: &SourceFacts) -> Result<(), Error> {
+        let Some(mut plan) = Self::load(ledger)? else {
+            return Ok(());
+        };
+        plan.source = PlannedSource::from(facts);
+        let json = serde_json::to_string(&plan).expect("a plan is plain JSON");
+        ledger.keep_section(RECORDS, &json)
+    }
+
     /// Whether this plan may take the place of the one that the ledger keeps:
     /// of a source of the same name, while nothing was sent. What was refused
     /// before its first write is mended by other settings, or in the source, on

@@ -121,6 +121,13 @@ pub trait Source: Send {
         false
     }
 
+    /// Whether that identity is this source's as it was before somebody changed it: the
+    /// same file, read in the same way, with other content. Another server is another
+    /// source.
+    fn was_changed_since(&self, _identity: &str) -> bool {
+        false
+    }
+
     /// Cuts the source into the lanes that [`Source::read_along`] is given back,
     /// at this start and every later one; none where it is read in one go.
     async fn draw_lanes(&mut self) -> Result<Vec<Lane>, Error> {

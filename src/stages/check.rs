@@ -237,7 +237,7 @@ pub(super) fn unfileable(
     if migration.ledger.reached(Milestone::ForFiles)? {
         return Ok(found);
     }
-    let mut records = Records::new(&migration.ledger, generation, transform, 0..=last)?;
+    let mut records = Records::new(&migration.ledger, generation, transform, 0..=last);
     while let Some(made) = records.next_made()? {
         if made.ordinal.is_multiple_of(CHUNK as u64) {
             migration.stop.check()?;
@@ -271,6 +271,7 @@ pub(super) fn check(
     let checker = Checker::new(transform, files, generation.shape());
     check_points(migration, generation, checker)?;
     reject_collisions(migration, generation)?;
+    migration.ledger.mark_unchanged()?;
     migration.reach(Milestone::Checked)
 }
 

@@ -1,6 +1,7 @@
 //! Looking before the first write: which ids the index holds already. One that
 //! we would write refuses the run unless overwriting was asked for; all others
-//! are foreign and stay. And which entries of our files KV holds.
+//! are foreign and stay. A later generation looks only for what it has new. And
+//! which entries of our files KV holds.
 
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
@@ -10,6 +11,7 @@ use crate::progress::Step;
 use crate::stages::context::Migration;
 use crate::stages::entries::next_page;
 use crate::stages::index::unreadable;
+use crate::stages::newcomers;
 
 /// Walks that may break before we give up: the list's cursor breaks while the
 /// index applies writes (code 40052), and a new walk is the only remedy.
@@ -43,13 +45,23 @@ pub async fn inventory(
     if migration.ledger.first_unbatched()? > 0 {
         return Ok(());
     }
-    take(migration, index).await?;
+    let catches_up = migration.ledger.held()? > 0;
+    match catches_up {
+        true => newcomers::look(migration, index).await?,
+        false => take(migration, index).await?,
+    }
     let (conflicts, examples) = migration.ledger.conflicts(5)?;
     if conflicts == 0 {
         return Ok(());
     }
     let kept = match existing {
-        Existing::Refuse => return Err(conflict(conflicts, &examples)),
+        Existing::Refuse => {
+            if catches_up {
+                // The source may be mended until the next start, so it is read again then.
+                migration.reach(Milestone::Refused)?;
+            }
+            return Err(conflict(conflicts, &examples));
+        }
         Existing::Overwrite => {
             "a rollback could not bring their old values back, which --keep-overwritten would save first"
         }
@@ -69,7 +81,7 @@ fn conflict(conflicts: u64, examples: &[String]) -> Error {
     .advise("give --overwrite to replace them, another --id template, or another index; nothing was written")
 }
 
-async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
+pub(super) async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
     migration.begin(Step::Inventory, None);
     let mut walks = 0;
     let ids = loop {

@@ -151,7 +151,7 @@ impl<'a> Refusals<'a> {
     fn lines(&self, batch: &CutBatch) -> Result<Vec<Line>, Error> {
         let range = batch.first..=batch.last;
         let ledger = &self.migration.ledger;
-        let mut records = Records::new(ledger, self.generation, self.transform, range)?;
+        let mut records = Records::sent(ledger, self.generation, self.transform, range);
         let mut lines = Vec::with_capacity(batch.count);
         while let Some(made) = records.next_made()? {
             // What was set aside before the batch was cut is no record any more,

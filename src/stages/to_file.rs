@@ -35,7 +35,7 @@ pub fn to_file(
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let mut line = Vec::new();
     let mut records = 0_u64;
-    for record in Records::new(&migration.ledger, generation, transform, 0..=last)? {
+    for record in Records::new(&migration.ledger, generation, transform, 0..=last) {
         let (_, record) = record?;
         line.clear();
         encode(&record, &mut line);

@@ -94,12 +94,19 @@ impl<'a> Feed<'a> {
     ) -> Result<Self, Error> {
         let unanswered = migration.ledger.batches(BatchState::Sent)?.into_iter();
         let first = migration.ledger.first_unbatched()?;
-        let fresh = match generation.points().checked_sub(1) {
-            Some(last) if first <= last => Some(Fresh {
-                records: Records::new(&migration.ledger, generation, transform, first..=last)?,
+        let last = generation.points().saturating_sub(1);
+        let next = migration.ledger.sent_between(first, last, 1)?;
+        let fresh = match next.first() {
+            Some(next) => Some(Fresh {
+                records: Records::sent(
+                    &migration.ledger,
+                    generation,
+                    transform,
+                    next.ordinal..=last,
+                ),
                 cutter: Some(Cutter::new(BatchSize::new(&migration.pace).limits()?)),
             }),
-            _ => None,
+            None => None,
         };
         Ok(Self {
             migration,
@@ -152,7 +159,7 @@ impl<'a> Feed<'a> {
         let mut cutter = Cutter::new(BatchLimits::LARGEST);
         let ledger = &self.migration.ledger;
         let range = batch.first..=batch.last;
-        let mut records = Records::new(ledger, self.generation, self.transform, range)?;
+        let mut records = Records::sent(ledger, self.generation, self.transform, range);
         let mut sieve = refusals.sieve();
         while let Some(made) = sieve.next(&mut records)? {
             // The largest limits hold whatever was cut under any setting; what

@@ -72,6 +72,8 @@ pub struct Simulation {
     pub change_path: Option<ChangePath>,
     /// Changes what the account answered to the call of that path.
     pub change_answer: Option<ChangeAnswer>,
+    /// A header that no answer has.
+    pub drop_header: Option<&'static str>,
     /// A code, and texts whose upserts are refused with it.
     pub refused: Option<(u32, Vec<String>)>,
     /// The process ends here, as by SIGKILL.
@@ -83,6 +85,9 @@ pub struct Simulation {
     pub in_flight: Arc<(AtomicUsize, AtomicUsize)>,
     /// The bodies of the upserts so far.
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
+    /// Where the request budget is kept that other simulations share; none for one
+    /// of its own.
+    pub budget_folder: Option<PathBuf>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
     /// Opens another source in the file's place.
@@ -208,6 +213,7 @@ impl Simulation {
             before_call: None,
             change_path: None,
             change_answer: None,
+            drop_header: None,
             stale: StaleEntries::Report,
             mode: Mode::Write,
             refused: None,
@@ -216,6 +222,7 @@ impl Simulation {
             crashed: Arc::default(),
             in_flight: Arc::default(),
             upserts: Arc::default(),
+            budget_folder: None,
             folder: dir.path().join("docs.migration"),
             source,
             open_source: None,
@@ -403,6 +410,7 @@ impl Simulation {
         let before_call = self.before_call.clone();
         let (change_path, change_answer) = (self.change_path.clone(), self.change_answer.clone());
         let refused = self.refused.clone();
+        let drop_header = self.drop_header;
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
         let in_flight = Arc::clone(&self.in_flight);
         let calls = AtomicUsize::new(0);
@@ -427,10 +435,13 @@ impl Simulation {
                 if matches!(crash, Some(Crash::Before(at)) if at == number) {
                     end_here(&crashed).await;
                 }
-                let answer = match refusal {
+                let mut answer = match refusal {
                     Some(refusal) => Ok(refusal),
                     None => sandbox.handle(request).await.map_err(|_| ConnectionLost),
                 };
+                if let (Ok(answer), Some(header)) = (&mut answer, drop_header) {
+                    answer.headers_mut().remove(header);
+                }
                 if matches!(crash, Some(Crash::After(at)) if at == number) {
                     end_here(&crashed).await;
                 }
@@ -442,8 +453,13 @@ impl Simulation {
             }
             .boxed()
         });
-        let transport = Transport::in_process(SecretString::from("token"), call).unwrap();
-        let budget = Budget::in_memory(pace.api_budget as usize, self.clock);
+        let token = SecretString::from("token");
+        let transport = Transport::in_process(token.clone(), call).unwrap();
+        let limit = pace.api_budget as usize;
+        let budget = match &self.budget_folder {
+            Some(folder) => Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap(),
+            None => Budget::in_memory(limit, self.clock),
+        };
         let client = Client::new(transport, budget, self.clock);
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Accounts {

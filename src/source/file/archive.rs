@@ -131,6 +131,10 @@ impl Source for ArchiveSource {
         true
     }
 
+    fn was_changed_since(&self, identity: &str) -> bool {
+        self.facts.identity != identity
+    }
+
     async fn count(&mut self) -> Result<Option<u64>, Error> {
         Ok(Some(self.generation.count()))
     }
