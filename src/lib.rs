@@ -9,7 +9,8 @@
 //! - [`recall`]: what shortening vectors costs a search
 //! - [`batch`]: records as request bodies, cut to the request's limits
 //! - [`cloudflare`] over [`http`]: the account's Vectorize and KV
-//! - [`point`], [`record`], [`error`], [`clock`]: the words everyone shares
+//! - [`disk`], [`clock`]: the lasting changes to files, and time; both simulated in tests
+//! - [`point`], [`record`], [`error`]: the words everyone shares
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
 pub mod archive;
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod cloudflare;
 mod contained;
+pub mod disk;
 pub mod error;
 pub mod file_index;
 pub mod folder;

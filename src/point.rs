@@ -219,6 +219,18 @@ pub enum Distance {
     Manhattan,
 }
 
+impl Distance {
+    /// Its name, as the command line and manifests have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::Euclid => "euclid",
+            Self::Dot => "dot",
+            Self::Manhattan => "manhattan",
+        }
+    }
+}
+
 /// One dense vector that the points of a collection have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenseField {

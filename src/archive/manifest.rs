@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::limited;
 use crate::point::PointId;
-use crate::source::{Cursor, Lane, SourceFacts};
+use crate::source::{Configuration, Cursor, Lane, SourceFacts};
 
 use super::error::ArchiveError;
 use super::files;
@@ -45,6 +45,12 @@ impl GenerationNumber {
     /// The number as such.
     pub fn get(self) -> u32 {
         self.0
+    }
+
+    /// The generation of that number; none for 0 and what no folder has.
+    pub fn new(number: u64) -> Option<Self> {
+        let number = u32::try_from(number).ok()?;
+        (number > 0).then_some(Self(number))
     }
 
     /// Reads a folder's name; none when it is not a generation's.
@@ -143,6 +149,9 @@ pub struct Manifest {
     pub state: State,
     /// What the points came from, and their shape.
     pub source: SourceFacts,
+    /// How the source's service was told to hold them; none where it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
     /// How many points the source said it had before the export.
     pub count_before: Option<u64>,
     /// How many it said it had afterwards.
@@ -170,6 +179,7 @@ impl Manifest {
             generation,
             state: State::Exporting,
             source: source.clone(),
+            configuration: None,
             count_before: None,
             count_after: None,
             lanes: Vec::new(),

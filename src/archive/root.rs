@@ -29,8 +29,8 @@ impl Archive {
         }
     }
 
-    /// The archive at `root`, with the generations at `behind` besides its own:
-    /// they are read, never written to. None of them may be unfinished.
+    /// The archive at `root`, with the complete generations at `behind` besides its
+    /// own: they are read, never written to.
     pub fn over(root: impl Into<PathBuf>, behind: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -53,9 +53,32 @@ impl Archive {
 
     /// The generations that have a manifest, ascending; none where nothing is.
     pub fn generations(&self) -> Result<Vec<GenerationNumber>, ArchiveError> {
-        let mut generations = self.folders()?;
-        generations.retain(|number| has_manifest(&self.folder(*number)));
+        let mut generations = Vec::new();
+        for number in self.folders()? {
+            if has_manifest(&self.folder(number)) && self.is_seen(number)? {
+                generations.push(number);
+            }
+        }
         Ok(generations)
+    }
+
+    /// Whether the generation is one of ours: an unfinished one behind is not.
+    fn is_seen(&self, number: GenerationNumber) -> Result<bool, ArchiveError> {
+        if self.behind.is_none() || folder_of(&self.root, number).is_dir() {
+            return Ok(true);
+        }
+        let manifest = self.manifest(number)?;
+        Ok(manifest.is_some_and(|manifest| manifest.state == State::Complete))
+    }
+
+    /// The complete generation of that number, where there is one.
+    pub fn generation(&self, number: GenerationNumber) -> Result<Option<Generation>, ArchiveError> {
+        match self.manifest(number)? {
+            Some(manifest) if manifest.state == State::Complete => {
+                Generation::of(self.folder(number), manifest).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The newest complete generation.

@@ -4,9 +4,11 @@
 mod args;
 mod dotenv;
 mod interrupt;
+mod log;
 mod open;
 mod outcome;
 mod progress;
+mod rollback;
 mod show;
 mod tenants;
 mod verbs;

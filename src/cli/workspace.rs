@@ -42,7 +42,7 @@ impl Workspace {
     }
 
     /// A scratch copy: the ledger as it stands, and an archive of its own behind
-    /// which the real one is read, where that is complete.
+    /// which the complete generations of the real one are read.
     pub(super) fn scratch(dir: &Path) -> Result<Self, Error> {
         let scratch = beside(dir)?;
         let (ledger, copy) = (dir.join("ledger.db"), scratch.path().join("ledger.db"));
@@ -51,11 +51,10 @@ impl Workspace {
             false => Ledger::open(&copy)?,
         };
         let kept = Archive::at(dir.join("archive"));
-        let complete = kept.unfinished()?.is_none() && kept.current()?.is_some();
         let root = scratch.path().join("archive");
-        let archive = match complete {
-            true => Archive::over(root, kept.root()),
-            false => Archive::at(root),
+        let archive = match kept.current()? {
+            Some(_) => Archive::over(root, kept.root()),
+            None => Archive::at(root),
         };
         Ok(Self {
             folder: None,

@@ -11,9 +11,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::clock::Clock;
-use crate::error::Error;
-use crate::http::window::{Turn, Window};
+use crate::clock::{Clock, Instant};
+use crate::disk::{self, Trouble};
+use crate::error::{Error, Kind};
+use crate::http::window::{Ask, Ticket, Turn, Window};
 use crate::limited;
 
 /// The variable that names another state folder.
@@ -23,7 +24,13 @@ pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
 /// ours; the rest is left to the account's other users.
 pub const USUAL_LIMIT: usize = 1_000;
 
-/// The largest file of a window: a call takes 14 bytes.
+/// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
+const PER_SECOND: usize = 150;
+
+/// What a wall clock may gain on the other within a moment.
+const DRIFT: Duration = Duration::from_secs(1);
+
+/// The largest file of a window: a call takes some dozens of bytes.
 const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
 /// Why no turn could be taken.
@@ -42,10 +49,23 @@ pub enum BudgetError {
     },
 }
 
+impl BudgetError {
+    /// The end that it is, and what to do.
+    pub fn end(&self) -> (Kind, &'static str) {
+        const ELSEWHERE: &str = "name a folder that can be written to in CF_MIGRATE_STATE_DIR";
+        let end = match self {
+            Self::File { source, .. } => Trouble::of(source).end(),
+            Self::NoFolder => None,
+        };
+        end.filter(|(kind, _)| *kind == Kind::Stopped)
+            .unwrap_or((Kind::Failed, ELSEWHERE))
+    }
+}
+
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
-        let advice = format!("name a folder that can be written to in {STATE_FOLDER_VARIABLE}");
-        Self::failed("the account's request budget cannot be kept")
+        let (kind, advice) = error.end();
+        Self::new(kind, "the account's request budget cannot be kept")
             .advise(advice)
             .because(error)
     }
@@ -59,9 +79,13 @@ pub struct Budget {
 
 #[derive(Debug)]
 struct Shared {
+    /// This process in the line of all that wait.
+    who: u64,
     limit: usize,
     clock: Clock,
     store: Store,
+    /// What both clocks said last, so that a jump of the wall clock shows.
+    seen: Mutex<Option<(u64, Instant)>>,
     /// Whoever waits for a turn holds this, so that turns go out in the order
     /// they were asked for and only one task wakes when one is free.
     queue: tokio::sync::Mutex<()>,
@@ -89,7 +113,7 @@ impl Budget {
         limit: usize,
         clock: Clock,
     ) -> Result<Self, BudgetError> {
-        fs::create_dir_all(folder).map_err(|source| file_error(folder, source))?;
+        disk::create_folders(folder).map_err(|source| file_error(folder, source))?;
         let name = file_name(account, token);
         let store = Store::File {
             window: folder.join(format!("{name}.json")),
@@ -97,7 +121,7 @@ impl Budget {
         };
         let budget = Self::over(store, limit, clock);
         // A folder that cannot be written to is found before the first call.
-        budget.update(|_| ())?;
+        budget.update(|_, _| ())?;
         Ok(budget)
     }
 
@@ -116,26 +140,28 @@ impl Budget {
     fn over(store: Store, limit: usize, clock: Clock) -> Self {
         Self {
             shared: Arc::new(Shared {
+                who: rand::random(),
                 limit,
                 clock,
                 store,
+                seen: Mutex::default(),
                 queue: tokio::sync::Mutex::default(),
             }),
         }
     }
 
-    /// Waits until a call may go out, and counts it.
-    pub async fn take(&self) -> Result<(), BudgetError> {
-        let Shared {
-            limit,
-            clock,
-            queue,
-            ..
-        } = &*self.shared;
+    /// Waits until a call may go out, and counts it until a window after what is
+    /// returned was dropped. It may be under way for `patience` at most.
+    pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
+        let Shared { clock, queue, .. } = &*self.shared;
+        let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
-            match self.update(|window| window.take(clock.wall_ms(), *limit))? {
-                Turn::Now => return Ok(()),
+            match self.update(|window, now_ms| window.take(now_ms, &ask))? {
+                Turn::Now(ticket) => {
+                    let budget = self.clone();
+                    return Ok(Ongoing { budget, ticket });
+                }
                 Turn::In(wait_ms) => {
                     tracing::debug!(wait_ms, "waiting for the request budget");
                     clock.sleep(Duration::from_millis(wait_ms)).await;
@@ -144,28 +170,89 @@ impl Budget {
         }
     }
 
+    fn ask(&self, patience: Duration) -> Ask {
+        let Shared {
+            who, limit, store, ..
+        } = &*self.shared;
+        Ask {
+            who: *who,
+            limit: *limit,
+            // What is in this process has no address.
+            per_second: matches!(store, Store::File { .. }).then_some(PER_SECOND),
+            patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
     /// Lets nothing out for as long as `pause`, here and in every process that
     /// shares the file.
     pub fn pause(&self, pause: Duration) -> Result<(), BudgetError> {
-        let now_ms = self.shared.clock.wall_ms();
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.update(|window| window.pause(now_ms, pause_ms))
+        self.update(|window, now_ms| window.pause(now_ms, pause_ms))
     }
 
-    fn update<T>(&self, change: impl FnOnce(&mut Window) -> T) -> Result<T, BudgetError> {
+    /// Changes the window, alone; what changes it is told the time.
+    fn update<T>(&self, change: impl FnOnce(&mut Window, u64) -> T) -> Result<T, BudgetError> {
         match &self.shared.store {
             Store::Memory(window) => {
                 let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(change(&mut window))
+                Ok(self.change(&mut window, change))
             }
             Store::File { window, lock } => {
                 let _held = held_lock(lock).map_err(|source| file_error(lock, source))?;
                 let mut state = read(window, self.shared.clock.wall_ms())
                     .map_err(|source| file_error(window, source))?;
-                let answer = change(&mut state);
+                let answer = self.change(&mut state, change);
                 write(window, &state).map_err(|source| file_error(window, source))?;
                 Ok(answer)
             }
+        }
+    }
+
+    fn change<T>(&self, window: &mut Window, change: impl FnOnce(&mut Window, u64) -> T) -> T {
+        let now_ms = self.shared.clock.wall_ms();
+        let ahead_ms = self.gone_ahead(now_ms);
+        if ahead_ms > 0 {
+            window.shift(ahead_ms);
+        }
+        change(window, now_ms)
+    }
+
+    /// How much further than time itself the wall clock has come since the last
+    /// look; nothing where that is within what clocks do.
+    fn gone_ahead(&self, now_ms: u64) -> u64 {
+        let mut seen = self
+            .shared
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let now = self.shared.clock.now();
+        let Some((then_ms, then)) = seen.replace((now_ms, now)) else {
+            return 0;
+        };
+        let passed_ms = u64::try_from((now - then).as_millis()).unwrap_or(u64::MAX);
+        let ahead_ms = now_ms.saturating_sub(then_ms.saturating_add(passed_ms));
+        match Duration::from_millis(ahead_ms) > DRIFT {
+            true => ahead_ms,
+            false => 0,
+        }
+    }
+}
+
+/// A call under way. When it is dropped the call is over, and begins to leave the
+/// window.
+#[derive(Debug)]
+#[must_use = "a call is over when this is dropped"]
+pub struct Ongoing {
+    budget: Budget,
+    ticket: Ticket,
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, self.ticket);
+        if let Err(error) = self.budget.update(over) {
+            // It counts for as long as it could have been under way: no harm.
+            tracing::warn!(%error, "the end of a call could not be noted");
         }
     }
 }
@@ -191,11 +278,7 @@ fn file_name(account: &str, token: &SecretString) -> String {
 /// The lock has a file of its own, because the window's file is replaced by
 /// every change. It is released when the file is dropped.
 fn held_lock(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = disk::lock_file(path)?;
     file.lock()?;
     Ok(file)
 }
@@ -225,8 +308,8 @@ fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
 fn write(path: &Path, window: &Window) -> io::Result<()> {
     let text = serde_json::to_vec(window)?;
     let next = path.with_extension("next");
-    File::create(&next)?.write_all(&text)?;
-    fs::rename(next, path)
+    disk::File::create(&next)?.write_all(&text)?;
+    disk::rename(&next, path)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Ledger;
 use super::records::{as_sql, from_sql};
+use super::rollback::value_digest;
 use crate::cloudflare::KvValue;
 use crate::error::Error;
 
@@ -38,25 +39,49 @@ impl InventoryEntry {
 }
 
 impl Ledger {
-    /// Forgets a walk that was not finished.
+    /// Forgets a walk that was not finished, but not what was there before ours.
     pub fn clear_vector_inventory(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection
-                .execute("DELETE FROM inventory_vector", [])
+                .execute(
+                    "DELETE FROM inventory_vector
+                     WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id)",
+                    [],
+                )
                 .map(drop)
         })
     }
 
-    /// Adds ids that the index holds.
+    /// Adds ids that the index holds, as far as no earlier generation of ours brought
+    /// them there.
     pub fn add_vector_inventory(&self, ids: &[String]) -> Result<(), Error> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
                 let mut insert = transaction
-                    .prepare_cached("INSERT OR IGNORE INTO inventory_vector VALUES (?)")?;
+                    .prepare_cached("INSERT OR IGNORE INTO inventory_vector SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM held WHERE id = ?1)")?;
                 for id in ids {
                     insert.execute([id])?;
                 }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Of the ids that were asked for, those that are there belong to the inventory and
+    /// the others do not any more.
+    pub fn renew_vector_inventory(&self, asked: &[String], there: &[String]) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for id in asked {
+                transaction
+                    .prepare_cached("DELETE FROM inventory_vector WHERE id = ?")?
+                    .execute([id])?;
+            }
+            for id in there {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO inventory_vector VALUES (?)")?
+                    .execute([id])?;
             }
             transaction.commit()
         })
@@ -78,25 +103,28 @@ impl Ledger {
         self.with(|connection| {
             connection.query_row(
                 "SELECT count(*) FROM inventory_vector
-                 WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)",
+                 WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)
+                 AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id)",
                 [],
                 |row| Ok(from_sql(row.get(0)?)),
             )
         })
     }
 
-    /// How many ids we would write were there already, and the first few.
+    /// How many ids we would write were there already and not ours, and the first few.
     pub fn conflicts(&self, show: usize) -> Result<(u64, Vec<String>), Error> {
         self.with(|connection| {
             let count = connection.query_row(
                 "SELECT count(*) FROM inventory_vector
-                 WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)",
+                 WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)
+                 AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id)",
                 [],
                 |row| Ok(from_sql(row.get(0)?)),
             )?;
             let mut statement = connection.prepare(
                 "SELECT id FROM inventory_vector
-                 WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id) LIMIT ?",
+                 WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)
+                 AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id) LIMIT ?",
             )?;
             let rows = statement.query_map([as_sql(show as u64)], |row| row.get(0))?;
             Ok((count, rows.collect::<Result<_, _>>()?))
@@ -132,8 +160,15 @@ impl Ledger {
             {
                 let mut insert =
                     transaction.prepare_cached("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")?;
+                let mut also = transaction
+                    .prepare_cached("INSERT OR IGNORE INTO entry_written VALUES (?, ?, ?)")?;
+                let mut back = transaction
+                    .prepare_cached("DELETE FROM entry_removed WHERE namespace = ? AND key = ?")?;
                 for (key, value) in entries {
                     insert.execute(params![namespace, key, value])?;
+                    // A crash may leave any of them in KV, not only the last.
+                    also.execute(params![namespace, key, value_digest(value)])?;
+                    back.execute([namespace, key])?;
                 }
             }
             transaction.commit()

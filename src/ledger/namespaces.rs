@@ -46,7 +46,7 @@ impl Ledger {
         self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT namespace, sum(record), sum(rejected), sum(settled) FROM (
-                     SELECT namespace, 1 AS record, 0 AS rejected, state = 'settled' AS settled FROM record_state
+                     SELECT namespace, 1 AS record, 0 AS rejected, state IN ('settled', 'unchanged') AS settled FROM record_state
                      UNION ALL SELECT json_extract(json, '$.namespace'), 0, 1, 0 FROM rejection)
                  GROUP BY namespace ORDER BY namespace LIMIT ?",
             )?;

@@ -109,7 +109,7 @@ impl Ledger {
             let transaction = connection.transaction()?;
             if checked_points(&transaction)? > ordinal {
                 transaction.execute_batch(
-                    "DELETE FROM record; DELETE FROM rejection; DELETE FROM note; DELETE FROM change;
+                    "DELETE FROM record; DELETE FROM unchanged; DELETE FROM rejection; DELETE FROM note; DELETE FROM change;
                      UPDATE checked SET points = 0; DELETE FROM milestone WHERE name = 'checked';",
                 )?;
             }
@@ -252,22 +252,64 @@ impl Ledger {
         })
     }
 
-    /// The last record with an ordinal in `first..=last`.
-    pub fn last_record_between(&self, first: u64, last: u64) -> Result<Option<RecordRow>, Error> {
+    /// The records from `first` up to `last`, by ordinal, at most `limit`.
+    pub fn records_from(
+        &self,
+        first: u64,
+        last: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordRow>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                 WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal LIMIT ?",
+            )?;
+            let bounds = [as_sql(first), as_sql(last), as_sql(limit as u64)];
+            let rows = statement.query_map(bounds, read_record)?;
+            rows.collect()
+        })
+    }
+
+    /// The records from `first` up to `last` that are to be sent, or were: those
+    /// that are not held as they are already; by ordinal, at most `limit`.
+    pub fn sent_between(
+        &self,
+        first: u64,
+        last: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordRow>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT ordinal, id, namespace, file, file_order, digest FROM record
+                 WHERE ordinal BETWEEN ? AND ?
+                 AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal)
+                 ORDER BY ordinal LIMIT ?",
+            )?;
+            let bounds = [as_sql(first), as_sql(last), as_sql(limit as u64)];
+            let rows = statement.query_map(bounds, read_record)?;
+            rows.collect()
+        })
+    }
+
+    /// The last of the [records that are sent](Self::sent_between) in `first..=last`.
+    pub fn last_sent_between(&self, first: u64, last: u64) -> Result<Option<RecordRow>, Error> {
         self.with(|connection| {
             connection
                 .prepare_cached(
                     "SELECT ordinal, id, namespace, file, file_order, digest FROM record
-                     WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal DESC LIMIT 1",
+                     WHERE ordinal BETWEEN ? AND ?
+                     AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal)
+                     ORDER BY ordinal DESC LIMIT 1",
                 )?
                 .query_row([as_sql(first), as_sql(last)], read_record)
                 .optional()
         })
     }
 
-    /// The last record with an ordinal in `first..=last` that the index did not
-    /// hold before our first write.
-    pub fn last_new_record_between(
+    /// The last of the [records that are sent](Self::sent_between) in `first..=last`
+    /// that the index did not hold as they are before: new to it, or known to be
+    /// changed.
+    pub fn last_telling_record_between(
         &self,
         first: u64,
         last: u64,
@@ -277,7 +319,9 @@ impl Ledger {
                 .prepare_cached(
                     "SELECT ordinal, id, namespace, file, file_order, digest FROM record
                      WHERE ordinal BETWEEN ? AND ?
-                     AND NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = record.id)
+                     AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal)
+                     AND (NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = record.id)
+                          OR EXISTS (SELECT 1 FROM held WHERE held.id = record.id))
                      ORDER BY ordinal DESC LIMIT 1",
                 )?
                 .query_row([as_sql(first), as_sql(last)], read_record)

@@ -6,10 +6,15 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::LedgerError;
+use crate::disk;
 
-/// The format this version writes. An older one would be brought up to date
-/// here; a newer one is refused.
-pub(super) const FORMAT: i64 = 1;
+/// The newest format this version knows; a newer one is refused.
+pub(super) const FORMAT: i64 = 2;
+
+/// The format of a ledger that knows one generation. It becomes [`FORMAT`] with
+/// the second one: versions that know nothing of `held` must not open it then,
+/// while until then they may.
+const FIRST_FORMAT: i64 = 1;
 
 /// Marks the file as ours in SQLite's header (`PRAGMA application_id`): "cfmg".
 const APPLICATION_ID: i64 = 0x6366_6d67;
@@ -25,6 +30,66 @@ CREATE TABLE IF NOT EXISTS change (
     most   INTEGER NOT NULL,
     UNIQUE (kind, name)
 );
+";
+
+/// What a rollback needs: every value that we ever wrote under a key of KV, keys
+/// that we removed, ids whose old values were saved, and what was taken back. They
+/// came after the first ledgers too.
+const ROLLBACK: &str = "
+CREATE TABLE IF NOT EXISTS entry_written (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (namespace, key, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS entry_removed (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS saved_vector (
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS taken_back (
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+";
+
+/// What catching up needs; every ledger gets it when it is opened.
+const HELD: &str = "
+CREATE TABLE IF NOT EXISTS held (
+    id         TEXT PRIMARY KEY,
+    namespace  TEXT,
+    file       TEXT,
+    file_order,
+    digest     BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS unchanged (
+    ordinal INTEGER PRIMARY KEY
+);
+
+CREATE TABLE IF NOT EXISTS doomed (
+    id       TEXT PRIMARY KEY,
+    state    TEXT NOT NULL CHECK (state IN ('doomed', 'accepted', 'deleted')),
+    mutation TEXT
+) WITHOUT ROWID;
+";
+
+/// From the second generation on records may be as they should be without a batch.
+pub(super) const STATES_OF_A_LATER_GENERATION: &str = "
+DROP VIEW record_state;
+CREATE VIEW record_state AS
+SELECT record.*, batch.first AS batch,
+    iif(EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal), 'unchanged', coalesce(batch.state, 'unsent')) AS state
+FROM record LEFT JOIN batch
+ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last;
 ";
 
 const TABLES: &str = "
@@ -99,19 +164,19 @@ CREATE TABLE entry (
 
 /// Opens or creates the ledger at `path`.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = disk::database(|| Connection::open_with_flags(path, flags))?;
     // FULL: a committed transaction survives a power cut too, so that a batch
     // known as sent is never forgotten.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     prepare(&connection)?;
-    connection.execute_batch(CHANGES)?;
+    disk::database(|| connection.execute_batch(CHANGES))?;
+    disk::database(|| connection.execute_batch(HELD))?;
+    disk::database(|| connection.execute_batch(ROLLBACK))?;
     Ok(connection)
 }
 
@@ -122,17 +187,17 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, format, tables) {
         (0, 0, 0) => create(connection),
-        (APPLICATION_ID, FORMAT, _) => check(connection),
+        (APPLICATION_ID, FIRST_FORMAT..=FORMAT, _) => check(connection),
         (APPLICATION_ID, newer, _) if newer > FORMAT => Err(LedgerError::NewerFormat { newer }),
         _ => Err(LedgerError::NotALedger),
     }
 }
 
 fn create(connection: &Connection) -> Result<(), LedgerError> {
-    connection.execute_batch(&format!(
-        "BEGIN;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FORMAT};COMMIT;"
-    ))?;
-    Ok(())
+    let tables = format!(
+        "BEGIN;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
+    );
+    Ok(disk::database(|| connection.execute_batch(&tables))?)
 }
 
 /// Looks through small ledgers whole, so that damage is told before work

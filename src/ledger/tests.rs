@@ -279,13 +279,13 @@ fn what_is_not_a_ledger_of_ours_is_refused_and_left_as_it_was() {
 fn a_newer_format_is_refused_with_what_to_do() {
     let (dir, ledger) = ledger();
     ledger
-        .with(|sql| sql.pragma_update(None, "user_version", 2))
+        .with(|sql| sql.pragma_update(None, "user_version", 3))
         .unwrap();
     drop(ledger);
     let error = Ledger::open(&dir.path().join("ledger.db")).err().unwrap();
     let text = crate::report::facts::chain(&error);
     assert!(
-        text.contains("format 2, this version knows up to 1"),
+        text.contains("format 3, this version knows up to 2"),
         "{text}"
     );
     assert!(
@@ -327,6 +327,23 @@ proptest! {
             .collect();
         prop_assert_eq!(known, (0..totals.checked).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn parts_that_were_accepted_apart_become_batches_without_gaps() {
+    let (_dir, ledger) = ledger();
+    ledger.batch_sent(10, 29).unwrap();
+    ledger
+        .batch_accepted_in_parts(10, 29, &[(12, "a"), (16, "b"), (25, "c")])
+        .unwrap();
+    let batches = ledger.batches(BatchState::Accepted).unwrap();
+    let ranges: Vec<_> = batches
+        .iter()
+        .map(|batch| (batch.first, batch.last))
+        .collect();
+    assert_eq!(ranges, [(10, 15), (16, 24), (25, 29)]);
+    assert_eq!(ledger.first_unbatched().unwrap(), 30);
+    assert_eq!(ledger.accepted_mutations().unwrap(), ["a", "b", "c"]);
 }
 
 #[test]
@@ -425,4 +442,71 @@ fn a_ledger_from_before_changes_were_kept_gets_their_table() {
     drop(connection);
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(ledger.changes().unwrap(), []);
+}
+
+fn settle(ledger: &Ledger, first: u64, last: u64) {
+    ledger.batch_sent(first, last).unwrap();
+    ledger.batch_accepted(first, "a mutation").unwrap();
+    ledger.settle_accepted().unwrap();
+}
+
+fn format(dir: &tempfile::TempDir) -> i64 {
+    let connection = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn a_new_generation_keeps_what_is_settled_and_the_inventory_and_forgets_the_rest() {
+    let (dir, ledger) = ledger();
+    ledger.freeze_section("records", "{}").unwrap();
+    ledger.add_vector_inventory(&["foreign".into()]).unwrap();
+    ledger
+        .add_entries("kv", &[("k".into(), "v".into())])
+        .unwrap();
+    ledger.add_checked(0, &numbered(0, 10)).unwrap();
+    settle(&ledger, 0, 6);
+    for milestone in [
+        Milestone::Checked,
+        Milestone::Settled,
+        Milestone::Indexed,
+        Milestone::Proven,
+    ] {
+        ledger.reach(milestone, "2026-11-21T00:00:00Z").unwrap();
+    }
+    assert_eq!(format(&dir), 1);
+    ledger.begin_generation(2).unwrap();
+    assert_eq!(format(&dir), 2);
+    assert_eq!(ledger.generation().unwrap(), Some(2));
+    assert_eq!(ledger.held().unwrap(), 7);
+    assert!(ledger.holds("id6").unwrap() && !ledger.holds("id7").unwrap());
+    assert_eq!(ledger.totals().unwrap(), Totals::default());
+    assert_eq!(ledger.first_unbatched().unwrap(), 0);
+    assert_eq!(ledger.notes().unwrap(), []);
+    for milestone in [
+        Milestone::Checked,
+        Milestone::Settled,
+        Milestone::Indexed,
+        Milestone::Proven,
+    ] {
+        assert!(!ledger.reached(milestone).unwrap(), "{milestone:?}");
+    }
+    assert_eq!(
+        ledger.plan_section("records").unwrap().as_deref(),
+        Some("{}")
+    );
+    assert!(ledger.in_vector_inventory("foreign").unwrap());
+    assert_eq!(ledger.entry_value("kv", "k").unwrap().as_deref(), Some("v"));
+    drop(ledger);
+    Ledger::open(&dir.path().join("ledger.db")).unwrap();
+}
+
+#[test]
+fn a_generation_of_which_nothing_was_sent_leaves_nothing_behind() {
+    let (dir, ledger) = ledger();
+    ledger.add_checked(0, &numbered(0, 10)).unwrap();
+    ledger.begin_generation(2).unwrap();
+    assert_eq!(ledger.held().unwrap(), 0);
+    assert_eq!(format(&dir), 1);
 }

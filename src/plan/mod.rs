@@ -1,6 +1,7 @@
 //! What is decided before the first write: frozen, kept in the ledger, and held
 //! against every later start. Settings of speed are no part of it.
 
+mod created;
 mod dimensions;
 mod survey;
 
@@ -16,6 +17,7 @@ use crate::record::{Dimensions, Metric};
 use crate::source::SourceFacts;
 use crate::transform::Mapping;
 
+pub use created::Created;
 pub use dimensions::proposed_dimensions;
 pub use survey::{
     Blocker, IndexState, KvState, TargetFacts, Wishes, choose_target, find_namespace, survey_index,
@@ -75,6 +77,17 @@ impl Plan {
     /// Keeps the plan where there is none yet, and refuses another one.
     pub fn freeze(&self, ledger: &Ledger) -> Result<(), Error> {
         freeze(ledger, RECORDS, self)
+    }
+
+    /// Makes the kept plan that of the source as it is now: its identity is that of the
+    /// generation that is migrated.
+    pub fn adopt_source(ledger: &Ledger, facts: &SourceFacts) -> Result<(), Error> {
+        let Some(mut plan) = Self::load(ledger)? else {
+            return Ok(());
+        };
+        plan.source = PlannedSource::from(facts);
+        let json = serde_json::to_string(&plan).expect("a plan is plain JSON");
+        ledger.keep_section(RECORDS, &json)
     }
 
     /// Whether this plan may take the place of the one that the ledger keeps:

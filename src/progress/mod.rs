@@ -27,6 +27,8 @@ pub enum Step {
     Index,
     /// Reading back and comparing.
     Verify,
+    /// Taking back what was written.
+    Rollback,
 }
 
 impl Step {
@@ -43,6 +45,7 @@ impl Step {
             Self::Settle => "settle",
             Self::Index => "index",
             Self::Verify => "verify",
+            Self::Rollback => "rollback",
         }
     }
 
@@ -56,6 +59,7 @@ impl Step {
             Self::Settle => "batches",
             Self::Index => "entries",
             Self::Verify => "checks",
+            Self::Rollback => "vectors",
         }
     }
 }

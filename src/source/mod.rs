@@ -87,6 +87,19 @@ pub struct SourceFacts {
     pub warnings: Vec<String>,
 }
 
+/// How the source's service was told to hold and find the points, as far as that is
+/// not their shape: kept in the archive so that a collection can be made again as it
+/// was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The service: `qdrant`.
+    pub service: String,
+    /// Its version when it was asked.
+    pub version: String,
+    /// What it said, in its own terms.
+    pub collection: serde_json::Value,
+}
+
 /// A collection that can be read from any sealed place on.
 ///
 /// Order: the same at every pass, as far as the source is not written to.
@@ -96,9 +109,22 @@ pub trait Source: Send {
     /// What was learned when the source was opened.
     fn facts(&self) -> &SourceFacts;
 
+    /// How the points' service was told to hold them; none where there is nothing
+    /// that could be told again.
+    fn configuration(&self) -> Option<&Configuration> {
+        None
+    }
+
     /// Whether the same identity means the same points, as it does of a file and
     /// does not of a server.
     fn is_pinned(&self) -> bool {
+        false
+    }
+
+    /// Whether that identity is this source's as it was before somebody changed it: the
+    /// same file, read in the same way, with other content. Another server is another
+    /// source.
+    fn was_changed_since(&self, _identity: &str) -> bool {
         false
     }
 

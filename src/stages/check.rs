@@ -3,7 +3,7 @@
 //! `rejected.ndjson`. Points that give one record id are rejected together.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use crate::archive::Generation;
@@ -237,7 +237,7 @@ pub(super) fn unfileable(
     if migration.ledger.reached(Milestone::ForFiles)? {
         return Ok(found);
     }
-    let mut records = Records::new(&migration.ledger, generation, transform, 0..=last)?;
+    let mut records = Records::new(&migration.ledger, generation, transform, 0..=last);
     while let Some(made) = records.next_made()? {
         if made.ordinal.is_multiple_of(CHUNK as u64) {
             migration.stop.check()?;
@@ -271,6 +271,7 @@ pub(super) fn check(
     let checker = Checker::new(transform, files, generation.shape());
     check_points(migration, generation, checker)?;
     reject_collisions(migration, generation)?;
+    migration.ledger.mark_unchanged()?;
     migration.reach(Milestone::Checked)
 }
 
@@ -377,7 +378,7 @@ pub fn write_rejections(ledger: &Ledger, folder: &Path) -> Result<(), Error> {
         return remove(folder, NAME);
     }
     let mut failed = Ok(());
-    write_whole(folder, NAME, |file| {
+    let written = write_whole(folder, NAME, |file| {
         let mut out = BufWriter::new(file);
         let mut written = Ok(());
         failed = ledger.for_each_rejection(|json| {
@@ -386,7 +387,12 @@ pub fn write_rejections(ledger: &Ledger, folder: &Path) -> Result<(), Error> {
             }
         });
         written?;
-        out.flush()
-    })?;
-    failed
+        out.flush()?;
+        // A list that could not be read whole does not take an earlier one's place.
+        match &failed {
+            Ok(()) => Ok(()),
+            Err(_) => Err(io::Error::other("the rejections could not be read")),
+        }
+    });
+    failed.and(written)
 }

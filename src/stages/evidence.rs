@@ -1,7 +1,8 @@
 //! What shows that a batch is applied where the index's marker cannot, because
 //! another writer's mutation came after ours: reading back. A batch is applied
-//! whole, so one record tells, provided that it was not in the index before our
-//! first write. Of a batch whose every record was there, all are compared.
+//! whole, so one record tells, provided that the index did not hold it as it is
+//! before: it is new, or known to be changed. Of a batch that has none, all records
+//! are compared.
 
 use std::collections::VecDeque;
 
@@ -20,7 +21,7 @@ const READ_AT_ONCE: usize = 20;
 pub(super) struct Evidence<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
-    /// Of each batch that has one, a record that is new to the index.
+    /// Of each batch that has one, a record that the index did not hold as it is.
     new: Vec<Mark>,
     /// Of batches that only replace, what was not seen as it should be yet.
     replacing: VecDeque<Stretch>,
@@ -54,7 +55,7 @@ impl<'a> Evidence<'a> {
             // A batch of that record alone has arrived with the barrier.
             let carries_barrier = first < barrier && barrier <= last;
             let until = if carries_barrier { barrier - 1 } else { last };
-            match migration.ledger.last_new_record_between(first, until)? {
+            match migration.ledger.last_telling_record_between(first, until)? {
                 Some(row) => new.push(Mark { batch, row }),
                 None => replacing.push_back(Stretch { next: first, last }),
             }
@@ -126,8 +127,12 @@ impl<'a> Evidence<'a> {
     async fn look_at_replaced(&mut self) -> Result<bool, Error> {
         let mut seen = false;
         while let Some(Stretch { next, last }) = self.replacing.front() {
-            let until = (next + READ_AT_ONCE as u64 - 1).min(*last);
-            let rows = self.migration.ledger.records_between(*next, until)?;
+            let ledger = &self.migration.ledger;
+            let rows = ledger.sent_between(*next, *last, READ_AT_ONCE)?;
+            let until = match rows.last() {
+                Some(row) if rows.len() == READ_AT_ONCE => row.ordinal,
+                _ => *last,
+            };
             if !self.not_as_sent(&rows).await?.is_empty() {
                 break;
             }

@@ -2,7 +2,7 @@
 //! transform is known already, so that the check that follows need not read the
 //! archive again.
 
-use crate::archive::{Generation, GenerationWriter, Resume, SealedPart};
+use crate::archive::{Generation, GenerationNumber, GenerationWriter, Resume, SealedPart};
 use crate::error::Error;
 use crate::ledger::Milestone;
 use crate::progress::Step;
@@ -31,15 +31,79 @@ pub async fn export(
         None => Sent::Unknown,
     };
     if let Some(generation) = complete(migration, source, sent)? {
+        if transform.is_some() {
+            note_generation(migration, generation.manifest().generation)?;
+        }
         return Ok(generation);
     }
-    let mut writer = writer(migration, source, sent)?;
+    let writer = writer(migration, source, sent)?;
+    if transform.is_some() {
+        // Of this generation the ledger is to know, and of no other.
+        migration
+            .ledger
+            .forget_checked_from(writer.sealed_points())?;
+        note_generation(migration, writer.number())?;
+    }
     migration.ledger.retract(Milestone::Refused)?;
+    copy(migration, source, writer, transform).await
+}
+
+/// Exports the generation behind `own`, that of the ledger, or goes on with it; one
+/// that is complete already is returned as it is. Its points are not checked as they
+/// pass: the ledger still speaks of the others.
+///
+/// Errors: as of [`export`].
+pub(super) async fn next(
+    migration: &Migration,
+    source: &mut dyn Source,
+    own: Option<GenerationNumber>,
+) -> Result<Generation, Error> {
+    let (archive, asked) = (&migration.archive, source.facts());
+    let newest = archive
+        .generations()?
+        .pop()
+        .filter(|newest| Some(*newest) > own);
+    if let Some(newest) = newest
+        && let Some(generation) = archive.generation(newest)?
+        && is_same(&generation.manifest().source, asked)
+    {
+        return Ok(generation);
+    }
+    let begun = archive.unfinished_source()?.filter(|_| newest.is_some());
+    let writer = match begun {
+        Some(begun) if begun.name != asked.name => return Err(of_another_source(&begun, asked)),
+        Some(begun) if (&begun.identity, &begun.shape) == (&asked.identity, &asked.shape) => {
+            archive.write(asked, migration.clock)?
+        }
+        Some(_) => {
+            migration.tell(format!(
+                "{} is not what it was when the newest export was begun, which is given up for one from the beginning",
+                asked.name
+            ));
+            archive.begin(asked, migration.clock)?
+        }
+        None => archive.begin(asked, migration.clock)?,
+    };
+    copy(migration, source, writer, None).await
+}
+
+fn note_generation(migration: &Migration, number: GenerationNumber) -> Result<(), Error> {
+    migration.ledger.set_generation(u64::from(number.get()))
+}
+
+/// Fills a generation and completes it.
+async fn copy(
+    migration: &Migration,
+    source: &mut dyn Source,
+    mut writer: GenerationWriter,
+    transform: Option<(&Transform, Files)>,
+) -> Result<Generation, Error> {
     // Lanes first: a source that is still busy with earlier writes waits for them
     // there, and counts exactly afterwards.
     along_lanes(source, &mut writer).await?;
     let before = source.count().await?;
     writer.set_count_before(before);
+    writer.set_configuration(source.configuration().cloned());
     let whole = Whole::of(source).await?;
     migration.begin(Step::Export, before);
     migration
@@ -54,7 +118,6 @@ pub async fn export(
         most_unsealed: source.sealed_points(),
         unsealed: 0,
     };
-    copy.forget_unsealed(&writer)?;
     let outcome = copy.all_pages(source, &mut writer).await;
     if let Err(error) = outcome {
         // What can still be kept is kept; why it stopped is what matters.
@@ -97,16 +160,19 @@ pub(super) fn kept(
     }
 }
 
-fn is_same(held: &SourceFacts, asked: &SourceFacts) -> bool {
+pub(super) fn is_same(held: &SourceFacts, asked: &SourceFacts) -> bool {
     (&held.name, &held.identity) == (&asked.name, &asked.identity)
 }
 
-fn of_another_source(held: &SourceFacts, asked: &SourceFacts) -> Error {
+pub(super) fn of_another_source(held: &SourceFacts, asked: &SourceFacts) -> Error {
     Error::refused(format!(
         "the folder's archive is of another source: {} ({}), not {} ({})",
         held.name, held.identity, asked.name, asked.identity
     ))
-    .advise("give this migration a folder of its own with --dir, or name the source that the folder is of")
+    .advise(match held.name == asked.name {
+        true => "what was begun has to be finished first: give the folder's archive/ as the source, then run this again; or give the changed source a folder of its own with --dir",
+        false => "give this migration a folder of its own with --dir, or name the source that the folder is of",
+    })
 }
 
 /// What was sent of what the archive holds.
@@ -122,7 +188,7 @@ enum Sent {
 
 impl Sent {
     fn of(migration: &Migration) -> Result<Self, Error> {
-        match migration.ledger.has_sent()? {
+        match migration.ledger.has_sent_of_generation()? {
             true => Ok(Self::Something),
             false => Ok(Self::Nothing),
         }
@@ -205,14 +271,6 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// What the ledger knows beyond the sealed parts is of points that will be
-    /// read anew.
-    fn forget_unsealed(&self, writer: &GenerationWriter) -> Result<(), Error> {
-        self.migration
-            .ledger
-            .forget_checked_from(writer.sealed_points())
-    }
-
     async fn all_pages(
         &mut self,
         source: &mut dyn Source,

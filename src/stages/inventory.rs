@@ -1,6 +1,7 @@
 //! Looking before the first write: which ids the index holds already. One that
 //! we would write refuses the run unless overwriting was asked for; all others
-//! are foreign and stay. And which entries of our files KV holds.
+//! are foreign and stay. A later generation looks only for what it has new. And
+//! which entries of our files KV holds.
 
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
@@ -10,6 +11,7 @@ use crate::progress::Step;
 use crate::stages::context::Migration;
 use crate::stages::entries::next_page;
 use crate::stages::index::unreadable;
+use crate::stages::newcomers;
 
 /// Walks that may break before we give up: the list's cursor breaks while the
 /// index applies writes (code 40052), and a new walk is the only remedy.
@@ -24,6 +26,8 @@ pub enum Existing {
     Refuse,
     /// Replace them.
     Overwrite,
+    /// Replace them, and save before what they are.
+    KeepOverwritten,
 }
 
 /// Takes the inventory unless batches are out already, and refuses where it
@@ -41,25 +45,43 @@ pub async fn inventory(
     if migration.ledger.first_unbatched()? > 0 {
         return Ok(());
     }
-    take(migration, index).await?;
+    let catches_up = migration.ledger.held()? > 0;
+    match catches_up {
+        true => newcomers::look(migration, index).await?,
+        false => take(migration, index).await?,
+    }
     let (conflicts, examples) = migration.ledger.conflicts(5)?;
     if conflicts == 0 {
         return Ok(());
     }
-    if existing == Existing::Overwrite {
-        migration.warn(format!(
-            "{conflicts} vectors that are in the index already will be replaced"
-        ));
-        return Ok(());
-    }
-    Err(Error::refused(format!(
+    let kept = match existing {
+        Existing::Refuse => {
+            if catches_up {
+                // The source may be mended until the next start, so it is read again then.
+                migration.reach(Milestone::Refused)?;
+            }
+            return Err(conflict(conflicts, &examples));
+        }
+        Existing::Overwrite => {
+            "a rollback could not bring their old values back, which --keep-overwritten would save first"
+        }
+        Existing::KeepOverwritten => "their old values are saved first, for a rollback",
+    };
+    migration.warn(format!(
+        "{conflicts} vectors that are in the index already will be replaced; {kept}"
+    ));
+    Ok(())
+}
+
+fn conflict(conflicts: u64, examples: &[String]) -> Error {
+    Error::refused(format!(
         "{conflicts} of the ids to be written are in the index already, for example {}",
         examples.join(", ")
     ))
-    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written"))
+    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written")
 }
 
-async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
+pub(super) async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
     migration.begin(Step::Inventory, None);
     let mut walks = 0;
     let ids = loop {

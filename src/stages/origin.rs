@@ -22,14 +22,29 @@ impl Origin {
         }
     }
 
+    /// Whether that identity is the source's as it was before it was changed.
+    pub(super) fn was_changed_since(&self, identity: &str) -> bool {
+        match self {
+            Self::Source(source) => source.was_changed_since(identity),
+            // One generation of the folder's own archive after the other.
+            Self::OwnArchive => true,
+        }
+    }
+
+    /// The source's facts and its count; those of the folder's own archive where that
+    /// stands for it, of `archived` where that was chosen.
     pub(super) async fn facts(
         &mut self,
         migration: &Migration,
+        archived: Option<&Generation>,
     ) -> Result<(SourceFacts, Option<u64>), Error> {
         match self {
             Self::Source(source) => Ok((source.facts().clone(), source.count().await?)),
             Self::OwnArchive => {
-                let generation = own_archive(migration)?;
+                let generation = match archived {
+                    Some(generation) => generation.clone(),
+                    None => own_archive(migration)?,
+                };
                 Ok((
                     generation.manifest().source.clone(),
                     Some(generation.count()),

@@ -15,17 +15,32 @@ use crate::record::{Digest, Record};
 use crate::transform::{FileResult, Notes, Transform, Transformed};
 
 /// Rows that are asked from the ledger at a time.
-const WINDOW: u64 = 4_096;
+const WINDOW: usize = 4_096;
+/// Points between two records that are read over; beyond so many the archive is
+/// opened again where the next record is.
+const READ_OVER: u64 = 4_096;
 
 /// The records of a range of points, by ordinal.
 pub struct Records<'a> {
     ledger: &'a Ledger,
+    generation: Generation,
     transform: &'a Transform,
-    points: PointReader,
+    wanted: Wanted,
+    points: Option<PointReader>,
+    /// The ordinal of the point that `points` gives next.
+    at: u64,
     rows: VecDeque<RecordRow>,
     /// The first ordinal whose row was not asked for yet.
     unasked: u64,
     last: u64,
+}
+
+/// Which records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    /// Those that are not in the index as they are already.
+    Sent,
 }
 
 /// A record, made anew.
@@ -40,54 +55,100 @@ pub(super) struct Made {
 }
 
 impl<'a> Records<'a> {
-    /// Begins at the first ordinal of `range`.
+    /// All of them, from the first ordinal of `range` on.
     pub fn new(
         ledger: &'a Ledger,
         generation: &Generation,
         transform: &'a Transform,
         range: RangeInclusive<u64>,
-    ) -> Result<Self, Error> {
+    ) -> Self {
+        Self::of(ledger, generation, transform, range, Wanted::All)
+    }
+
+    /// Those that are to be sent, or were; parts of the archive without any are not
+    /// read.
+    pub(super) fn sent(
+        ledger: &'a Ledger,
+        generation: &Generation,
+        transform: &'a Transform,
+        range: RangeInclusive<u64>,
+    ) -> Self {
+        Self::of(ledger, generation, transform, range, Wanted::Sent)
+    }
+
+    fn of(
+        ledger: &'a Ledger,
+        generation: &Generation,
+        transform: &'a Transform,
+        range: RangeInclusive<u64>,
+        wanted: Wanted,
+    ) -> Self {
         let (first, last) = range.into_inner();
-        let points = generation.read(first..last + 1)?;
-        Ok(Self {
+        Self {
             ledger,
+            generation: generation.clone(),
             transform,
-            points,
+            wanted,
+            points: None,
+            at: first,
             rows: VecDeque::new(),
             unasked: first,
             last,
-        })
+        }
     }
 
     /// The next record, with what was noticed about it.
     pub(super) fn next_made(&mut self) -> Result<Option<Made>, Error> {
-        loop {
-            let Some(read) = self.points.next() else {
-                return Ok(None);
-            };
-            let (ordinal, point) = read?;
-            self.ask_rows(ordinal)?;
-            if self.rows.front().is_some_and(|row| row.ordinal == ordinal)
-                && let Some(row) = self.rows.pop_front()
-            {
-                let made = transformed(self.transform, &point, &row)?;
-                return Ok(Some(Made {
-                    ordinal,
-                    record: made.record,
-                    notes: made.notes,
-                    file: made.file,
-                }));
-            }
-        }
+        let Some(row) = self.next_row()? else {
+            return Ok(None);
+        };
+        let point = self.point(row.ordinal)?;
+        let made = transformed(self.transform, &point, &row)?;
+        Ok(Some(Made {
+            ordinal: row.ordinal,
+            record: made.record,
+            notes: made.notes,
+            file: made.file,
+        }))
     }
 
-    fn ask_rows(&mut self, ordinal: u64) -> Result<(), Error> {
-        if ordinal >= self.unasked {
-            let until = (ordinal + WINDOW - 1).min(self.last);
-            self.rows = self.ledger.records_between(ordinal, until)?.into();
-            self.unasked = until + 1;
+    fn next_row(&mut self) -> Result<Option<RecordRow>, Error> {
+        if self.rows.is_empty() && self.unasked <= self.last {
+            self.ask_rows()?;
         }
+        Ok(self.rows.pop_front())
+    }
+
+    fn ask_rows(&mut self) -> Result<(), Error> {
+        let (first, last) = (self.unasked, self.last);
+        let rows = match self.wanted {
+            Wanted::Sent => self.ledger.sent_between(first, last, WINDOW)?,
+            Wanted::All => self.ledger.records_from(first, last, WINDOW)?,
+        };
+        self.unasked = match rows.last() {
+            Some(row) if rows.len() == WINDOW => row.ordinal + 1,
+            _ => last + 1,
+        };
+        self.rows = rows.into();
         Ok(())
+    }
+
+    fn point(&mut self, ordinal: u64) -> Result<Point, Error> {
+        if self.points.is_none() || ordinal - self.at > READ_OVER {
+            self.points = Some(self.generation.read(ordinal..self.last + 1)?);
+        }
+        let points = self.points.iter_mut().flatten();
+        for read in points {
+            let (read, point) = read?;
+            self.at = read + 1;
+            if read == ordinal {
+                return Ok(point);
+            }
+        }
+        Err(Error::failed(format!(
+            "the ledger has a record of the point {ordinal}, which is not in the archive"
+        ))
+        .advise("the archive or the ledger was changed; start over in a new folder with --dir"))
     }
 }
 

@@ -12,19 +12,22 @@ use crate::report::{PointFacts, Report, RequestFacts};
 use crate::stages::check::{self, Files, write_rejections};
 use crate::stages::context::Migration;
 use crate::stages::export::export;
+use crate::stages::generation::{Choice, Purpose};
 use crate::stages::index::{StaleEntries, index};
 use crate::stages::inventory::{Existing, inventory, inventory_entries};
+use crate::stages::keep_overwritten::keep;
 use crate::stages::mend::mend;
 pub use crate::stages::origin::Origin;
 use crate::stages::origin::own_archive;
 use crate::stages::prepare::{
     Accounts, FileIndexWish, Prepared, Request, create_missing, file_index_plan, planned_namespace,
-    prepare,
+    prepare, resolve,
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
 use crate::stages::{
-    changes, dimensions, gate, left_behind, remarks, stale_entries, tenants, vector_count,
+    changes, dimensions, gate, generation, left_behind, remarks, stale_entries, tenants,
+    vector_count,
 };
 use crate::verify::{Depth, Subject, verify};
 
@@ -66,8 +69,9 @@ struct Ready {
 impl Job {
     /// Plan, export, upsert, settle, index, verify.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
+        gate::rollback(&self.migration)?;
         self.inherit_file_index()?;
-        let ready = self.archive_and_check(report).await?;
+        let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
         self.file_keys_gate(&ready, self.permissions.allowed_rejects)?;
         let index = self.write_records(&ready, report).await?;
@@ -81,15 +85,17 @@ impl Job {
 
     /// Plan, export (of a file), upsert, settle.
     pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
-        let ready = self.archive_and_check(report).await?;
+        gate::rollback(&self.migration)?;
+        let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
         self.write_records(&ready, report).await.map(drop)
     }
 
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
+        gate::rollback(&self.migration)?;
         self.inherit_file_index()?;
-        let ready = self.archive_and_check(report).await?;
+        let ready = self.archive_and_check(Purpose::AsItIs, report).await?;
         self.gate(&ready, report).await?;
         gate::written(&self.migration, ready.generation.points())?;
         self.file_keys_gate(&ready, 0)?;
@@ -110,7 +116,7 @@ impl Job {
         }
         self.request.create = false;
         self.inherit_file_index()?;
-        let ready = self.archive_and_check(report).await?;
+        let ready = self.archive_and_check(Purpose::AsItIs, report).await?;
         let file_index = self.file_index_plan(&ready).await?;
         self.verify_all(&ready, &index, file_index.as_ref(), report)
             .await?;
@@ -154,8 +160,9 @@ impl Job {
 
     async fn look(&mut self, report: &mut Report) -> Result<(), Error> {
         self.inherit_file_index()?;
-        let facts = self.origin.facts(&self.migration).await?;
-        let source = (&facts.0, facts.1);
+        let facts = self.origin.facts(&self.migration, None).await?;
+        let known = generation::planned_as(&self.migration, facts.0, &self.origin)?;
+        let source = (&known, facts.1);
         let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
         report.points = Some(PointFacts {
             source: facts.1,
@@ -181,20 +188,34 @@ impl Job {
         Ok(())
     }
 
-    async fn archive_and_check(&mut self, report: &mut Report) -> Result<Ready, Error> {
-        let facts = self.origin.facts(&self.migration).await?;
-        let source = (&facts.0, facts.1);
-        let prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
-        remarks::of_plan(&self.migration, &prepared, source);
-        let files = self.files();
-        check::begin(&self.migration, files)?;
-        let timing = Timing::begin(&self.migration.clock);
-        let generation = match self.origin.source() {
-            Some(source) => {
-                export(&self.migration, source, Some((&prepared.transform, files))).await?
-            }
-            None => own_archive(&self.migration)?,
+    async fn archive_and_check(
+        &mut self,
+        purpose: Purpose,
+        report: &mut Report,
+    ) -> Result<Ready, Error> {
+        let archived = match self.origin {
+            Origin::OwnArchive => generation::choose_archived(&self.migration, purpose)?,
+            Origin::Source(_) => None,
         };
+        let facts = self
+            .origin
+            .facts(&self.migration, archived.as_ref())
+            .await?;
+        let known = match purpose {
+            Purpose::CatchUp => generation::planned_as(&self.migration, facts.0, &self.origin)?,
+            Purpose::AsItIs => facts.0,
+        };
+        let source = (&known, facts.1);
+        let mut prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
+        remarks::of_plan(&self.migration, &prepared, source);
+        let clock = self.migration.clock;
+        let timing = Timing::begin(&clock);
+        let generation = self.generation(purpose, archived, &prepared).await?;
+        if *generation.shape() != known.shape {
+            let (mapping, target) = (&prepared.plan.mapping, prepared.transform.target());
+            prepared.transform = resolve(mapping.clone(), &generation.manifest().source, target)?;
+        }
+        let files = self.files();
         mend(&self.migration, &generation, self.origin.source()).await?;
         check::check(&self.migration, &generation, &prepared.transform, files)?;
         if let Some(folder) = &self.folder {
@@ -221,6 +242,33 @@ impl Job {
         })
     }
 
+    /// The generation to work on, complete; the ledger is of it.
+    async fn generation(
+        &mut self,
+        purpose: Purpose,
+        archived: Option<Generation>,
+        prepared: &Prepared,
+    ) -> Result<Generation, Error> {
+        let (migration, files) = (&self.migration, self.files());
+        let generation = match self.origin.source() {
+            None => match archived {
+                Some(generation) => generation,
+                None => own_archive(migration)?,
+            },
+            Some(source) => match generation::choose(migration, source, purpose)? {
+                Choice::Own => {
+                    check::begin(migration, files)?;
+                    return export(migration, source, Some((&prepared.transform, files))).await;
+                }
+                Choice::Kept(generation) => generation,
+                Choice::Next => generation::next(migration, source).await?,
+            },
+        };
+        generation::take(migration, &generation)?;
+        check::begin(migration, files)?;
+        Ok(generation)
+    }
+
     fn files(&self) -> Files {
         match self.request.file_index {
             Some(_) => Files::Indexed,
@@ -235,7 +283,9 @@ impl Job {
             archived: generation.count(),
             rejected: totals.rejected,
             // What no earlier start brought into the index is not there yet.
-            unchanged: self.migration.ledger.records_in(BatchState::Settled)?,
+            unchanged: self.migration.ledger.records_in(BatchState::Settled)?
+                + self.migration.ledger.unchanged()?,
+            vanished: self.migration.ledger.vanished()?,
             ..PointFacts::default()
         })
     }
@@ -312,6 +362,8 @@ impl Job {
         let index = create_missing(migration, &self.accounts, prepared).await?;
         if prepared.index_state != IndexState::Missing || !migration.is_dry_run() {
             inventory(migration, &index, self.permissions.existing).await?;
+            self.keep_overwritten(&index, &prepared.plan.target.service)
+                .await?;
         }
         let sending = Sending {
             migration,
@@ -325,6 +377,14 @@ impl Job {
             self.count_points(settled, report)?;
         }
         Ok(index)
+    }
+
+    /// Old values of what will be replaced, where they are to be kept.
+    async fn keep_overwritten(&self, index: &Vectorize, service: &str) -> Result<(), Error> {
+        match self.permissions.existing {
+            Existing::KeepOverwritten => keep(&self.migration, index, service).await,
+            Existing::Refuse | Existing::Overwrite => Ok(()),
+        }
     }
 
     fn count_points(&self, settled: u64, report: &mut Report) -> Result<(), Error> {

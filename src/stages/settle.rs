@@ -46,11 +46,16 @@ pub(super) async fn settle(
     index: &Vectorize,
 ) -> Result<Settlement, Error> {
     let accepted = migration.ledger.batches(BatchState::Accepted)?;
-    if accepted.is_empty() || migration.is_dry_run() {
-        return Ok(Settlement {
-            records: 0,
-            lost: 0,
-        });
+    let nothing = Settlement {
+        records: 0,
+        lost: 0,
+    };
+    if migration.is_dry_run() {
+        return Ok(nothing);
+    }
+    if accepted.is_empty() {
+        migration.reach(Milestone::Settled)?;
+        return Ok(nothing);
     }
     migration.begin(Step::Settle, Some(accepted.len() as u64));
     let mut lost = Vec::new();
@@ -94,7 +99,7 @@ fn last_record(migration: &Migration, batches: &[Batch]) -> Result<Option<Record
     for batch in batches.iter().rev() {
         let last = migration
             .ledger
-            .last_record_between(batch.first, batch.last)?;
+            .last_sent_between(batch.first, batch.last)?;
         if last.is_some() {
             return Ok(last);
         }
@@ -111,7 +116,7 @@ async fn send_barrier(
 ) -> Result<MutationId, Error> {
     let range = mark.ordinal..=mark.ordinal;
     let mut cutter = Cutter::new(BatchLimits::LARGEST);
-    for record in Records::new(&migration.ledger, generation, transform, range)? {
+    for record in Records::new(&migration.ledger, generation, transform, range) {
         let (ordinal, record) = record?;
         // Nothing can overflow: the range is one record.
         cutter.push(ordinal, &record);

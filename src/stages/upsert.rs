@@ -10,6 +10,7 @@ use crate::cloudflare::{ApiError, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
+use crate::stages::apart::TakenPart;
 use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
@@ -38,7 +39,7 @@ pub(super) async fn upsert(
     index: &Vectorize,
 ) -> Result<Upserted, Error> {
     let mut feed = Feed::new(migration, generation, transform)?;
-    let Some(left) = feed.points_left() else {
+    let Some(left) = feed.points_left()? else {
         return Ok(Upserted::default());
     };
     migration.begin(Step::Upsert, Some(left));
@@ -93,12 +94,19 @@ impl<'a> Feed<'a> {
     ) -> Result<Self, Error> {
         let unanswered = migration.ledger.batches(BatchState::Sent)?.into_iter();
         let first = migration.ledger.first_unbatched()?;
-        let fresh = match generation.points().checked_sub(1) {
-            Some(last) if first <= last => Some(Fresh {
-                records: Records::new(&migration.ledger, generation, transform, first..=last)?,
+        let last = generation.points().saturating_sub(1);
+        let next = migration.ledger.sent_between(first, last, 1)?;
+        let fresh = match next.first() {
+            Some(next) => Some(Fresh {
+                records: Records::sent(
+                    &migration.ledger,
+                    generation,
+                    transform,
+                    next.ordinal..=last,
+                ),
                 cutter: Some(Cutter::new(BatchSize::new(&migration.pace).limits()?)),
             }),
-            _ => None,
+            None => None,
         };
         Ok(Self {
             migration,
@@ -110,18 +118,18 @@ impl<'a> Feed<'a> {
     }
 
     /// How many points have no accepted batch; none when nothing is left.
-    fn points_left(&self) -> Option<u64> {
+    fn points_left(&self) -> Result<Option<u64>, Error> {
         let again: u64 = self
             .unanswered
             .as_slice()
             .iter()
             .map(|batch| batch.last - batch.first + 1)
             .sum();
-        let fresh = match (&self.fresh, self.migration.ledger.first_unbatched()) {
-            (Some(_), Ok(first)) => self.generation.points() - first,
-            _ => 0,
+        let fresh = match &self.fresh {
+            Some(_) => self.generation.points() - self.migration.ledger.first_unbatched()?,
+            None => 0,
         };
-        Some(again + fresh).filter(|left| *left > 0)
+        Ok(Some(again + fresh).filter(|left| *left > 0))
     }
 
     fn set_limits(&mut self, limits: BatchLimits) {
@@ -151,7 +159,7 @@ impl<'a> Feed<'a> {
         let mut cutter = Cutter::new(BatchLimits::LARGEST);
         let ledger = &self.migration.ledger;
         let range = batch.first..=batch.last;
-        let mut records = Records::new(ledger, self.generation, self.transform, range)?;
+        let mut records = Records::sent(ledger, self.generation, self.transform, range);
         let mut sieve = refusals.sieve();
         while let Some(made) = sieve.next(&mut records)? {
             // The largest limits hold whatever was cut under any setting; what
@@ -273,7 +281,10 @@ impl Flights<'_> {
         let (batch, answer) = joined
             .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
         let taken = match answer {
-            Ok(mutation) => Ok(Some(mutation)),
+            Ok(mutation) => Ok(vec![TakenPart {
+                first: batch.first,
+                mutation,
+            }]),
             Err(error) if error.blames_a_record() => {
                 self.refusals.take_apart(self.index, &batch, error).await
             }
@@ -283,17 +294,24 @@ impl Flights<'_> {
             }),
         };
         match taken {
-            Ok(mutation) => self.land(&batch, mutation),
+            Ok(parts) => self.land(&batch, &parts),
             Err(unsent) => Err(self.explain(&batch, unsent)),
         }
     }
 
-    fn land(&mut self, batch: &CutBatch, mutation: Option<MutationId>) -> Result<(), Error> {
+    fn land(&mut self, batch: &CutBatch, parts: &[TakenPart]) -> Result<(), Error> {
         let ledger = &self.migration.ledger;
-        match mutation {
-            Some(mutation) => ledger.batch_accepted(batch.first, mutation.as_str())?,
+        match parts {
             // Nothing of it was taken, so there is nothing to wait for.
-            None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+            [] => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+            [whole] => ledger.batch_accepted(batch.first, whole.mutation.as_str())?,
+            parts => {
+                let parts: Vec<_> = parts
+                    .iter()
+                    .map(|part| (part.first, part.mutation.as_str()))
+                    .collect();
+                ledger.batch_accepted_in_parts(batch.first, batch.last, &parts)?;
+            }
         }
         self.done.count(batch);
         self.migration

@@ -19,10 +19,10 @@ const PATIENCE: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
-/// What the index must hold: our records, and the foreign vectors of the
-/// inventory.
+/// What the index must hold: our records, what earlier generations brought there and
+/// the source has no longer, and the foreign vectors of the inventory.
 pub(crate) fn expected(ledger: &Ledger) -> Result<u64, Error> {
-    Ok(ledger.totals()?.records + ledger.foreign_vectors()?)
+    Ok(ledger.totals()?.records + ledger.vanished()? + ledger.foreign_vectors()?)
 }
 
 /// What the index must hold, unless it keeps saying otherwise: then others write

@@ -4,6 +4,7 @@ use super::seen::Seen;
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
+use crate::ledger::Ledger;
 use crate::progress::Step;
 use crate::record::VectorId;
 use crate::stages::context::Migration;
@@ -30,6 +31,47 @@ struct Walk {
     listed: u64,
     total: Option<u64>,
     extra: Vec<String>,
+    strangers: Strangers,
+    /// Ids of others that were not seen at earlier looks.
+    newcomers: u64,
+}
+
+/// What an id is that neither we nor the inventory know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    /// Something that should not be there: the inventory is as old as our first write.
+    Extra,
+    /// Somebody else's: between two generations others may have written.
+    Foreign,
+}
+
+impl Strangers {
+    fn of(ledger: &Ledger) -> Result<Self, Error> {
+        Ok(match ledger.held()? {
+            0 => Self::Extra,
+            _ => Self::Foreign,
+        })
+    }
+}
+
+impl Walk {
+    /// Sorts the ids of a page.
+    fn add(&mut self, ledger: &Ledger, ids: Vec<String>) -> Result<(), Error> {
+        let mut newcomers = Vec::new();
+        for id in ids {
+            if let Some(record) = ledger.record_of(&id)? {
+                self.seen.insert(record.ordinal);
+            } else if ledger.in_vector_inventory(&id)? || ledger.holds(&id)? {
+                continue;
+            } else if self.strangers == Strangers::Extra || ledger.was_deleted(&id)? {
+                self.extra.push(id);
+            } else {
+                newcomers.push(id);
+            }
+        }
+        self.newcomers += newcomers.len() as u64;
+        ledger.add_vector_inventory(&newcomers)
+    }
 }
 
 pub(super) async fn compare(
@@ -42,6 +84,8 @@ pub(super) async fn compare(
         listed: 0,
         total: None,
         extra: Vec::new(),
+        strangers: Strangers::of(&migration.ledger)?,
+        newcomers: 0,
     };
     let finished = walk_list(migration, subject.index, &mut walk).await?;
     let unlisted = unlisted(migration, subject, &walk.seen)?;
@@ -56,6 +100,12 @@ pub(super) async fn compare(
             notebook.of_namespace(record.namespace.as_deref()).missing += 1;
         }
         notebook.add(Finding::Missing, id);
+    }
+    if walk.newcomers > 0 {
+        migration.tell(format!(
+            "{} vectors came into the index since it was last looked through, and not by this migration: they are foreign and stay",
+            walk.newcomers
+        ));
     }
     if !finished {
         notebook.leave_out(format!(
@@ -114,13 +164,7 @@ async fn walk_once(
         migration
             .progress
             .advance(Step::Verify, page.ids.len() as u64);
-        for id in page.ids {
-            match migration.ledger.record_of(&id)? {
-                Some(record) => walk.seen.insert(record.ordinal),
-                None if migration.ledger.in_vector_inventory(&id)? => {}
-                None => walk.extra.push(id),
-            }
-        }
+        walk.add(&migration.ledger, page.ids)?;
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(true),

@@ -32,8 +32,22 @@ pub(super) async fn compare(
     depth: Depth,
     notebook: &mut Notebook,
 ) -> Result<Sample, Error> {
-    let rows = choose(&migration.ledger, subject.generation.points(), depth)?;
+    let points = subject.generation.points();
+    let just_sent = just_sent(&migration.ledger, points, depth)?;
+    let all = migration.ledger.totals()?.records <= depth.sample as u64;
+    let left = match all {
+        true => depth.sample,
+        false => depth.sample.saturating_sub(just_sent.len()).max(1),
+    };
+    let left = Depth {
+        sample: left,
+        ..depth
+    };
+    let mut rows = choose(&migration.ledger, points, left)?;
     notebook.values_drawn = rows.len() as u64;
+    rows.extend(just_sent);
+    rows.sort_unstable_by_key(|row| row.ordinal);
+    rows.dedup_by_key(|row| row.ordinal);
     let rows = tenants::cover(migration, rows, depth)?;
     for rows in rows.chunks(CHUNK) {
         migration.stop.check()?;
@@ -54,6 +68,26 @@ pub(super) async fn compare(
         migration.progress.advance(Step::Verify, rows.len() as u64);
     }
     Ok(rows.iter().map(|row| row.ordinal).collect())
+}
+
+/// What a later generation sent: few records among many that were compared before.
+/// They have up to half of the sample, the first of each of equal stretches.
+fn just_sent(ledger: &Ledger, points: u64, depth: Depth) -> Result<Vec<RecordRow>, Error> {
+    if ledger.unchanged()? == 0 {
+        return Ok(Vec::new());
+    }
+    let share = depth.sample as u64 / 2;
+    let last = points.saturating_sub(1);
+    let rows = ledger.sent_between(0, last, depth.sample / 2 + 1)?;
+    if rows.len() as u64 <= share {
+        return Ok(rows);
+    }
+    let mut rows = Vec::new();
+    for stretch in 0..share {
+        let (begin, end) = (points * stretch / share, points * (stretch + 1) / share);
+        rows.extend(ledger.sent_between(begin, end.saturating_sub(1), 1)?);
+    }
+    Ok(rows)
 }
 
 /// One record from each of `sample` equal stretches of the archive, so that

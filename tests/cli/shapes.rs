@@ -198,7 +198,10 @@ fn a_large_collection_is_exported_along_lanes_and_a_lost_part_comes_back() {
     let part = place.shell.path(&format!("{path}/part-000001.parquet"));
     let sealed = std::fs::read(&part).unwrap();
     std::fs::remove_file(&part).unwrap();
-    place.run(line).ends(0).says("exporting that part again");
+    place
+        .run("verify qdrant:docs vectorize:docs --id '{file_id}_{chunk_index}'")
+        .ends(0)
+        .says("exporting that part again");
     assert!(std::fs::read(&part).unwrap() == sealed);
     assert_eq!(server.calls("query"), 1, "lanes were drawn anew");
 }

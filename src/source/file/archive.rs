@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::archive::{Archive, ArchiveError, Generation, PointReader};
 use crate::error::Error;
 use crate::point::{Point, PointName};
-use crate::source::{Cursor, Page, ReadPoint, Source, SourceFacts};
+use crate::source::{Configuration, Cursor, Page, ReadPoint, Source, SourceFacts};
 
 use super::error::FileError;
 use super::{PAGE_BYTES, PAGE_POINTS};
@@ -123,8 +123,16 @@ impl Source for ArchiveSource {
         &self.facts
     }
 
+    fn configuration(&self) -> Option<&Configuration> {
+        self.generation.manifest().configuration.as_ref()
+    }
+
     fn is_pinned(&self) -> bool {
         true
+    }
+
+    fn was_changed_since(&self, identity: &str) -> bool {
+        self.facts.identity != identity
     }
 
     async fn count(&mut self) -> Result<Option<u64>, Error> {

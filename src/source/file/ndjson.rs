@@ -188,6 +188,10 @@ impl Source for NdjsonSource {
         true
     }
 
+    fn was_changed_since(&self, identity: &str) -> bool {
+        self.facts.identity != identity
+    }
+
     async fn count(&mut self) -> Result<Option<u64>, Error> {
         Ok(self.total)
     }

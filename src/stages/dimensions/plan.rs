@@ -39,7 +39,7 @@ pub(in crate::stages) async fn of_plan(
 /// What `--dims` would cost where it was not given and the vectors are too long;
 /// none where they are not, or something else stands in the way.
 pub(in crate::stages) async fn of_proposal(job: &mut Job) -> Result<Option<DimensionFacts>, Error> {
-    let source = job.origin.facts(&job.migration).await?.0;
+    let source = job.origin.facts(&job.migration, None).await?.0;
     let Some(transform) = proposed(job, &source).await? else {
         return Ok(None);
     };

@@ -252,6 +252,9 @@ fn look(
     Ok((files, columns))
 }
 
+/// Where an identity begins to tell the columns.
+const COLUMNS: &str = ", id column";
+
 /// Size and hash of what was found, and the columns: another choice of columns
 /// makes other points.
 fn identity_of(files: &[DataFile], columns: &Columns) -> Result<String, FileError> {
@@ -270,7 +273,7 @@ fn identity_of(files: &[DataFile], columns: &Columns) -> Result<String, FileErro
     };
     let Columns { id, vector } = columns;
     Ok(format!(
-        "{content}, id column {id:?}, vector column {vector:?}"
+        "{content}{COLUMNS} {id:?}, vector column {vector:?}"
     ))
 }
 
@@ -380,6 +383,11 @@ impl Source for ParquetSource {
 
     fn is_pinned(&self) -> bool {
         true
+    }
+
+    fn was_changed_since(&self, identity: &str) -> bool {
+        let columns = |identity: &str| identity.find(COLUMNS).map(|at| identity[at..].to_owned());
+        self.facts.identity != identity && columns(&self.facts.identity) == columns(identity)
     }
 
     async fn count(&mut self) -> Result<Option<u64>, Error> {
