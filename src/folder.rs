@@ -1,14 +1,14 @@
 //! The migration folder: where one migration lives, and the lock that keeps a
 //! second process off it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::disk::{self, Trouble};
+use crate::error::{Error, Kind};
 
-/// What to do when a file may not become as large as it has to.
-pub(crate) const RAISE_LIMIT: &str = "files may not become that large here: raise the limit (ulimit -f), or use another disk with --dir, and run the same command again";
+const ELSEWHERE: (Kind, &str) = (Kind::Failed, "choose another folder with --dir");
 
 /// A migration folder that this process alone may write.
 #[derive(Debug)]
@@ -22,17 +22,18 @@ pub struct MigrationFolder {
 impl MigrationFolder {
     /// Makes the folder where it is missing, private to the user, and locks it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        create_private(path).map_err(|error| explain(path, error))?;
-        let lock = lock(&path.join(".lock")).map_err(|error| match error {
+        disk::create_folders(path).map_err(|error| explain(path, error))?;
+        let file = disk::lock_file(&path.join(".lock")).map_err(|error| explain(path, error))?;
+        file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {
                 Error::stopped(format!("another process is working on {}", path.display()))
                     .advise("wait until it has ended, or stop it, then run the same command again")
             }
-            TryLockError::Error(error) => explain(path, error),
+            TryLockError::Error(error) => unlocked(path, error),
         })?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            _lock: file,
         })
     }
 
@@ -56,7 +57,7 @@ impl MigrationFolder {
     pub fn write(
         &self,
         name: &str,
-        write: impl FnOnce(&mut File) -> io::Result<()>,
+        write: impl FnOnce(&mut disk::File) -> io::Result<()>,
     ) -> Result<(), Error> {
         write_whole(&self.path, name, write)
     }
@@ -67,7 +68,7 @@ impl MigrationFolder {
 pub fn write_whole(
     folder: &Path,
     name: &str,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
+    write: impl FnOnce(&mut disk::File) -> io::Result<()>,
 ) -> Result<(), Error> {
     replace(folder, name, write).map_err(|error| explain(&folder.join(name), error))
 }
@@ -75,63 +76,54 @@ pub fn write_whole(
 fn replace(
     folder: &Path,
     name: &str,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
+    write: impl FnOnce(&mut disk::File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    write(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name))
-        .map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    let path = folder.join(name);
+    let next = folder.join(format!("{name}.tmp"));
+    let written = disk::File::create(&next).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync()
+    });
+    if let Err(error) = written.and_then(|()| disk::rename(&next, &path)) {
+        // What is left of it would be in the way of nothing but the space.
+        let _ = disk::remove(&next);
+        return Err(error);
+    }
+    disk::sync_folder(folder)
 }
 
 /// Removes a file of `folder`, if it is there.
 pub fn remove(folder: &Path, name: &str) -> Result<(), Error> {
-    match fs::remove_file(folder.join(name)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(explain(&folder.join(name), error))
-        }
-        _ => Ok(()),
-    }
+    let path = folder.join(name);
+    disk::remove(&path).map_err(|error| explain(&path, error))
 }
 
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+/// Without a lock, two processes could write to one ledger.
+fn unlocked(path: &Path, error: io::Error) -> Error {
+    Error::failed(format!("{} cannot be locked", path.display()))
+        .advise("its file system offers no locks (some network file systems do not): choose a folder on a local disk with --dir")
+        .because(error)
 }
 
-fn lock(path: &Path) -> Result<File, TryLockError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(TryLockError::Error)?;
-    file.try_lock()?;
-    Ok(file)
-}
-
-fn explain(path: &Path, error: io::Error) -> Error {
+/// What the operator reads where a file or folder cannot be written.
+pub(crate) fn explain(path: &Path, error: io::Error) -> Error {
     let message = format!("{} cannot be written", path.display());
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::stopped(message).advise("free some space and run the same command again")
-        }
-        io::ErrorKind::FileTooLarge => Error::stopped(message).advise(RAISE_LIMIT),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Error::failed(message)
-                .advise("make the folder writable for this user, or choose another with --dir")
-        }
-        _ => Error::failed(message).advise("choose another folder with --dir"),
-    }
-    .because(error)
+    let trouble = Trouble::of(&error);
+    let (kind, advice) = match trouble {
+        Trouble::Denied | Trouble::ReadOnly => (
+            Kind::Failed,
+            "make the folder writable for this user, or choose another with --dir",
+        ),
+        // Nothing can be made in a place that does not exist.
+        Trouble::Gone if path.parent().is_some_and(Path::is_dir) => ELSEWHERE,
+        _ => trouble.end().unwrap_or(ELSEWHERE),
+    };
+    Error::new(kind, message).advise(advice).because(error)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write as _;
 
     use super::*;

@@ -9,7 +9,8 @@
 //! - [`recall`]: what shortening vectors costs a search
 //! - [`batch`]: records as request bodies, cut to the request's limits
 //! - [`cloudflare`] over [`http`]: the account's Vectorize and KV
-//! - [`point`], [`record`], [`error`], [`clock`]: the words everyone shares
+//! - [`disk`], [`clock`]: the lasting changes to files, and time; both simulated in tests
+//! - [`point`], [`record`], [`error`]: the words everyone shares
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
 pub mod archive;
@@ -17,12 +18,19 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
+mod contained;
+pub mod disk;
 pub mod error;
 pub mod file_index;
 pub mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod ledger;
+mod limited;
 pub mod locator;
+mod parquet_bounds;
 pub mod plan;
 pub mod point;
 pub mod progress;

@@ -40,6 +40,18 @@ impl Stop {
         }
     }
 
+    /// Work that may be given up at any moment: an error once this is raised.
+    pub async fn interrupting<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            () = self.raised() => Err(Error::new(Kind::Interrupted, "interrupted")),
+            done = work => done,
+        }
+    }
+
     /// Waits for a time, or until it is raised.
     pub async fn pause(&self, clock: &Clock, time: std::time::Duration) -> Result<(), Error> {
         tokio::select! {

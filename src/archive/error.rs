@@ -1,8 +1,9 @@
 //! What can go wrong with an archive, and what the operator can do about it.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk::Trouble;
 use crate::error::{Error, Kind};
 use crate::point::PointId;
 
@@ -167,20 +168,22 @@ fn end_of(error: &ArchiveError) -> (Kind, Option<&'static str>) {
 }
 
 fn end_of_io(source: &io::Error) -> (Kind, Option<&'static str>) {
-    match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (
+    match Trouble::of(source) {
+        Trouble::Full => (
             Kind::Stopped,
             Some("free some space and run the same command again: what is sealed is kept"),
         ),
-        ErrorKind::FileTooLarge => (Kind::Stopped, Some(crate::folder::RAISE_LIMIT)),
-        ErrorKind::PermissionDenied => (
+        Trouble::Denied => (
             Kind::Forbidden,
             Some("permission denied: let this user read and write there, or choose another folder"),
         ),
-        ErrorKind::ReadOnlyFilesystem => (
+        Trouble::ReadOnly => (
             Kind::Forbidden,
             Some("the file system is read-only: choose a folder that can be written"),
         ),
-        _ => (Kind::Failed, None),
+        trouble => match trouble.end() {
+            Some((kind, advice)) => (kind, Some(advice)),
+            None => (Kind::Failed, None),
+        },
     }
 }

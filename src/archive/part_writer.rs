@@ -62,7 +62,7 @@ impl PartWriter {
         first: &Row,
     ) -> Result<Self, ArchiveError> {
         let path = folder.join(part_name(index));
-        let file = HashingFile::create(tmp_of(&path))?;
+        let file = HashingFile::create(&tmp_of(&path))?;
         let properties = writer_properties(schema);
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
             .map_err(|error| failed(&path, error))?;
@@ -127,14 +127,13 @@ impl PartWriter {
     /// Brings the part to the disk; it keeps its temporary name.
     pub(super) fn finish(mut self) -> Result<WrittenPart, ArchiveError> {
         self.end_row_group()?;
-        let file = self
-            .writer
-            .into_inner()
-            .map_err(|error| failed(&self.path, error))?;
-        let tmp = file.path().to_owned();
+        // Taking the file out of the writer would tell a full disk as text alone.
+        let finished = self.writer.finish();
+        finished.map_err(|error| failed(&self.path, error))?;
+        let file = self.writer.inner();
         let (bytes, sha256) = file.sync()?;
         Ok(WrittenPart {
-            tmp,
+            tmp: file.path().to_owned(),
             path: self.path,
             points: self.points,
             first_id: self.first_id,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use arrow_schema::SchemaRef;
 
 use crate::clock::Clock;
-use crate::source::{Cursor, Lane, ReadPoint};
+use crate::source::{Configuration, Cursor, Lane, ReadPoint};
 
 use super::encode::Row;
 use super::error::ArchiveError;
@@ -117,6 +117,12 @@ impl GenerationWriter {
     /// They and all behind the first of them were given up.
     pub fn given_up(&self) -> &[PartDamage] {
         &self.given_up
+    }
+
+    /// Notes how the source's service holds the points; reaches the disk with the
+    /// next sealed part or the end.
+    pub fn set_configuration(&mut self, configuration: Option<Configuration>) {
+        self.manifest.configuration = configuration;
     }
 
     /// Notes how many points the source says it has; reaches the disk with the

@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::locator::Locator;
+use crate::point::Distance;
 use crate::sandbox::{FaultRate, Unsettled};
 use crate::settings::{MappingOptions, PaceOptions, Pause};
 use crate::source::file::ColumnChoice;
+use crate::stages::restore::Sample;
 
 /// Moves vector collections into Cloudflare Vectorize, rebuilds their Workers KV
 /// file index, and proves that nothing was lost.
@@ -111,6 +113,18 @@ pub enum Verb {
         cf-migrate run qdrant:docs vectorize:docs --prune --final"
     )]
     Run(RunArgs),
+    /// Take back what a migration wrote, where it still is what was written; resumable
+    #[command(
+        after_help = "Examples: cf-migrate rollback docs.migration --dry-run\n          \
+        cf-migrate rollback docs.migration"
+    )]
+    Rollback(RollbackArgs),
+    /// Put an archive back into Qdrant, as it was; the same command again resumes
+    #[command(
+        after_help = "Examples: cf-migrate restore docs.archive qdrant:docs\n          \
+        cf-migrate restore points.ndjson qdrant:docs --distance cosine --sample all"
+    )]
+    Restore(RestoreArgs),
     /// Serve the local Cloudflare on loopback, for any client
     #[command(
         after_help = "Example: cf-migrate sandbox --listen 127.0.0.1:8787 --dir sandbox --token T --account A"
@@ -240,6 +254,71 @@ pub struct RunArgs {
     pub(super) catch_up: CatchUpArgs,
 }
 
+/// `rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The migration folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Do not ask for the index's name to be typed
+    #[arg(long)]
+    pub yes: bool,
+    /// Also take back a migration that is sealed (run --final)
+    #[arg(long)]
+    pub reopen: bool,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The archive folder, or a file
+    pub archive: PathBuf,
+    /// Where the points go: qdrant:COLLECTION, made where it is missing
+    pub to: Locator,
+    /// How vectors are compared, where the archive does not know: cosine, dot, euclid, manhattan
+    #[arg(long, value_name = "DISTANCE", value_parser = distance)]
+    pub distance: Option<Distance>,
+    /// Keep each point's namespace in this field of its payload: Qdrant has no namespaces
+    #[arg(long, value_name = "NAME")]
+    pub namespace_field: Option<String>,
+    /// Keep Upstash's text beside the metadata in this field of the payload
+    #[arg(long, value_name = "NAME")]
+    pub data_field: Option<String>,
+    /// Replace points that are in the collection already; others there stay
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Points that are read back and compared, or all
+    #[arg(long, value_name = "COUNT", default_value = "3000", value_parser = sample)]
+    pub sample: Sample,
+    /// Which of them, when not all
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub sample_seed: u64,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
+}
+
+/// A distance by its name.
+fn distance(text: &str) -> Result<Distance, String> {
+    let known = [
+        Distance::Cosine,
+        Distance::Dot,
+        Distance::Euclid,
+        Distance::Manhattan,
+    ];
+    let found = known.into_iter().find(|distance| distance.name() == text);
+    found.ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|distance| distance.name()).collect();
+        format!("{text:?} is none of {}", names.join(", "))
+    })
+}
+
+fn sample(text: &str) -> Result<Sample, String> {
+    match text {
+        "all" => Ok(Sample::All),
+        count => at_least_one(count).map(Sample::Count),
+    }
+}
+
 /// `sandbox`
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
@@ -325,6 +404,9 @@ pub(super) struct PermissionArgs {
     /// Replace vectors that are in the index already
     #[arg(long)]
     pub overwrite: bool,
+    /// Save first what --overwrite replaces, so that a rollback can bring it back (20 vectors a request)
+    #[arg(long, requires = "overwrite")]
+    pub keep_overwritten: bool,
     /// Go on when up to so many points cannot become records
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub allow_rejects: u64,
@@ -416,7 +498,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 14);
+        assert_eq!(examples, 18);
     }
 
     #[test]

@@ -10,6 +10,8 @@ const INTERRUPTED: i32 = 130;
 /// A stop that the first Ctrl-C raises.
 pub(super) fn listen() -> Stop {
     let (raise, stop) = Stop::new();
+    #[cfg(unix)]
+    outlive_size_limit();
     tokio::spawn(async move {
         asked_to_stop().await;
         say("finishing what is in flight; press Ctrl-C again to stop at once");
@@ -48,6 +50,16 @@ async fn terminated() {
         }
         Err(_) => std::future::pending().await,
     }
+}
+
+/// A file that would grow over the limit of `ulimit -f` ends a process by a signal,
+/// unless somebody takes it; the write then fails, and says why.
+#[cfg(unix)]
+fn outlive_size_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    const SIGXFSZ: i32 = 25;
+    // Where it cannot be taken it ends the process, as a kill would.
+    let _ = signal(SignalKind::from_raw(SIGXFSZ));
 }
 
 fn say(text: &str) {

@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::settings::{CloudflareSettings, Pace, Settings};
 use crate::source::file::{self, ColumnChoice};
-use crate::source::qdrant::{QdrantSettings, QdrantSource};
+use crate::source::qdrant::{QdrantSettings, QdrantSource, QdrantTarget};
 use crate::source::upstash::{Surroundings, UpstashReader, UpstashSettings};
 use crate::source::{Laned, Source};
 use crate::stages::context::{Mode, Stop};
@@ -236,6 +236,18 @@ async fn live_source(
         }
         other => Err(unreadable(other)),
     }
+}
+
+/// A collection that points go into.
+pub(super) async fn qdrant_target(locator: &Locator, setup: &Setup) -> Result<QdrantTarget, Error> {
+    let Locator::Qdrant(collection) = locator else {
+        return Err(
+            Error::usage(format!("{locator} is not a Qdrant collection"))
+                .advise("write the target as qdrant:COLLECTION"),
+        );
+    };
+    let settings = qdrant_settings(&setup.settings, &setup.pace)?;
+    QdrantTarget::reach(collection, settings, setup.clock).await
 }
 
 fn upstash_settings(setup: &Setup) -> Result<UpstashSettings, Error> {

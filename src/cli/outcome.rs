@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::args::Global;
-use super::tenants;
 use super::verbs::Setup;
+use super::{rollback, tenants};
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
 use crate::progress::{Level, Progress as _};
-use crate::report::{DimensionFacts, Outcome, Report, Verdict};
+use crate::report::{DimensionFacts, Outcome, Report, RestoreFacts, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
@@ -66,20 +66,32 @@ impl<'a> Ending<'a> {
         self.report.notes = self.setup.progress.remarks(Level::Info);
         self.keep_report();
         self.show();
-        if self.setup.global.json && self.last == Last::Command {
-            print_json(self.report);
+        match self.setup.global.json && self.last == Last::Command {
+            true => print_json(self.report),
+            false => ExitCode::from(self.report.exit_code),
         }
-        ExitCode::from(self.report.exit_code)
     }
 
+    /// A run that went well and cannot say so in its folder has not ended well; one
+    /// that did not has said why.
     fn keep_report(&mut self) {
+        const NAME: &str = "report.json";
         let Some(folder) = self.folder else { return };
         let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
-        if let Err(error) = folder.write("report.json", |file| file.write_all(&json)) {
-            self.setup
-                .progress
-                .remark(Level::Warning, &crate::report::facts::chain(&error));
+        let Err(error) = folder.write(NAME, |file| file.write_all(&json)) else {
+            return;
+        };
+        // The one of an earlier start would be taken for this one's.
+        let _ = crate::folder::remove(folder.path(), NAME);
+        if self.report.exit_code == 0 {
+            self.report.conclude_with(&error);
+            self.error = Some(error);
+            self.resumable = true;
+            return;
         }
+        let told = crate::report::facts::chain(&error);
+        self.setup.progress.remark(Level::Warning, &told);
+        self.report.warnings.push(told);
     }
 
     fn show(&self) {
@@ -91,6 +103,9 @@ impl<'a> Ending<'a> {
             text.push_str(&format!("\n{table}\n"));
         }
         text.push_str(&findings(self.report));
+        if let Some(facts) = &self.report.rollback {
+            text.push_str(&rollback::findings(facts));
+        }
         if let Some(error) = &self.error {
             text.push_str(&format!(
                 "\nerror: {}\n",
@@ -124,7 +139,17 @@ impl<'a> Ending<'a> {
     fn verdict(&self) -> String {
         let points = self.report.points.as_ref();
         let records = points.map_or(0, |points| points.settled + points.unchanged);
+        if let Some(facts) = &self.report.rollback {
+            return rollback::verdict(facts);
+        }
         match self.report.outcome {
+            Outcome::Proven if self.report.restore.is_some() => {
+                format!("proven: {records} points, verified equal")
+            }
+            Outcome::Differences if self.report.restore.is_some() => {
+                "differences were found; see above\nto write points that are missing or differ again, run the same command with --overwrite"
+                    .to_owned()
+            }
             Outcome::Proven => format!("proven: {records} records, verified equal"),
             Outcome::Rejections => format!(
                 "done with rejections: {} points are not in the index; rejected.ndjson says why",
@@ -169,7 +194,11 @@ fn table(report: &Report) -> Option<Table> {
     if let Some(facts) = &report.dimensions {
         row("dims", None, shortened(facts));
     }
-    if let Some(points) = &report.points
+    if let Some(facts) = &report.restore
+        && !report.dry_run
+    {
+        row("restore", seconds.upsert, restored(facts));
+    } else if let Some(points) = &report.points
         && seconds.upsert.is_some()
         && !report.dry_run
     {
@@ -229,6 +258,23 @@ fn table(report: &Report) -> Option<Table> {
     Some(table)
 }
 
+/// What became of the collection.
+fn restored(facts: &RestoreFacts) -> String {
+    let made = if facts.created {
+        "created"
+    } else {
+        "was there"
+    };
+    format!(
+        "collection {:?} {made}; {} payload indexes created, {} points written, {} unchanged, {} foreign points left alone",
+        facts.collection,
+        facts.payload_indexes.len(),
+        facts.written,
+        facts.unchanged,
+        facts.foreign
+    )
+}
+
 /// What became of the vectors' length, with the figures of the chosen number.
 fn shortened(facts: &DimensionFacts) -> String {
     let from = facts.from;
@@ -273,7 +319,10 @@ fn findings(report: &Report) -> String {
     for what in &found.not_compared {
         text.push_str(&format!("\nnot compared: {what}\n"));
     }
-    if found.verdict == Verdict::Different {
+    for count in report.restore.iter().flat_map(|_| &found.counts) {
+        text.push_str(&format!("\ncounts: {count}\n"));
+    }
+    if found.verdict == Verdict::Different && report.restore.is_none() {
         text.push_str("\nevery finding by name is in report.json\n");
     }
     text
@@ -281,16 +330,19 @@ fn findings(report: &Report) -> String {
 
 /// What the ledger knows to be safe.
 pub(super) fn safe(ledger: &Ledger, archived: u64) -> Vec<String> {
-    let count = |state| ledger.records_in(state).unwrap_or(0);
-    let (sent, accepted, settled) = (
-        count(BatchState::Sent),
-        count(BatchState::Accepted),
-        count(BatchState::Settled),
-    );
     let mut safe = Vec::new();
     if archived > 0 {
         safe.push(format!("safe: {archived} points are in the archive"));
     }
+    let count = |state| ledger.records_in(state);
+    let (Ok(sent), Ok(accepted), Ok(settled)) = (
+        count(BatchState::Sent),
+        count(BatchState::Accepted),
+        count(BatchState::Settled),
+    ) else {
+        safe.push("what was written to Cloudflare's index cannot be told while the ledger cannot be read; what it holds is safe".to_owned());
+        return safe;
+    };
     if accepted + settled > 0 {
         safe.push(format!(
             "safe: {} records were accepted by Vectorize, {settled} of them are applied",
@@ -328,10 +380,31 @@ fn command_line() -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-pub(super) fn print_json(report: &Report) {
+pub(super) fn print_json(report: &Report) -> ExitCode {
     let mut json = serde_json::to_string(report).expect("a report is plain JSON");
     json.push('\n');
-    let _ = std::io::stdout().write_all(json.as_bytes());
+    print(&json, report.exit_code)
+}
+
+/// Prints to standard output, and gives the exit code: success is none if what was
+/// asked for could not be handed over. A reader that closed its end has what it
+/// wanted.
+pub(super) fn print(text: &str, exit_code: u8) -> ExitCode {
+    let mut out = std::io::stdout();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let told = format!(
+                "error: the result could not be written to standard output: {error}\n  what to do: see that what it leads to has space, and run the same command again\n"
+            );
+            let _ = std::io::stderr().write_all(told.as_bytes());
+            ExitCode::from(match exit_code {
+                0 => Kind::Stopped.exit_code(),
+                other => other,
+            })
+        }
+        _ => ExitCode::from(exit_code),
+    }
 }
 
 /// Ends a command line that could not even begin.
@@ -352,7 +425,7 @@ pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
             .advise("cf-migrate --help names every verb and option");
         let mut report = Report::of("none", false);
         report.conclude_with(&told);
-        print_json(&report);
+        return print_json(&report);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -366,15 +439,16 @@ pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitC
         text.push_str(&format!("  what to do: {advice}\n"));
     }
     let _ = std::io::stderr().write_all(text.as_bytes());
-    if global.json {
-        print_json(&report);
+    match global.json {
+        true => print_json(&report),
+        false => ExitCode::from(report.exit_code),
     }
-    ExitCode::from(report.exit_code)
 }
 
-/// Whether to draw bars: on a terminal that is not a dumb one.
+/// Whether to draw bars: on a terminal that is not a dumb one. Where nobody says
+/// which terminal it is, nothing at all would be drawn on Unix.
 pub(super) fn draws_bars() -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let dumb = std::env::var_os("TERM").map_or(cfg!(unix), |term| term == "dumb");
     std::io::stderr().is_terminal() && !dumb
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cloudflare::call::{self, Operation};
-use crate::cloudflare::envelope::Envelope;
+use crate::cloudflare::envelope::{self, Envelope, Form};
 use crate::cloudflare::error::ApiError;
 use crate::cloudflare::ids::{AccountId, IndexName, KvNamespaceId, encoded};
 use crate::cloudflare::kv::{self, Kv};
@@ -99,10 +99,41 @@ impl Account {
     ) -> Result<IndexDescription, ApiError> {
         let what = format!("create the Vectorize index \"{name}\"");
         let operation = Operation::new(vectorize::WRITE, what);
-        let request = request.repeat(repeat);
+        let request = request
+            .repeat(repeat)
+            .answer_bytes(vectorize::SMALL_ANSWER_BYTES);
         let expected = "an index's description";
         let wire: DescriptionWire = call::result(&self.http, operation, expected, request).await?;
         Ok(wire.into_description())
+    }
+
+    /// Deletes an index with everything in it; one that is not there is deleted
+    /// already (Vectorize API).
+    pub async fn delete_index(&self, name: &IndexName) -> Result<(), ApiError> {
+        let what = format!("delete the Vectorize index \"{name}\"");
+        let operation = Operation::new(vectorize::WRITE, what);
+        self.delete(operation, self.index_path(name)).await
+    }
+
+    /// Deletes a KV namespace with everything in it; one that is not there is
+    /// deleted already (KV API).
+    pub async fn delete_kv_namespace(&self, id: &KvNamespaceId) -> Result<(), ApiError> {
+        let operation = Operation::new(kv::WRITE, format!("delete the KV namespace {id}"));
+        self.delete(operation, self.namespace_path(id)).await
+    }
+
+    /// The result of a deletion may be null, or the whole answer empty.
+    async fn delete(&self, operation: Operation, path: String) -> Result<(), ApiError> {
+        let request = Request::new(Method::DELETE, path);
+        let answer = call::answer(&self.http, &operation, request, Form::Envelope).await?;
+        let empty = answer.is_success() && answer.body.is_empty();
+        if empty || envelope::is_success(&answer, Form::Envelope) {
+            return Ok(());
+        }
+        match ApiError::refused(operation, &answer) {
+            ApiError::NotFound(_) => Ok(()),
+            error => Err(error),
+        }
     }
 
     /// All KV namespaces of the account.
@@ -162,7 +193,9 @@ impl Account {
     ) -> Result<KvNamespace, ApiError> {
         let what = format!("create the KV namespace {title:?}");
         let operation = Operation::new(kv::WRITE, what);
-        let request = request.repeat(repeat);
+        let request = request
+            .repeat(repeat)
+            .answer_bytes(vectorize::SMALL_ANSWER_BYTES);
         let wire = call::result(&self.http, operation.clone(), "a namespace", request).await?;
         namespace(wire, &operation)
     }

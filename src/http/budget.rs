@@ -2,7 +2,7 @@
 //! waits until there is one. Real runs share the window with every process of
 //! this machine through a locked file; the embedded sandbox keeps it in memory.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +12,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
-use crate::error::Error;
-use crate::http::window::{Turn, Window};
+use crate::disk::{self, Trouble};
+use crate::error::{Error, Kind};
+use crate::http::window::{Ask, Ticket, Turn, Window};
+use crate::limited;
 
 /// The variable that names another state folder.
 pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
@@ -21,6 +23,12 @@ pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
 /// Of the 1,200 calls that Cloudflare allows in five minutes, this many are
 /// ours; the rest is left to the account's other users.
 pub const USUAL_LIMIT: usize = 1_000;
+
+/// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
+const PER_SECOND: usize = 150;
+
+/// The largest file of a window: a call takes some dozens of bytes.
+const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
 /// Why no turn could be taken.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +46,23 @@ pub enum BudgetError {
     },
 }
 
+impl BudgetError {
+    /// The end that it is, and what to do.
+    pub fn end(&self) -> (Kind, &'static str) {
+        const ELSEWHERE: &str = "name a folder that can be written to in CF_MIGRATE_STATE_DIR";
+        let end = match self {
+            Self::File { source, .. } => Trouble::of(source).end(),
+            Self::NoFolder => None,
+        };
+        end.filter(|(kind, _)| *kind == Kind::Stopped)
+            .unwrap_or((Kind::Failed, ELSEWHERE))
+    }
+}
+
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
-        let advice = format!("name a folder that can be written to in {STATE_FOLDER_VARIABLE}");
-        Self::failed("the account's request budget cannot be kept")
+        let (kind, advice) = error.end();
+        Self::new(kind, "the account's request budget cannot be kept")
             .advise(advice)
             .because(error)
     }
@@ -55,6 +76,8 @@ pub struct Budget {
 
 #[derive(Debug)]
 struct Shared {
+    /// This process in the line of all that wait.
+    who: u64,
     limit: usize,
     clock: Clock,
     store: Store,
@@ -85,7 +108,7 @@ impl Budget {
         limit: usize,
         clock: Clock,
     ) -> Result<Self, BudgetError> {
-        fs::create_dir_all(folder).map_err(|source| file_error(folder, source))?;
+        disk::create_folders(folder).map_err(|source| file_error(folder, source))?;
         let name = file_name(account, token);
         let store = Store::File {
             window: folder.join(format!("{name}.json")),
@@ -93,7 +116,7 @@ impl Budget {
         };
         let budget = Self::over(store, limit, clock);
         // A folder that cannot be written to is found before the first call.
-        budget.update(|_| ())?;
+        budget.update(|_, _| ())?;
         Ok(budget)
     }
 
@@ -112,6 +135,7 @@ impl Budget {
     fn over(store: Store, limit: usize, clock: Clock) -> Self {
         Self {
             shared: Arc::new(Shared {
+                who: rand::random(),
                 limit,
                 clock,
                 store,
@@ -120,18 +144,18 @@ impl Budget {
         }
     }
 
-    /// Waits until a call may go out, and counts it.
-    pub async fn take(&self) -> Result<(), BudgetError> {
-        let Shared {
-            limit,
-            clock,
-            queue,
-            ..
-        } = &*self.shared;
+    /// Waits until a call may go out, and counts it until a window after what is
+    /// returned was dropped. It may be under way for `patience` at most.
+    pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
+        let Shared { clock, queue, .. } = &*self.shared;
+        let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
-            match self.update(|window| window.take(clock.wall_ms(), *limit))? {
-                Turn::Now => return Ok(()),
+            match self.update(|window, now_ms| window.take(now_ms, &ask))? {
+                Turn::Now(ticket) => {
+                    let budget = self.clone();
+                    return Ok(Ongoing { budget, ticket });
+                }
                 Turn::In(wait_ms) => {
                     tracing::debug!(wait_ms, "waiting for the request budget");
                     clock.sleep(Duration::from_millis(wait_ms)).await;
@@ -140,28 +164,66 @@ impl Budget {
         }
     }
 
+    fn ask(&self, patience: Duration) -> Ask {
+        let Shared {
+            who, limit, store, ..
+        } = &*self.shared;
+        Ask {
+            who: *who,
+            limit: *limit,
+            // What is in this process has no address.
+            per_second: matches!(store, Store::File { .. }).then_some(PER_SECOND),
+            patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
     /// Lets nothing out for as long as `pause`, here and in every process that
     /// shares the file.
     pub fn pause(&self, pause: Duration) -> Result<(), BudgetError> {
-        let now_ms = self.shared.clock.wall_ms();
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        self.update(|window| window.pause(now_ms, pause_ms))
+        self.update(|window, now_ms| window.pause(now_ms, pause_ms))
     }
 
-    fn update<T>(&self, change: impl FnOnce(&mut Window) -> T) -> Result<T, BudgetError> {
+    /// Changes the window, alone; what changes it is told the time.
+    fn update<T>(&self, change: impl FnOnce(&mut Window, u64) -> T) -> Result<T, BudgetError> {
         match &self.shared.store {
             Store::Memory(window) => {
                 let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(change(&mut window))
+                Ok(self.change(&mut window, change))
             }
             Store::File { window, lock } => {
                 let _held = held_lock(lock).map_err(|source| file_error(lock, source))?;
                 let mut state = read(window, self.shared.clock.wall_ms())
                     .map_err(|source| file_error(window, source))?;
-                let answer = change(&mut state);
+                let answer = self.change(&mut state, change);
                 write(window, &state).map_err(|source| file_error(window, source))?;
                 Ok(answer)
             }
+        }
+    }
+
+    fn change<T>(&self, window: &mut Window, change: impl FnOnce(&mut Window, u64) -> T) -> T {
+        let clock = &self.shared.clock;
+        let now_ms = window.now_ms(clock.uptime(), clock.wall_ms());
+        change(window, now_ms)
+    }
+}
+
+/// A call under way. When it is dropped the call is over, and begins to leave the
+/// window.
+#[derive(Debug)]
+#[must_use = "a call is over when this is dropped"]
+pub struct Ongoing {
+    budget: Budget,
+    ticket: Ticket,
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, self.ticket);
+        if let Err(error) = self.budget.update(over) {
+            // It counts for as long as it could have been under way: no harm.
+            tracing::warn!(%error, "the end of a call could not be noted");
         }
     }
 }
@@ -187,11 +249,7 @@ fn file_name(account: &str, token: &SecretString) -> String {
 /// The lock has a file of its own, because the window's file is replaced by
 /// every change. It is released when the file is dropped.
 fn held_lock(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = disk::lock_file(path)?;
     file.lock()?;
     Ok(file)
 }
@@ -200,8 +258,10 @@ fn held_lock(path: &Path) -> io::Result<File> {
 /// were made is not known, and a wait of five minutes costs less than a blocked
 /// account.
 fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
-    let text = match fs::read(path) {
+    let text = match limited::read(path, MAX_WINDOW_BYTES) {
         Ok(text) => text,
+        // As much as anything else that cannot be understood.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Window::default()),
         Err(error) => return Err(error),
     };
@@ -219,8 +279,8 @@ fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
 fn write(path: &Path, window: &Window) -> io::Result<()> {
     let text = serde_json::to_vec(window)?;
     let next = path.with_extension("next");
-    File::create(&next)?.write_all(&text)?;
-    fs::rename(next, path)
+    disk::File::create(&next)?.write_all(&text)?;
+    disk::rename(&next, path)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 
 use crate::clock::{Clock, Instant};
-use crate::http::budget::{Budget, BudgetError};
+use crate::http::budget::{Budget, BudgetError, Ongoing};
 use crate::http::error::{Cause, HttpError};
 use crate::http::request::{Answer, Request};
 use crate::http::retry::{Decision, Outcome, Policy, Progress, Verdict, decide};
@@ -116,11 +116,13 @@ impl Client {
         let mut trial = Trial::new(&request, clock.now());
         let mut pauses = policy.pauses();
         loop {
-            self.unless_stopped(&trial, self.turn(&trial))
+            let ongoing = self
+                .unless_stopped(&trial, self.turn(&trial))
                 .await?
                 .map_err(|error| trial.failed(clock.now(), Cause::Budget(error)))?;
             let began = clock.now();
             let answer = self.attempt(&request, trial.attempts + 1).await;
+            drop(ongoing);
             let outcome = self.outcome(&answer, &judge);
             trial.count(outcome, clock.now() - began);
             if let Some(pause) = policy.account_pause(outcome, trial.attempts) {
@@ -164,9 +166,9 @@ impl Client {
     }
 
     /// Takes a turn and counts the attempt that follows.
-    async fn turn(&self, trial: &Trial<'_>) -> Result<(), BudgetError> {
+    async fn turn(&self, trial: &Trial<'_>) -> Result<Ongoing, BudgetError> {
         let begun = self.shared.clock.now();
-        self.shared.budget.take().await?;
+        let ongoing = self.shared.budget.take(trial.request.patience()).await?;
         if self.shared.clock.now() - begun >= WORTH_COUNTING {
             self.shared.waited.fetch_add(1, Ordering::Relaxed);
         }
@@ -174,7 +176,7 @@ impl Client {
         if trial.attempts > 0 {
             self.shared.retried.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(ongoing)
     }
 
     /// Sends once. A request that takes longer than its patience is dropped.

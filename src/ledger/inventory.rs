@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Ledger;
 use super::records::{as_sql, from_sql};
+use super::rollback::value_digest;
 use crate::cloudflare::KvValue;
 use crate::error::Error;
 
@@ -159,8 +160,15 @@ impl Ledger {
             {
                 let mut insert =
                     transaction.prepare_cached("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")?;
+                let mut also = transaction
+                    .prepare_cached("INSERT OR IGNORE INTO entry_written VALUES (?, ?, ?)")?;
+                let mut back = transaction
+                    .prepare_cached("DELETE FROM entry_removed WHERE namespace = ? AND key = ?")?;
                 for (key, value) in entries {
                     insert.execute(params![namespace, key, value])?;
+                    // A crash may leave any of them in KV, not only the last.
+                    also.execute(params![namespace, key, value_digest(value)])?;
+                    back.execute([namespace, key])?;
                 }
             }
             transaction.commit()

@@ -12,6 +12,7 @@ mod inventory;
 mod looks;
 mod namespaces;
 mod records;
+mod rollback;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::disk;
 use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
@@ -31,6 +33,7 @@ pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
+pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 
 /// What can go wrong with a ledger.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +84,9 @@ pub enum Milestone {
     /// The last pass before the switch-over is done: the application writes to the
     /// index from then on.
     Sealed,
-    /// What was written was taken back.
+    /// A rollback has begun: what was written is on its way back.
+    RollbackBegun,
+    /// What this migration wrote was taken back.
     RolledBack,
 }
 
@@ -96,6 +101,7 @@ impl Milestone {
             Self::Indexed => "indexed",
             Self::Proven => "proven",
             Self::Sealed => "sealed",
+            Self::RollbackBegun => "rollback_begun",
             Self::RolledBack => "rolled_back",
         }
     }
@@ -195,9 +201,9 @@ impl Ledger {
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+                "BEGIN; DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
-                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; COMMIT;",
+                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM saved_vector; COMMIT;",
             )
         })
     }
@@ -259,7 +265,7 @@ impl Ledger {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, Error> {
-        work(&mut self.lock()).map_err(|error| explain(&self.path, error.into()))
+        disk::database(|| work(&mut self.lock())).map_err(|error| explain(&self.path, error.into()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -284,7 +290,7 @@ fn explain(path: &Path, error: LedgerError) -> Error {
              upserts repeat safely (the archive can be given as the source), but ids that are there already need --overwrite",
         ),
         LedgerError::DiskFull(_) => {
-            Error::stopped(message).advise("free some space and run the same command again")
+            Error::stopped(message).advise(disk::FREE_SPACE)
         }
         LedgerError::Io(_) => Error::stopped(message).advise(
             "see whether the disk is full or failing, or files may not become that large (ulimit -f); then run the same command again",

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::LedgerError;
+use crate::disk;
 
 /// The newest format this version knows; a newer one is refused.
 pub(super) const FORMAT: i64 = 2;
@@ -29,6 +30,35 @@ CREATE TABLE IF NOT EXISTS change (
     most   INTEGER NOT NULL,
     UNIQUE (kind, name)
 );
+";
+
+/// What a rollback needs: every value that we ever wrote under a key of KV, keys
+/// that we removed, ids whose old values were saved, and what was taken back. They
+/// came after the first ledgers too.
+const ROLLBACK: &str = "
+CREATE TABLE IF NOT EXISTS entry_written (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (namespace, key, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS entry_removed (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS saved_vector (
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS taken_back (
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
 ";
 
 /// What catching up needs; every ledger gets it when it is opened.
@@ -135,20 +165,19 @@ CREATE TABLE entry (
 
 /// Opens or creates the ledger at `path`.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = disk::database(|| Connection::open_with_flags(path, flags))?;
     // FULL: a committed transaction survives a power cut too, so that a batch
     // known as sent is never forgotten.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     prepare(&connection)?;
-    connection.execute_batch(CHANGES)?;
-    connection.execute_batch(HELD)?;
+    disk::database(|| connection.execute_batch(CHANGES))?;
+    disk::database(|| connection.execute_batch(HELD))?;
+    disk::database(|| connection.execute_batch(ROLLBACK))?;
     Ok(connection)
 }
 
@@ -166,10 +195,10 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
 }
 
 fn create(connection: &Connection) -> Result<(), LedgerError> {
-    connection.execute_batch(&format!(
+    let tables = format!(
         "BEGIN;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
-    ))?;
-    Ok(())
+    );
+    Ok(disk::database(|| connection.execute_batch(&tables))?)
 }
 
 /// Looks through small ledgers whole, so that damage is told before work

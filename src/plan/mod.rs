@@ -1,6 +1,7 @@
 //! What is decided before the first write: frozen, kept in the ledger, and held
 //! against every later start. Settings of speed are no part of it.
 
+mod created;
 mod dimensions;
 mod survey;
 
@@ -16,6 +17,7 @@ use crate::record::{Dimensions, Metric};
 use crate::source::SourceFacts;
 use crate::transform::Mapping;
 
+pub use created::Created;
 pub use dimensions::proposed_dimensions;
 pub use survey::{
     Blocker, IndexState, KvState, TargetFacts, Wishes, choose_target, find_namespace, survey_index,

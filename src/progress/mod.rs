@@ -31,6 +31,8 @@ pub enum Step {
     Verify,
     /// Reading the source once more.
     Confirm,
+    /// Taking back what was written.
+    Rollback,
 }
 
 impl Step {
@@ -49,6 +51,7 @@ impl Step {
             Self::Prune => "prune",
             Self::Verify => "verify",
             Self::Confirm => "confirm",
+            Self::Rollback => "rollback",
         }
     }
 
@@ -63,6 +66,7 @@ impl Step {
             Self::Index => "entries",
             Self::Prune => "vectors",
             Self::Verify => "checks",
+            Self::Rollback => "vectors",
         }
     }
 }

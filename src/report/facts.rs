@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::dimensions::DimensionFacts;
 use super::namespaces::{ByNamespace, NamespaceFacts};
+use super::restore::RestoreFacts;
 use crate::error::Error;
-use crate::report::ShownPoint;
+use crate::report::{RollbackFacts, ShownPoint};
 
 /// The schema's name; a consumer may rely on every field it has seen.
 pub const SCHEMA: &str = "cf-migrate/report/1";
@@ -297,12 +298,16 @@ pub struct Report {
     pub shown: Option<Vec<ShownPoint>>,
     /// Requests to the account.
     pub requests: Option<RequestFacts>,
+    /// The collection that was restored.
+    pub restore: Option<RestoreFacts>,
     /// The file index.
     pub file_index: Option<FileIndexFacts>,
     /// What verification found.
     pub verification: Option<VerificationFacts>,
     /// How far behind the target is; none where it was not brought up to the source.
     pub catch_up: Option<CatchUpFacts>,
+    /// What a rollback did.
+    pub rollback: Option<RollbackFacts>,
     /// Times.
     pub seconds: Seconds,
     /// The most memory this process held, in bytes.
@@ -331,9 +336,11 @@ impl Report {
             mapping: None,
             shown: None,
             requests: None,
+            restore: None,
             file_index: None,
             verification: None,
             catch_up: None,
+            rollback: None,
             seconds: Seconds::default(),
             peak_rss_bytes: 0,
             warnings: Vec::new(),
@@ -348,8 +355,9 @@ impl Report {
             .points
             .as_ref()
             .is_some_and(|points| points.rejected > 0);
-        (self.outcome, self.exit_code) = match self.verification.as_ref().map(|found| found.verdict)
-        {
+        let verified = self.verification.as_ref().map(|found| found.verdict);
+        let taken_back = self.rollback.as_ref().and_then(|facts| facts.verdict);
+        (self.outcome, self.exit_code) = match verified.or(taken_back) {
             Some(Verdict::Different) => (Outcome::Differences, 4),
             Some(Verdict::Incomplete) => (Outcome::Stopped, 5),
             _ if rejected => (Outcome::Rejections, 3),

@@ -4,10 +4,14 @@
 pub mod dimensions;
 pub mod facts;
 mod namespaces;
+mod restore;
+mod rollback;
 mod shown;
 pub mod snippets;
 
 pub use namespaces::{ByNamespace, MAX_NAMESPACES, NamespaceFacts, NamespaceFindings};
+pub use restore::RestoreFacts;
+pub use rollback::RollbackFacts;
 pub use shown::{ShownPoint, ShownRecord, ShownVector};
 
 pub use dimensions::{DimensionFacts, RecallFacts};

@@ -1,7 +1,7 @@
 //! What can go wrong on demand, and the seeded dice that decide when. What each
 //! kind does to a call is in [`super::dispatch`] and in the rooms themselves.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 
@@ -176,6 +176,8 @@ pub(super) struct Faults {
     rates: Vec<FaultRate>,
     queued: VecDeque<(Operation, FaultKind)>,
     calls: u64,
+    /// How many calls each kind struck, by its text.
+    met: BTreeMap<String, u64>,
 }
 
 impl Faults {
@@ -185,7 +187,16 @@ impl Faults {
             rates,
             queued: VecDeque::new(),
             calls: 0,
+            met: BTreeMap::new(),
         }
+    }
+
+    pub(super) fn set_rates(&mut self, rates: Vec<FaultRate>) {
+        self.rates = rates;
+    }
+
+    pub(super) fn met(&self) -> &BTreeMap<String, u64> {
+        &self.met
     }
 
     pub(super) fn queue(&mut self, operation: Operation, kind: FaultKind) {
@@ -211,6 +222,9 @@ impl Faults {
             }
         }
         let fault = self.take_queued(operation).or(hit);
+        if let Some(kind) = fault {
+            *self.met.entry(kind.to_string()).or_default() += 1;
+        }
         Fate { fault, roll }
     }
 
@@ -284,6 +298,15 @@ mod tests {
         assert_ne!(draw(7), draw(8));
         let struck = draw(7).iter().flatten().count();
         assert!((400..600).contains(&struck), "{struck} of 5000");
+    }
+
+    #[test]
+    fn rates_can_change_and_what_was_met_stays_counted() {
+        let mut faults = Faults::new(1, vec!["500:1".parse().unwrap()]);
+        faults.draw(Operation::Upsert);
+        faults.set_rates(Vec::new());
+        assert_eq!(faults.draw(Operation::Upsert).fault, None);
+        assert_eq!(faults.met().get("500"), Some(&1));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod request;
 mod store;
 mod vectorize;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -122,6 +123,16 @@ impl Sandbox {
     /// one operation are met in the order of queueing.
     pub fn queue_fault(&self, operation: Operation, kind: FaultKind) {
         lock(&self.inner.faults).queue(operation, kind);
+    }
+
+    /// Faults are met at these rates from now on, in the place of those before.
+    pub fn set_faults(&self, rates: Vec<FaultRate>) {
+        lock(&self.inner.faults).set_rates(rates);
+    }
+
+    /// How many calls met each kind of fault so far, by the kind's text.
+    pub fn faults_met(&self) -> BTreeMap<String, u64> {
+        lock(&self.inner.faults).met().clone()
     }
 
     /// The queued faults that no call has met yet; a test ends by finding none.

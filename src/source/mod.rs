@@ -87,6 +87,19 @@ pub struct SourceFacts {
     pub warnings: Vec<String>,
 }
 
+/// How the source's service was told to hold and find the points, as far as that is
+/// not their shape: kept in the archive so that a collection can be made again as it
+/// was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The service: `qdrant`.
+    pub service: String,
+    /// Its version when it was asked.
+    pub version: String,
+    /// What it said, in its own terms.
+    pub collection: serde_json::Value,
+}
+
 /// A collection that can be read from any sealed place on.
 ///
 /// Order: the same at every pass, as far as the source is not written to.
@@ -95,6 +108,12 @@ pub struct SourceFacts {
 pub trait Source: Send {
     /// What was learned when the source was opened.
     fn facts(&self) -> &SourceFacts;
+
+    /// How the points' service was told to hold them; none where there is nothing
+    /// that could be told again.
+    fn configuration(&self) -> Option<&Configuration> {
+        None
+    }
 
     /// Whether the same identity means the same points, as it does of a file and
     /// does not of a server.
@@ -165,4 +184,10 @@ pub trait Source: Send {
     /// [`Source::page`] where there is one; absent ones are left out. None where
     /// the source cannot be asked by name.
     async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error>;
+}
+
+/// The numbers of an array's text, as every source of JSON reads them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn floats(text: &str) -> Result<Vec<f32>, String> {
+    json::floats(text, "the vector")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::archive::{Archive, Generation};
 use crate::cloudflare::{ApiError, LIST_PAGE_IDS, MAX_GET_IDS, Vectorize};
+use crate::disk;
 use crate::error::Error;
 use crate::progress::Step;
 use crate::source::SourceFacts;
@@ -59,7 +60,7 @@ pub async fn backup(
 
 fn ids_path(archive: &Archive) -> Result<PathBuf, Error> {
     let root = archive.root();
-    std::fs::create_dir_all(root).map_err(|error| {
+    disk::create_folders(root).map_err(|error| {
         Error::failed(format!("{} cannot be written", root.display()))
             .advise("give a folder that this user can write to")
             .because(error)
@@ -107,7 +108,7 @@ async fn tell_costs(
 }
 
 /// How long so many requests take; the first budget's worth goes out at once.
-fn duration(requests: u64, budget: u32) -> String {
+pub(super) fn duration(requests: u64, budget: u32) -> String {
     let windows = requests.saturating_sub(1) / u64::from(budget.max(1));
     match windows {
         0 => "less than five minutes".to_owned(),

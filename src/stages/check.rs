@@ -3,7 +3,7 @@
 //! `rejected.ndjson`. Points that give one record id are rejected together.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use crate::archive::Generation;
@@ -378,7 +378,7 @@ pub fn write_rejections(ledger: &Ledger, folder: &Path) -> Result<(), Error> {
         return remove(folder, NAME);
     }
     let mut failed = Ok(());
-    write_whole(folder, NAME, |file| {
+    let written = write_whole(folder, NAME, |file| {
         let mut out = BufWriter::new(file);
         let mut written = Ok(());
         failed = ledger.for_each_rejection(|json| {
@@ -387,7 +387,12 @@ pub fn write_rejections(ledger: &Ledger, folder: &Path) -> Result<(), Error> {
             }
         });
         written?;
-        out.flush()
-    })?;
-    failed
+        out.flush()?;
+        // A list that could not be read whole does not take an earlier one's place.
+        match &failed {
+            Ok(()) => Ok(()),
+            Err(_) => Err(io::Error::other("the rejections could not be read")),
+        }
+    });
+    failed.and(written)
 }

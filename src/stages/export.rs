@@ -103,6 +103,7 @@ async fn copy(
     along_lanes(source, &mut writer).await?;
     let before = source.count().await?;
     writer.set_count_before(before);
+    writer.set_configuration(source.configuration().cloned());
     let whole = Whole::of(source).await?;
     migration.begin(Step::Export, before);
     migration

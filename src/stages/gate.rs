@@ -14,6 +14,24 @@ const MAX_VALUE_BYTES: u64 = 25 << 20;
 /// Vectors of one index, at most (Vectorize limits page, since 2026-08-04).
 const MAX_VECTORS: u64 = 20_000_000;
 
+/// A migration that was taken back begins from nothing, with the archive that it
+/// has; one that is being taken back is not gone on with.
+pub(super) fn rollback(migration: &Migration) -> Result<(), Error> {
+    let ledger = &migration.ledger;
+    if ledger.reached(Milestone::RolledBack)? {
+        ledger.begin_from_nothing()?;
+        migration.tell(
+            "this migration was rolled back: beginning it anew, with the archive that is there",
+        );
+    } else if ledger.reached(Milestone::RollbackBegun)? {
+        return Err(Error::refused(
+            "a rollback of this migration has begun and is not complete",
+        )
+        .advise("finish it first: cf-migrate rollback DIR; then the same command begins the migration anew"));
+    }
+    Ok(())
+}
+
 /// Refuses more rejections than were allowed, unless writing has begun: what
 /// Vectorize refuses later is quarantined and told by the exit code.
 pub(super) fn rejections(

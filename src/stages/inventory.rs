@@ -26,6 +26,8 @@ pub enum Existing {
     Refuse,
     /// Replace them.
     Overwrite,
+    /// Replace them, and save before what they are.
+    KeepOverwritten,
 }
 
 /// Takes the inventory unless batches are out already, and refuses where it
@@ -52,21 +54,31 @@ pub async fn inventory(
     if conflicts == 0 {
         return Ok(());
     }
-    if existing == Existing::Overwrite {
-        migration.warn(format!(
-            "{conflicts} vectors that are in the index already will be replaced"
-        ));
-        return Ok(());
-    }
-    if catches_up {
-        // The source may be mended until the next start, so it is read again then.
-        migration.reach(Milestone::Refused)?;
-    }
-    Err(Error::refused(format!(
+    let kept = match existing {
+        Existing::Refuse => {
+            if catches_up {
+                // The source may be mended until the next start, so it is read again then.
+                migration.reach(Milestone::Refused)?;
+            }
+            return Err(conflict(conflicts, &examples));
+        }
+        Existing::Overwrite => {
+            "a rollback could not bring their old values back, which --keep-overwritten would save first"
+        }
+        Existing::KeepOverwritten => "their old values are saved first, for a rollback",
+    };
+    migration.warn(format!(
+        "{conflicts} vectors that are in the index already will be replaced; {kept}"
+    ));
+    Ok(())
+}
+
+fn conflict(conflicts: u64, examples: &[String]) -> Error {
+    Error::refused(format!(
         "{conflicts} of the ids to be written are in the index already, for example {}",
         examples.join(", ")
     ))
-    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written"))
+    .advise("give --overwrite to replace them, another --id template, or another index; nothing was written")
 }
 
 pub(super) async fn take(migration: &Migration, index: &Vectorize) -> Result<(), Error> {

@@ -3,12 +3,12 @@
 //! the sealed parts whenever it is wanted, and removed afterwards.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
 use crate::archive::Generation;
+use crate::disk;
 use crate::error::Error;
 use crate::ledger::LedgerError;
 use crate::point::PointName;
@@ -39,7 +39,7 @@ impl Names {
     pub(super) fn of(generation: &Generation) -> Result<Self, Error> {
         let path = generation.folder().join(FILE_NAME);
         remove(&path);
-        let connection = open(&path).map_err(|error| explain(&path, error))?;
+        let connection = disk::database(|| open(&path)).map_err(|error| explain(&path, error))?;
         let mut names = Self { path, connection };
         let points = generation.points();
         for first in (0..points).step_by(NAMES_AT_ONCE) {
@@ -129,7 +129,7 @@ impl Names {
         &mut self,
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, Error> {
-        work(&mut self.connection).map_err(|error| explain(&self.path, error))
+        disk::database(|| work(&mut self.connection)).map_err(|error| explain(&self.path, error))
     }
 }
 
@@ -141,7 +141,7 @@ impl Drop for Names {
 
 /// What is left of it is in nobody's way: the next one begins by removing it.
 fn remove(path: &Path) {
-    let _ = fs::remove_file(path);
+    let _ = disk::remove(path);
 }
 
 fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -177,7 +177,7 @@ fn explain(path: &Path, error: rusqlite::Error) -> Error {
     let error = LedgerError::from(error);
     match error {
         LedgerError::DiskFull(_) | LedgerError::Io(_) => {
-            Error::stopped(message).advise("free some space and run the same command again")
+            Error::stopped(message).advise(disk::FREE_SPACE)
         }
         _ => Error::failed(message).advise("see the reason given, and run the same command again"),
     }

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::file_index::{CountKey, FileIndexPlan};
 use crate::http;
 use crate::plan::{
-    Blocker, IndexState, KvState, Plan, PlannedSource, PlannedTarget, Wishes, choose_target,
-    find_namespace, load_file_index, survey_index,
+    Blocker, Created, IndexState, KvState, Plan, PlannedSource, PlannedTarget, Wishes,
+    choose_target, find_namespace, load_file_index, survey_index,
 };
 use crate::report::RequestFacts;
 use crate::settings::MappingOptions;
@@ -312,6 +312,7 @@ pub async fn create_missing(
                 .vectorize
                 .create_index(&name, target.dimensions, target.metric)
                 .await?;
+            Created::add_index(&migration.ledger, name.as_str())?;
             migration.tell(format!("created {shown}"));
         }
     }
@@ -370,6 +371,7 @@ async fn namespace_id(
         }
         KvState::Missing(title) => {
             let created = accounts.kv.create_kv_namespace(title).await?;
+            Created::add_namespace(&migration.ledger, created.id.as_str())?;
             wait_until_there(migration, &accounts.kv.kv(&created.id)).await?;
             migration.tell(format!("created the KV namespace {title} ({})", created.id));
             Ok(Some(created.id.to_string()))

@@ -18,6 +18,7 @@ use crate::stages::export::export;
 use crate::stages::generation::{Choice, Purpose};
 use crate::stages::index::{self, StaleEntries};
 use crate::stages::inventory::{Existing, inventory, inventory_entries};
+use crate::stages::keep_overwritten::keep;
 use crate::stages::mend::mend;
 pub use crate::stages::origin::Origin;
 use crate::stages::origin::own_archive;
@@ -122,6 +123,7 @@ impl Job {
 
     async fn pass(&mut self, source_is: SourceIs, report: &mut Report) -> Result<Ready, Error> {
         catch_up::refuse_sealed(&self.migration)?;
+        gate::rollback(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
@@ -145,6 +147,7 @@ impl Job {
     /// Plan, export (of a file), upsert, settle.
     pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
         catch_up::refuse_sealed(&self.migration)?;
+        gate::rollback(&self.migration)?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
         self.vanished_gate(&ready)?;
@@ -197,6 +200,7 @@ impl Job {
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
         catch_up::refuse_sealed(&self.migration)?;
+        gate::rollback(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::AsItIs, report).await?;
         self.gate(&ready, report).await?;
@@ -466,6 +470,8 @@ impl Job {
         let index = create_missing(migration, &self.accounts, prepared).await?;
         if prepared.index_state != IndexState::Missing || !migration.is_dry_run() {
             inventory(migration, &index, self.permissions.existing).await?;
+            self.keep_overwritten(&index, &prepared.plan.target.service)
+                .await?;
         }
         let sending = Sending {
             migration,
@@ -479,6 +485,14 @@ impl Job {
             self.count_points(settled, report)?;
         }
         Ok(index)
+    }
+
+    /// Old values of what will be replaced, where they are to be kept.
+    async fn keep_overwritten(&self, index: &Vectorize, service: &str) -> Result<(), Error> {
+        match self.permissions.existing {
+            Existing::KeepOverwritten => keep(&self.migration, index, service).await,
+            Existing::Refuse | Existing::Overwrite => Ok(()),
+        }
     }
 
     fn count_points(&self, settled: u64, report: &mut Report) -> Result<(), Error> {

@@ -4,7 +4,8 @@ use std::io::{self, BufWriter, Write};
 
 use crate::archive::Generation;
 use crate::batch::encode;
-use crate::error::Error;
+use crate::disk::Trouble;
+use crate::error::{Error, Kind};
 use crate::progress::Step;
 use crate::stages::check::{Files, check};
 use crate::stages::context::Migration;
@@ -53,16 +54,11 @@ pub fn to_file(
 }
 
 fn explain(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::stopped("the records could not be written")
-                .advise("free some space and run the same command again")
-        }
-        io::ErrorKind::FileTooLarge => {
-            Error::stopped("the records could not be written").advise(crate::folder::RAISE_LIMIT)
-        }
-        _ => Error::failed("the records could not be written")
-            .advise("see the reason given, or write to another place"),
-    }
-    .because(error)
+    let (kind, advice) = Trouble::of(&error).end().unwrap_or((
+        Kind::Failed,
+        "see the reason given, or write to another place",
+    ));
+    Error::new(kind, "the records could not be written")
+        .advise(advice)
+        .because(error)
 }

@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use jaq_core::data::JustLut;
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, DataT, Exn, Vars};
+use jaq_core::native::{self, Fun};
+use jaq_core::{Compiler, Ctx, Exn, Vars};
 use jaq_json::Val;
 use serde::{Deserialize, Serialize};
 
 use super::rejection::{Reason, Refused};
+use crate::contained::contained;
 use crate::point::{Payload, canonical_json};
 
+mod limits;
 mod problem;
 #[cfg(test)]
 mod tests;
@@ -70,7 +73,9 @@ impl Program {
     /// Errors: `map_failed` where it fails, gives nothing, more than one value,
     /// or anything but an object that JSON can hold.
     pub(super) fn apply(&self, payload: &Payload) -> Result<Payload, Refused> {
-        self.run(payload).map_err(|message| {
+        let outcome = contained(|| self.run(payload));
+        let outcome = outcome.unwrap_or_else(|gave_up| Err(gave_up.to_string()));
+        outcome.map_err(|message| {
             let message = shortened(&message);
             Refused::new(Reason::MapFailed { message }, canonical_json(payload))
         })
@@ -78,7 +83,7 @@ impl Program {
 
     fn run(&self, payload: &Payload) -> Result<Payload, String> {
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
-        let mut outputs = self.filter.id.run((context, value::of_payload(payload)));
+        let mut outputs = self.filter.id.run((context, value::of_payload(payload)?));
         let first = outputs.next().ok_or("it gives no value")?;
         let object = value::to_payload(first.map_err(words_of)?)?;
         match outputs.next() {
@@ -110,9 +115,27 @@ impl FromStr for Program {
     fn from_str(text: &str) -> Result<Self, ProgramError> {
         Ok(Self {
             text: text.to_owned(),
-            filter: Arc::new(compile(text)?),
+            filter: Arc::new(compile_apart(text)?),
         })
     }
+}
+
+/// How much stack reading a program may take: many times what the longest one that
+/// is read needs.
+const COMPILER_STACK_BYTES: usize = 64 << 20;
+
+/// Compiles where there is stack for it, whatever thread asks.
+fn compile_apart(text: &str) -> Result<jaq_core::Filter<Data>, ProgramError> {
+    limits::program(text).map_err(|(part, what)| ProgramError::new(text, part, what))?;
+    let failed = |what: String| ProgramError::new(text, text, what);
+    std::thread::scope(|scope| {
+        let compiler = std::thread::Builder::new()
+            .stack_size(COMPILER_STACK_BYTES)
+            .spawn_scoped(scope, || contained(|| compile(text)))
+            .map_err(|error| failed(format!("it cannot be compiled: {error}")))?;
+        let outcome = compiler.join().expect("panics are contained");
+        outcome.map_err(|gave_up| failed(gave_up.to_string()))?
+    })
 }
 
 fn compile(text: &str) -> Result<jaq_core::Filter<Data>, ProgramError> {
@@ -136,14 +159,37 @@ fn compile(text: &str) -> Result<jaq_core::Filter<Data>, ProgramError> {
         .map_err(|errors| problem::of_compiling(text, &errors))
 }
 
-fn functions() -> impl Iterator<Item = jaq_core::native::Fun<Data>>
-where
-    Data: DataT,
-{
+fn functions() -> impl Iterator<Item = Fun<Data>> {
     jaq_core::funs()
         .chain(jaq_std::funs())
         .chain(jaq_json::funs())
-        .filter(|(name, ..)| is_kept(name))
+        .filter(|(name, ..)| is_kept(name) && *name != FROM_JSON)
+        .chain([from_json()])
+}
+
+/// The filter that reads a text as JSON.
+const FROM_JSON: &str = "fromjson";
+
+/// The library's own, which recurses as deep as the text says, over texts that are
+/// measured before.
+fn from_json() -> Fun<Data> {
+    native::run((FROM_JSON, native::v(0), |(_, value)| {
+        let outcome = value.try_as_utf8_bytes_owned().and_then(|text| {
+            limits::json(&text).map_err(|why| {
+                jaq_core::Error::str(format_args!("cannot parse a text as JSON: {why}"))
+            })?;
+            let failed =
+                |error| jaq_core::Error::str(format_args!("cannot parse {value} as JSON: {error}"));
+            // Behind its first error the library's iterator has no end.
+            let mut sound = true;
+            let values = jaq_json::read::parse_many(&text)
+                .take_while(|value| std::mem::replace(&mut sound, value.is_ok()))
+                .map(|value| value.map_err(failed));
+            Ok(values.collect::<Vec<_>>())
+        });
+        let values = outcome.unwrap_or_else(|error| vec![Err(error)]);
+        Box::new(values.into_iter().map(|value| value.map_err(Exn::from)))
+    }))
 }
 
 fn is_kept(name: &str) -> bool {

@@ -33,6 +33,7 @@ use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
 use cf_migrate::stages::prepare::{Accounts, FileIndexWish, Request};
+use cf_migrate::stages::rollback::{Rollback, Seal};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
 use futures::FutureExt as _;
@@ -53,6 +54,8 @@ pub const DIMENSIONS: usize = 32;
 pub struct Simulation {
     dir: TempDir,
     pub clock: Clock,
+    /// The account's own clock, which nobody here can set.
+    pub service_clock: Clock,
     pub sandbox: Sandbox,
     pub pace: PaceOptions,
     pub allowed_rejects: u64,
@@ -71,6 +74,8 @@ pub struct Simulation {
     pub change_path: Option<ChangePath>,
     /// Changes what the account answered to the call of that path.
     pub change_answer: Option<ChangeAnswer>,
+    /// A header that no answer has.
+    pub drop_header: Option<&'static str>,
     /// A code, and texts whose upserts are refused with it.
     pub refused: Option<(u32, Vec<String>)>,
     /// The process ends here, as by SIGKILL.
@@ -82,6 +87,9 @@ pub struct Simulation {
     pub in_flight: Arc<(AtomicUsize, AtomicUsize)>,
     /// The bodies of the upserts so far.
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
+    /// Where the request budget is kept that other simulations share; none for one
+    /// of its own.
+    pub budget_folder: Option<PathBuf>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
     /// Opens another source in the file's place.
@@ -187,15 +195,16 @@ impl Simulation {
         change: impl FnOnce(&mut SandboxOptions),
     ) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let clock = Clock::simulated(wall);
+        let (clock, service_clock) = (Clock::simulated(wall), Clock::simulated(wall));
         let mut options = SandboxOptions::default();
         change(&mut options);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let source = dir.path().join("points.ndjson");
         write_lines(&source, points);
         Self {
-            sandbox: Sandbox::open(None, options, clock).unwrap(),
+            sandbox: Sandbox::open(None, options, service_clock).unwrap(),
             clock,
+            service_clock,
             pace: PaceOptions::default(),
             allowed_rejects: 0,
             existing: Existing::Refuse,
@@ -209,6 +218,7 @@ impl Simulation {
             before_call: None,
             change_path: None,
             change_answer: None,
+            drop_header: None,
             stale: StaleEntries::Report,
             mode: Mode::Write,
             refused: None,
@@ -217,6 +227,7 @@ impl Simulation {
             crashed: Arc::default(),
             in_flight: Arc::default(),
             upserts: Arc::default(),
+            budget_folder: None,
             folder: dir.path().join("docs.migration"),
             source,
             open_source: None,
@@ -234,7 +245,7 @@ impl Simulation {
     /// The same migration on an account that holds the same and has no faults.
     pub async fn with_a_healthy_account(self) -> Self {
         let state = self.state();
-        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.clock).unwrap();
+        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.service_clock).unwrap();
         create_index(&sandbox, DIMENSIONS).await;
         let namespace = create_namespace(&sandbox).await;
         for (id, vector) in &state.vectors {
@@ -265,6 +276,45 @@ impl Simulation {
         }
     }
 
+    /// `rollback`, as a process of its own would.
+    pub async fn rollback(&self) -> Outcome {
+        let recording = Arc::new(Recording::default());
+        let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let mut report = Report::of("rollback", self.mode == Mode::DryRun);
+        let ended = match job {
+            Ok(job) => {
+                let ended = self.take_back(&job, &mut report).await;
+                report.requests = Some(job.requests());
+                ended
+            }
+            Err(error) => Err(error),
+        };
+        match &ended {
+            Ok(()) => report.conclude(),
+            Err(error) => report.conclude_with(error),
+        }
+        Outcome {
+            report: serde_json::to_value(&report).unwrap(),
+            error: ended.err().map(|error| told(&error)),
+            said: recording.lines(),
+        }
+    }
+
+    async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        rollback.tell_prospect()?;
+        rollback.carry_out(report).await
+    }
+
+    /// `rollback`, unless it crashes: everything it held is dropped then.
+    pub async fn rollback_or_crash(&self) -> Option<Outcome> {
+        let crashed = Arc::clone(&self.crashed);
+        match select(Box::pin(self.rollback()), Box::pin(crashed.notified())).await {
+            Either::Left((outcome, _)) => Some(outcome),
+            Either::Right(((), _)) => None,
+        }
+    }
+
     /// `verify`, as a process of its own would.
     pub async fn verify(&self) -> Outcome {
         self.verb(Verb::Verify).await
@@ -275,6 +325,7 @@ impl Simulation {
     pub async fn back_up(&self) -> (Result<Generation, String>, Vec<String>) {
         let recording = Arc::new(Recording::default());
         let job = self.job(Arc::clone(&recording) as Arc<dyn Progress>, Stop::new().1);
+        let job = job.unwrap();
         let index = job.accounts.vectorize.vectorize(&job.request.index);
         let described = index.describe().await.unwrap().unwrap();
         let facts = vectorize::facts(&described, &job.accounts.service);
@@ -291,16 +342,21 @@ impl Simulation {
             interrupt_after: self.interrupt_after,
             raise,
         });
-        let mut job = self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop);
         let mut report = Report::of("run", false);
-        let ended = match verb {
-            Verb::Run => job.run(&mut report).await,
-            Verb::RunBehind => job.run_behind(&mut report).await,
-            Verb::RunFinally => job.run_finally(&mut report).await,
-            Verb::Verify => job.verify(&mut report).await,
-            Verb::Index => job.index(&mut report).await,
+        let ended = match self.job(Arc::clone(&progress) as Arc<dyn Progress>, stop) {
+            Ok(mut job) => {
+                let ended = match verb {
+                    Verb::Run => job.run(&mut report).await,
+                    Verb::RunBehind => job.run_behind(&mut report).await,
+                    Verb::RunFinally => job.run_finally(&mut report).await,
+                    Verb::Verify => job.verify(&mut report).await,
+                    Verb::Index => job.index(&mut report).await,
+                };
+                report.requests = Some(job.requests());
+                ended
+            }
+            Err(error) => Err(error),
         };
-        report.requests = Some(job.requests());
         match &ended {
             Ok(()) => report.conclude(),
             Err(error) => report.conclude_with(error),
@@ -315,14 +371,15 @@ impl Simulation {
     /// A job of this migration, as a process of its own would have it.
     pub fn job_alone(&self) -> Job {
         self.job(Arc::new(Recording::default()), Stop::new().1)
+            .unwrap()
     }
 
-    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Job {
-        let folder = MigrationFolder::open(&self.folder).unwrap();
+    fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Job, Error> {
+        let folder = MigrationFolder::open(&self.folder)?;
         let pace = Pace::resolve(&self.pace).unwrap();
         let accounts = self.accounts(&pace);
         let migration = Migration {
-            ledger: Ledger::open(&folder.ledger()).unwrap(),
+            ledger: Ledger::open(&folder.ledger())?,
             archive: Archive::at(folder.archive()),
             clock: self.clock,
             progress,
@@ -335,7 +392,7 @@ impl Simulation {
             count: None,
             ttl: None,
         };
-        Job {
+        Ok(Job {
             migration,
             folder: Some(folder),
             origin: Origin::Source(match &self.open_source {
@@ -358,7 +415,7 @@ impl Simulation {
                 sample: self.sample,
                 seed: 1,
             },
-        }
+        })
     }
 
     fn accounts(&self, pace: &Pace) -> Accounts {
@@ -366,6 +423,7 @@ impl Simulation {
         let before_call = self.before_call.clone();
         let (change_path, change_answer) = (self.change_path.clone(), self.change_answer.clone());
         let refused = self.refused.clone();
+        let drop_header = self.drop_header;
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
         let in_flight = Arc::clone(&self.in_flight);
         let calls = AtomicUsize::new(0);
@@ -390,10 +448,13 @@ impl Simulation {
                 if matches!(crash, Some(Crash::Before(at)) if at == number) {
                     end_here(&crashed).await;
                 }
-                let answer = match refusal {
+                let mut answer = match refusal {
                     Some(refusal) => Ok(refusal),
                     None => sandbox.handle(request).await.map_err(|_| ConnectionLost),
                 };
+                if let (Ok(answer), Some(header)) = (&mut answer, drop_header) {
+                    answer.headers_mut().remove(header);
+                }
                 if matches!(crash, Some(Crash::After(at)) if at == number) {
                     end_here(&crashed).await;
                 }
@@ -405,8 +466,13 @@ impl Simulation {
             }
             .boxed()
         });
-        let transport = Transport::in_process(SecretString::from("token"), call).unwrap();
-        let budget = Budget::in_memory(pace.api_budget as usize, self.clock);
+        let token = SecretString::from("token");
+        let transport = Transport::in_process(token.clone(), call).unwrap();
+        let limit = pace.api_budget as usize;
+        let budget = match &self.budget_folder {
+            Some(folder) => Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap(),
+            None => Budget::in_memory(limit, self.clock),
+        };
         let client = Client::new(transport, budget, self.clock);
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Accounts {
@@ -500,6 +566,12 @@ impl Progress for Listener {
     fn remark(&self, level: Level, text: &str) {
         self.recording.remark(level, text);
     }
+}
+
+/// A folder in memory where there is one: bringing hundreds of ledgers to a real
+/// disk takes minutes.
+pub fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// What the operator reads of an error.

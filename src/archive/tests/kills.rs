@@ -1,23 +1,26 @@
-//! A kill at any change to the disk, then the same export again, ends in the
+//! A power cut at any change to the disk, then the same export again, ends in the
 //! same files as an undisturbed export.
 
 use super::support::{clock, export, facts, files, numbered, unnamed};
-use crate::archive::files::crash;
 use crate::archive::{Archive, ArchiveError, GenerationNumber};
+use crate::disk::{self, Failure, Weather};
 
 const POINTS: u64 = 11;
 const PART_POINTS: usize = 3;
 
-/// Exports with a kill after `changes` changes; whether it was killed.
-fn killed_after(changes: u32, root: &std::path::Path) -> bool {
-    crash::after(Some(changes));
+/// Exports with a power cut after `changes` changes; whether it came to that.
+fn cut_after(changes: u64, root: &std::path::Path) -> bool {
+    let weather = Weather::new(changes);
+    let _under = disk::under(weather.clone());
+    weather.crash_at(changes + 1);
     let outcome = export(root, &unnamed(4), &numbered(POINTS, 4), PART_POINTS);
-    crash::after(None);
+    assert_eq!(outcome.is_err(), weather.has_crashed());
+    weather.crash();
     outcome.is_err()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kill_at_any_change_to_the_disk_leaves_no_trace_after_the_next_export() {
+async fn a_power_cut_at_any_change_to_the_disk_leaves_no_trace_after_the_next_export() {
     let undisturbed = tempfile::tempdir().unwrap();
     export(
         undisturbed.path(),
@@ -32,12 +35,12 @@ async fn a_kill_at_any_change_to_the_disk_leaves_no_trace_after_the_next_export(
     for changes in 0.. {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("archive");
-        if !killed_after(changes, &root) {
+        if !cut_after(changes, &root) {
             assert!(changes > 50, "only {changes} changes");
             break;
         }
-        // A second kill, early in the run that goes on.
-        killed_after(changes % 13, &root);
+        // A second one, early in the run that goes on.
+        cut_after(changes % 13, &root);
         let archive = Archive::at(&root);
         if archive.current().unwrap().is_none() {
             export(&root, &unnamed(4), &numbered(POINTS, 4), PART_POINTS).unwrap();
@@ -45,7 +48,7 @@ async fn a_kill_at_any_change_to_the_disk_leaves_no_trace_after_the_next_export(
         assert_eq!(archive.generations().unwrap(), [GenerationNumber::FIRST]);
         assert!(
             files(&root) == expected,
-            "other files after a kill at change {changes}"
+            "other files after a power cut at change {changes}"
         );
     }
 }
@@ -123,9 +126,12 @@ fn after_a_failed_write_the_writer_takes_nothing_more() {
         .write(&facts(&unnamed(4)), clock())
         .unwrap();
     let point = super::support::read_point(&numbered(1, 4)[0], 0);
-    crash::after(Some(0));
-    let failure = writer.push(point.clone()).unwrap_err();
-    crash::after(None);
+    let weather = Weather::new(0);
+    weather.fail_at(1, Failure::Io);
+    let failure = {
+        let _under = disk::under(weather);
+        writer.push(point.clone()).unwrap_err()
+    };
     assert!(matches!(failure, ArchiveError::Io { .. }), "{failure:?}");
     assert!(matches!(
         writer.push(point).unwrap_err(),

@@ -3,6 +3,8 @@
 mod export;
 mod index;
 mod plan;
+mod restore;
+mod rollback;
 mod run;
 mod sandbox;
 mod session;
@@ -33,6 +35,8 @@ pub(super) async fn run(cli: Cli) -> ExitCode {
         Verb::Index(args) => index::run(&setup, args).await,
         Verb::Verify(args) => verify::run(&setup, args).await,
         Verb::Run(args) => run::run(&setup, args).await,
+        Verb::Rollback(args) => rollback::run(&setup, args).await,
+        Verb::Restore(args) => restore::run(&setup, args).await,
         Verb::Sandbox(args) => sandbox::run(&setup, args).await,
     };
     ended.unwrap_or_else(|error| outcome::early(&global, verb, &error))
@@ -47,6 +51,8 @@ fn name(verb: &Verb) -> &'static str {
         Verb::Index(_) => "index",
         Verb::Verify(_) => "verify",
         Verb::Run(_) => "run",
+        Verb::Rollback(_) => "rollback",
+        Verb::Restore(_) => "restore",
         Verb::Sandbox(_) => "sandbox",
     }
 }

@@ -107,7 +107,7 @@ impl Following<'_> {
                 outcome
             })
             .await;
-        Ok(session.concluded(outcome, Last::Pass))
+        Ok(session.concluded(outcome, Last::Pass).0)
     }
 
     /// What the last pass came to is what the command comes to: stopped between two
@@ -121,10 +121,10 @@ impl Following<'_> {
             let told = "stopped between two passes: the same command goes on with the next one";
             self.setup.progress.remark(Level::Info, told);
         }
-        if self.setup.global.json {
-            outcome::print_json(&report);
-        }
-        Ok(ExitCode::from(report.exit_code))
+        Ok(match self.setup.global.json {
+            true => outcome::print_json(&report),
+            false => ExitCode::from(report.exit_code),
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the verbs share: settings, clock, listener, and a job from its arguments
 //! to its ending.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
+use crate::cli::log::LogFile;
 use crate::cli::outcome::{self, Ending, Last};
 use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
@@ -118,19 +118,16 @@ fn start_log(global: &Global) -> Result<(), Error> {
     let Some(path) = &global.log else {
         return Ok(());
     };
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|error| {
-            Error::usage(format!("the log {} cannot be written", path.display()))
-                .advise("give a file in a folder that exists and that this user can write to")
-                .because(error)
-        })?;
+    let file = LogFile::open(path).map_err(|error| {
+        Error::usage(format!("the log {} cannot be written", path.display()))
+            .advise("give a file in a folder that exists and that this user can write to")
+            .because(error)
+    })?;
     let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
         .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
     tracing_subscriber::fmt()
         .json()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::sync::Mutex::new(file))
         .try_init()
@@ -218,11 +215,15 @@ impl<'a> Session<'a> {
 
     /// Concludes with what the job came to.
     pub(super) fn end(self, outcome: Result<(), Error>) -> ExitCode {
-        ExitCode::from(self.concluded(outcome, Last::Command).exit_code)
+        self.concluded(outcome, Last::Command).1
     }
 
-    /// The same, of the whole command or of a pass of it; gives the report.
-    pub(super) fn concluded(mut self, outcome: Result<(), Error>, last: Last) -> Report {
+    /// The same, of the whole command or of a pass of it; gives the report too.
+    pub(super) fn concluded(
+        mut self,
+        outcome: Result<(), Error>,
+        last: Last,
+    ) -> (Report, ExitCode) {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
         let archived = self
@@ -246,8 +247,8 @@ impl<'a> Session<'a> {
             last,
             ..Ending::new(self.setup, &mut self.report, error)
         };
-        ending.tell();
-        self.report
+        let code = ending.tell();
+        (self.report, code)
     }
 
     /// The bindings of what was filled, and what the application must mind.
@@ -296,10 +297,10 @@ impl<'a> Session<'a> {
 
 fn permissions(args: &PermissionArgs) -> Permissions {
     Permissions {
-        existing: if args.overwrite {
-            Existing::Overwrite
-        } else {
-            Existing::Refuse
+        existing: match (args.overwrite, args.keep_overwritten) {
+            (false, _) => Existing::Refuse,
+            (true, false) => Existing::Overwrite,
+            (true, true) => Existing::KeepOverwritten,
         },
         allowed_rejects: args.allow_rejects,
         stale: match (args.prune_anyway, args.prune) {

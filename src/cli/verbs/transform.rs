@@ -1,7 +1,5 @@
 //! `transform`: an archive into NDJSON, without any account.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,10 +7,11 @@ use super::session::Setup;
 use super::standalone;
 use crate::archive::Generation;
 use crate::cli::args::TransformArgs;
-use crate::cli::outcome::Ending;
+use crate::cli::outcome::{self, Ending};
 use crate::cli::show;
 use crate::cli::workspace::Workspace;
-use crate::error::Error;
+use crate::disk::{self, Trouble};
+use crate::error::{Error, Kind};
 use crate::report::{PointFacts, Report};
 use crate::stages::context::{Migration, Mode};
 use crate::stages::show::show as show_points;
@@ -35,8 +34,7 @@ pub(super) async fn run(setup: &Setup, args: TransformArgs) -> Result<ExitCode, 
     let ending = Ending::new(setup, &mut report, outcome.err()).tell();
     if let Some(points) = report.shown.filter(|_| !setup.global.json) {
         let text = show::render(&points, show::width());
-        // A closed pipe changes nothing about the exit code.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        return Ok(outcome::print(&text, report.exit_code));
     }
     Ok(ending)
 }
@@ -76,9 +74,9 @@ fn write(
     (generation, transform): (&Generation, &Transform),
     report: &mut Report,
 ) -> Result<(), Error> {
-    let mut out = Output::begin(path, folder, setup.mode())?;
+    let mut out = Output::begin(path, setup.mode())?;
     to_file::to_file(migration, generation, transform, out.writer())?;
-    out.finish(path)?;
+    out.finish(path, folder)?;
     let totals = migration.ledger.totals()?;
     report.left_behind = Some(left_behind(&migration.ledger)?);
     report.mapping = Some(mapping_facts(&migration.ledger, transform.mapping())?);
@@ -108,41 +106,60 @@ fn out_folder(out: &Path) -> Result<PathBuf, Error> {
 
 /// The file to write, complete or not at all; in a dry run nothing.
 enum Output {
-    File(tempfile::NamedTempFile),
+    File(Unfinished),
     Nothing(std::io::Sink),
 }
 
-impl Output {
-    fn begin(out: &Path, folder: &Path, mode: Mode) -> Result<Self, Error> {
-        match mode {
-            Mode::DryRun => Ok(Self::Nothing(std::io::sink())),
-            Mode::Write => tempfile::NamedTempFile::new_in(folder)
-                .map(Self::File)
-                .map_err(|error| unwritable(out, error)),
+/// A file that is removed unless it gets its name.
+struct Unfinished {
+    file: disk::File,
+    named: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.named {
+            // What is left of it has a name that says so.
+            let _ = disk::remove(self.file.path());
         }
+    }
+}
+
+impl Output {
+    fn begin(out: &Path, mode: Mode) -> Result<Self, Error> {
+        if mode == Mode::DryRun {
+            return Ok(Self::Nothing(std::io::sink()));
+        }
+        let mut name = out.as_os_str().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let file = disk::File::create(Path::new(&name)).map_err(|error| unwritable(out, error))?;
+        Ok(Self::File(Unfinished { file, named: false }))
     }
 
     fn writer(&mut self) -> &mut dyn std::io::Write {
         match self {
-            Self::File(file) => file,
+            Self::File(unfinished) => &mut unfinished.file,
             Self::Nothing(sink) => sink,
         }
     }
 
-    fn finish(self, out: &Path) -> Result<(), Error> {
-        let Self::File(file) = self else {
+    fn finish(self, out: &Path, folder: &Path) -> Result<(), Error> {
+        let Self::File(mut unfinished) = self else {
             return Ok(());
         };
-        let synced: std::io::Result<File> = file
-            .as_file()
-            .sync_all()
-            .and_then(|()| file.persist(out).map_err(|error| error.error));
-        synced.map(drop).map_err(|error| unwritable(out, error))
+        let file = &unfinished.file;
+        let named = file.sync().and_then(|()| disk::rename(file.path(), out));
+        unfinished.named = named.is_ok();
+        let synced = named.and_then(|()| disk::sync_folder(folder));
+        synced.map_err(|error| unwritable(out, error))
     }
 }
 
 fn unwritable(out: &Path, error: std::io::Error) -> Error {
-    Error::failed(format!("{} cannot be written", out.display()))
-        .advise("give a path in a folder that this user can write to")
-        .because(error)
+    let message = format!("{} cannot be written", out.display());
+    let (kind, advice) = Trouble::of(&error).end().unwrap_or((
+        Kind::Failed,
+        "give a path in a folder that this user can write to",
+    ));
+    Error::new(kind, message).advise(advice).because(error)
 }

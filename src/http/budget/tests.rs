@@ -1,13 +1,21 @@
 //! Budgets on simulated time, several on one file.
 
+use std::fs;
 use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::http::window::WINDOW_MS;
+use crate::http::window::{SPREAD_MS, WINDOW_MS};
 
 const START: Duration = Duration::from_secs(1_800_000_000);
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A call that is over at once.
+async fn call(budget: &Budget) {
+    drop(budget.take(PATIENCE).await.unwrap());
+}
 
 fn simulated() -> Clock {
     Clock::simulated(UNIX_EPOCH + START)
@@ -44,8 +52,9 @@ async fn turns(budgets: &[Budget], pauses_ms: &[Vec<u64>], clock: Clock) -> Vec<
             let mut taken = Vec::new();
             for pause_ms in pauses {
                 clock.sleep(Duration::from_millis(*pause_ms)).await;
-                budget.take().await.unwrap();
+                let ongoing = budget.take(PATIENCE).await.unwrap();
                 taken.push(clock.wall_ms());
+                drop(ongoing);
             }
             taken
         });
@@ -59,10 +68,12 @@ fn with_work_always_waiting_nearly_the_whole_limit_is_used() {
         let budget = Budget::in_memory(1_000, clock);
         let from = clock.now();
         for _ in 0..10_000 {
-            budget.take().await.unwrap();
+            call(&budget).await;
         }
-        // The first thousand need no time, so nine windows pass.
+        // The first thousand need no time, so nine windows pass; the last thousand
+        // are spread.
         let allowed = Duration::from_millis(9 * WINDOW_MS).div_f64(0.99);
+        let allowed = allowed + Duration::from_millis(SPREAD_MS);
         assert!(clock.now() - from <= allowed);
     });
 }
@@ -80,6 +91,7 @@ fn two_processes_with_work_always_waiting_share_nearly_the_whole_limit() {
         let taken = turns(&budgets, &[vec![0; 100], vec![0; 100]], clock).await;
         assert_eq!(densest(&taken), 40);
         let allowed = Duration::from_millis(4 * WINDOW_MS).div_f64(0.99);
+        let allowed = allowed + Duration::from_millis(SPREAD_MS);
         assert!(clock.now() - from <= allowed);
     });
 }
@@ -91,17 +103,27 @@ fn no_turn_is_forgotten_when_processes_take_them_at_the_same_instant() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             let budget = open(folder.path(), 400, clock);
+            let ask = crowded(&budget);
             scope.spawn(move || {
                 for _ in 0..100 {
-                    let turn = budget.update(|window| window.take(5, 400)).unwrap();
-                    assert_eq!(turn, Turn::Now);
+                    let turn = budget.update(|window, _| window.take(5, &ask)).unwrap();
+                    assert!(matches!(turn, Turn::Now(_)));
                 }
             });
         }
     });
     let budget = open(folder.path(), 400, clock);
-    let turn = budget.update(|window| window.take(5, 400)).unwrap();
+    let ask = crowded(&budget);
+    let turn = budget.update(|window, _| window.take(5, &ask)).unwrap();
     assert!(matches!(turn, Turn::In(_)), "a call was lost");
+}
+
+/// What a budget asks for, were a second as long as one likes.
+fn crowded(budget: &Budget) -> Ask {
+    Ask {
+        per_second: None,
+        ..budget.ask(PATIENCE)
+    }
 }
 
 #[test]
@@ -116,7 +138,7 @@ fn another_account_or_token_has_a_budget_of_its_own() {
 fn no_file_holds_or_is_named_by_the_token() {
     let folder = tempfile::tempdir().unwrap();
     let budget = open(folder.path(), 3, simulated_now());
-    on_paused_time(budget.take()).unwrap();
+    on_paused_time(call(&budget));
     for entry in fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();
         assert!(!path.to_string_lossy().contains("secret-token"));
@@ -136,7 +158,7 @@ fn a_pause_holds_every_process_on_the_file() {
         let (one, other) = (open(folder.path(), 9, clock), open(folder.path(), 9, clock));
         one.pause(Duration::from_secs(30)).unwrap();
         let from = clock.now();
-        other.take().await.unwrap();
+        call(&other).await;
         assert!(clock.now() - from >= Duration::from_secs(30));
     });
 }
@@ -151,10 +173,10 @@ fn a_damaged_file_counts_as_a_full_window_once() {
             fs::write(folder.path().join(format!("{name}.json")), damage).unwrap();
             let budget = open(folder.path(), 9, clock);
             let from = clock.now();
-            budget.take().await.unwrap();
+            call(&budget).await;
             let waited = clock.now() - from;
             assert!(waited >= Duration::from_millis(WINDOW_MS), "{damage:?}");
-            budget.take().await.unwrap();
+            call(&budget).await;
             assert_eq!(clock.now() - from, waited, "{damage:?}");
         }
     });
@@ -173,7 +195,7 @@ fn instants_of_the_future_and_absurd_numbers_are_harmless() {
         fs::write(folder.path().join(format!("{name}.json")), absurd).unwrap();
         let budget = open(folder.path(), 1, clock);
         let from = clock.now();
-        budget.take().await.unwrap();
+        call(&budget).await;
         assert!(clock.now() - from <= Duration::from_secs(3_601));
     });
 }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::archive::{Archive, ArchiveError, Generation, PointReader};
 use crate::error::Error;
 use crate::point::{Point, PointName};
-use crate::source::{Cursor, Page, ReadPoint, Source, SourceFacts};
+use crate::source::{Configuration, Cursor, Page, ReadPoint, Source, SourceFacts};
 
 use super::error::FileError;
 use super::{PAGE_BYTES, PAGE_POINTS};
@@ -121,6 +121,10 @@ fn facts(archive: &Archive, generation: &Generation) -> Result<SourceFacts, Erro
 impl Source for ArchiveSource {
     fn facts(&self) -> &SourceFacts {
         &self.facts
+    }
+
+    fn configuration(&self) -> Option<&Configuration> {
+        self.generation.manifest().configuration.as_ref()
     }
 
     fn is_pinned(&self) -> bool {

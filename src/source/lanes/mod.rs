@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use self::ahead::ReadAhead;
-use super::{Cursor, Names, Page, Source, SourceFacts};
+use super::{Configuration, Cursor, Names, Page, Source, SourceFacts};
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
 
@@ -110,6 +110,11 @@ impl Places {
 pub trait LaneReader: Send + Sync + 'static {
     /// What was learned when the source was opened.
     fn facts(&self) -> &SourceFacts;
+
+    /// As [`Source::configuration`].
+    fn configuration(&self) -> Option<&Configuration> {
+        None
+    }
 
     /// Cuts the source into lanes; together they hold every point, whatever is
     /// written meanwhile. None where it is better read in one go: then the only
@@ -207,6 +212,10 @@ impl<R: LaneReader> Laned<R> {
 impl<R: LaneReader> Source for Laned<R> {
     fn facts(&self) -> &SourceFacts {
         self.reader.facts()
+    }
+
+    fn configuration(&self) -> Option<&Configuration> {
+        self.reader.configuration()
     }
 
     async fn draw_lanes(&mut self) -> Result<Vec<Lane>, Error> {

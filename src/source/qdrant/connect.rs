@@ -59,8 +59,8 @@ impl Pace {
 
 /// A server that answered a health check.
 pub(super) struct Server {
-    client: Qdrant,
-    pace: Pace,
+    pub(super) client: Qdrant,
+    pub(super) pace: Pace,
 }
 
 /// The key as a header can carry it, checked here because the client would
@@ -247,7 +247,7 @@ impl Server {
         self.limited(self.client.scroll(request)).await
     }
 
-    async fn retried<T, F>(&self, doing: &str, call: impl Fn() -> F) -> Result<T, Error>
+    pub(super) async fn retried<T, F>(&self, doing: &str, call: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, QdrantError>>,
     {
@@ -266,7 +266,7 @@ impl Server {
 
     /// The channel's timeout ends with the answer's head, so a body that stalls
     /// needs this one; the client's silent second try has to fit in.
-    async fn limited<T>(
+    pub(super) async fn limited<T>(
         &self,
         call: impl Future<Output = Result<T, QdrantError>>,
     ) -> Result<T, QdrantError> {

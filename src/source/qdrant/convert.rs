@@ -1,18 +1,21 @@
 //! The first decoder: points as gRPC sends them. Knows both wire forms of
 //! vectors (servers up to 1.16 and since 1.17) and never trusts a count in them.
 
+use std::collections::HashMap;
+
 use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::vector_output::Vector;
 use qdrant_client::qdrant::vectors_output::VectorsOptions;
 use qdrant_client::qdrant::{
-    PointId as WireId, RetrievedPoint, Value as WireValue, VectorOutput, VectorsOutput,
+    ListValue, PointId as WireId, RetrievedPoint, Struct, Value as WireValue, VectorOutput,
+    VectorsOutput,
 };
 use serde_json::{Number, Value};
 use uuid::Uuid;
 
 use super::fields::{Fields, RawVector, VectorError};
-use crate::point::{Point, PointId, SparseVector};
+use crate::point::{Payload, Point, PointId, SparseVector};
 
 /// Why a point of an answer cannot be taken.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +66,7 @@ pub(super) fn wire_id(id: &PointId) -> Option<WireId> {
 /// Integers stay integers and doubles stay recognisable (`1.0`). NaN and
 /// infinities, which JSON and so Qdrant cannot hold, become null. Integers
 /// beyond i64 arrive as doubles: Qdrant's gRPC side cannot send them otherwise.
-fn json(wire: WireValue) -> Value {
+pub(super) fn json(wire: WireValue) -> Value {
     match wire.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(value)) => Value::Bool(value),
@@ -76,6 +79,45 @@ fn json(wire: WireValue) -> Value {
         Some(Kind::StructValue(object)) => {
             let entries = object.fields.into_iter();
             Value::Object(entries.map(|(key, value)| (key, json(value))).collect())
+        }
+    }
+}
+
+/// The other direction: an integer where the text is one that i64 holds, else a
+/// double. None for a number that no double holds (`1e999`).
+pub(super) fn wire_value(json: &Value) -> Option<WireValue> {
+    let kind = match json {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(*value),
+        Value::Number(number) => wire_number(number)?,
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(items) => Kind::ListValue(ListValue {
+            values: items.iter().map(wire_value).collect::<Option<_>>()?,
+        }),
+        Value::Object(object) => Kind::StructValue(Struct {
+            fields: wire_payload(object)?,
+        }),
+    };
+    Some(WireValue { kind: Some(kind) })
+}
+
+/// A payload's values; none where one of its numbers cannot be held.
+pub(super) fn wire_payload(payload: &Payload) -> Option<HashMap<String, WireValue>> {
+    let entries = payload.iter();
+    entries
+        .map(|(key, value)| Some((key.clone(), wire_value(value)?)))
+        .collect()
+}
+
+fn wire_number(number: &Number) -> Option<Kind> {
+    let text = number.to_string();
+    // "-0" is a number of its own among doubles alone.
+    let integer = text.parse().ok().filter(|_| text != "-0");
+    match integer {
+        Some(integer) => Some(Kind::IntegerValue(integer)),
+        None => {
+            let double: f64 = text.parse().ok()?;
+            double.is_finite().then_some(Kind::DoubleValue(double))
         }
     }
 }

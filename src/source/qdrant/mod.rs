@@ -2,41 +2,53 @@
 //! again by id over REST. What the server does was taken from its documentation,
 //! its source at 1.19 and a live 1.18.
 //!
-//! Inside: `address` where it is, `connect` single calls, `shape` what it holds,
-//! `warnings` what is to be said of it, `version` what the server knows, `borders`
-//! the lanes, `scroll` pages and `page` their size, `convert` and `rest` the two
-//! decoders, which meet in `fields`, `retry` what a failure means.
+//! Inside: `address` where it is, `connect` single calls, `place` the way there,
+//! `shape` what it holds, `configuration` how, `warnings` what is to be said of it,
+//! `version` what the server knows, `borders` the lanes, `scroll` pages, `ids` their
+//! ids alone and `page` their size, `convert` and `rest` the two decoders, which meet
+//! in `fields`, `retry` what a failure means. `target` is the way back: an archive's
+//! points into a collection, with the calls of `write`.
 
 mod address;
 mod borders;
+mod configuration;
 mod connect;
 mod convert;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+mod ids;
 mod page;
+mod place;
 mod rest;
 mod retry;
 mod scroll;
 mod shape;
+mod target;
 mod version;
 mod warnings;
+mod write;
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use self::address::Address;
-use self::connect::{Pace, Server, checked_key};
+use self::configuration::Settings;
+use self::connect::{Pace, Server};
 use self::fields::Fields;
 use self::page::page_size;
+use self::place::Place;
 use self::rest::Rest;
-use self::shape::{ExactCount, Limits, describe};
+use self::scroll::Scope;
+use self::shape::{Description, ExactCount, Limits, describe};
+pub use self::target::{Blueprint, Existing, FieldStorage, QdrantTarget, Side, Storage, bytes_of};
 use self::version::is_since;
 use self::warnings::multivector_note;
 use super::page_size::PageSize;
-use super::{Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
+use super::{Configuration, Cursor, DEFAULT_READERS, Lane, LaneReader, Laned, Page, SourceFacts};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName};
@@ -84,7 +96,7 @@ pub type QdrantSource = Laned<QdrantReader>;
 
 /// Reads a collection's points: pages of any stretch of ids, and points by id.
 pub struct QdrantReader {
-    server: Server,
+    server: Arc<Server>,
     rest: Option<Rest>,
     pace: Pace,
     collection: String,
@@ -96,6 +108,7 @@ pub struct QdrantReader {
     points: Option<u64>,
     size: Mutex<PageSize>,
     facts: SourceFacts,
+    configuration: Option<Configuration>,
 }
 
 impl Laned<QdrantReader> {
@@ -130,52 +143,45 @@ impl QdrantReader {
         settings: QdrantSettings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let address = Address::resolve(
-            settings.url.as_deref(),
-            settings.grpc_port,
-            settings.rest_port,
-        )?;
-        let key = checked_key(settings.api_key)?;
-        let pace = Pace {
-            timeout: settings.timeout,
-            first_pause: settings.first_pause,
-            readers: settings.readers,
-            clock,
-        };
-        let (server, version) = Server::connect(&address.grpc, key.as_ref(), pace).await?;
-        let real = server.behind_alias(collection).await?;
-        let mut warnings: Vec<_> = real
+        let place = Place::reach(collection, settings, clock).await?;
+        let info = place.server.info(&place.collection).await?;
+        let configuration = Settings::of(&info).to_configuration(&place.version);
+        let mut description = describe(&place.collection, vector, info)?;
+        let mut warnings: Vec<_> = place
+            .alias
             .iter()
-            .map(|real| alias_note(collection, real))
+            .map(|alias| alias_note(alias, &place.collection))
             .collect();
-        let collection = real.unwrap_or_else(|| collection.to_owned());
-        let description = describe(&collection, vector, server.info(&collection).await?)?;
-        let rest = match &address.rest {
-            Some(rest) => Some(Rest::new(rest, &collection, key, pace)?),
-            None => None,
-        };
-        warnings.extend(description.warnings);
-        warnings.extend(rest.is_none().then(no_rest_note));
+        warnings.append(&mut description.warnings);
+        let mut reader = Self::of(&place, description)?;
+        warnings.extend(reader.rest.is_none().then(no_rest_note));
+        reader.facts.warnings = warnings;
+        reader.configuration = Some(configuration);
+        reader.with_multivector_notes().await
+    }
+
+    /// A reader of what was described there.
+    fn of(place: &Place, description: Description) -> Result<Self, Error> {
         let fields = description.fields;
-        let reader = Self {
+        Ok(Self {
             facts: SourceFacts {
-                name: format!("qdrant:{collection}"),
-                identity: address.grpc,
+                name: format!("qdrant:{}", place.collection),
+                identity: place.address.grpc.clone(),
                 shape: fields.shape.clone(),
-                warnings,
+                warnings: description.warnings,
             },
+            configuration: None,
             size: Mutex::new(page_size(fields.numbers(), description.limits.page_points)),
             points: description.points,
             limits: description.limits,
             vector: description.chosen,
             fields,
-            server,
-            rest,
-            pace,
-            collection,
-            version,
-        };
-        reader.with_multivector_notes().await
+            server: Arc::clone(&place.server),
+            rest: place.rest()?,
+            pace: place.pace,
+            collection: place.collection.clone(),
+            version: place.version.clone(),
+        })
     }
 
     /// Multivectors are not read: what can be said of them is said here.
@@ -237,6 +243,10 @@ impl LaneReader for QdrantReader {
         &self.facts
     }
 
+    fn configuration(&self) -> Option<&Configuration> {
+        self.configuration.as_ref()
+    }
+
     async fn draw_lanes(&self) -> Result<Vec<Lane>, Error> {
         self.cut_into_lanes().await
     }
@@ -273,7 +283,7 @@ impl LaneReader for QdrantReader {
                 ));
             }
         };
-        self.read_page(from, until.as_ref()).await
+        self.read_page(Scope::Page, from, until.as_ref()).await
     }
 
     async fn fetch(&self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {

@@ -16,11 +16,16 @@ use crate::source::{Cursor, Page, ReadPoint};
 /// How often an empty page is taken although points follow it.
 const MOST_EMPTY: usize = 8;
 
+/// The most ids of a page of ids: some 100 kB.
+const IDS: u32 = 4_096;
+
 /// How much of each point is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub(super) enum Scope {
     /// As many whole points as make a page.
     Page,
+    /// Ids, without what the points hold.
+    Ids,
     /// One id.
     Probe,
 }
@@ -30,15 +35,16 @@ impl QdrantReader {
     /// where no ids follow, it is empty.
     pub(super) async fn read_page(
         &self,
+        scope: Scope,
         from: Option<PointId>,
         until: Option<&PointId>,
     ) -> Result<Page, Error> {
         let mut from = from;
         for _ in 0..MOST_EMPTY {
-            let (asked, answer) = self.scroll(from.as_ref(), Scope::Page).await?;
+            let (asked, answer) = self.scroll(from.as_ref(), scope).await?;
             let announced = answer.next_page_offset.clone();
             let announced = announced.filter(|id| !is_beyond(id, until));
-            let mut points = self.take(from.as_ref(), asked, answer)?;
+            let mut points = self.take(scope, from.as_ref(), asked, answer)?;
             if cut(&mut points, until) {
                 return Ok(page(points, None));
             }
@@ -58,6 +64,7 @@ impl QdrantReader {
 
     fn take(
         &self,
+        scope: Scope,
         from: Option<&PointId>,
         asked: u32,
         answer: ScrollResponse,
@@ -72,8 +79,10 @@ impl QdrantReader {
                     .because(error)
             })?;
         check_order(from, &points)?;
-        let bytes = points.iter().map(weight).sum();
-        self.size().came(asked, points.len(), bytes);
+        if scope == Scope::Page {
+            let bytes = points.iter().map(weight).sum();
+            self.size().came(asked, points.len(), bytes);
+        }
         Ok(points)
     }
 
@@ -142,6 +151,10 @@ impl QdrantReader {
         loop {
             let limit = match scope {
                 Scope::Page => self.size().limit(),
+                Scope::Ids => self
+                    .limits
+                    .page_points
+                    .map_or(IDS, |most| IDS.min(most.max(1))),
                 Scope::Probe => 1,
             };
             let request = self.request(from, scope, limit);

@@ -19,7 +19,8 @@ use crate::point::{DenseField, Distance, Shape};
 pub(super) struct Description {
     /// Its vectors.
     pub(super) fields: Fields,
-    /// The name of the dense vector that a record will get.
+    /// The name of the dense vector that a record will get; empty where none was
+    /// asked for.
     pub(super) chosen: String,
     /// What the server allows.
     pub(super) limits: Limits,
@@ -47,20 +48,26 @@ pub(super) enum ExactCount {
     Refused,
 }
 
-/// Reads the server's description of `collection`; `vector` is the operator's
-/// choice.
+/// Reads the server's description of `collection`, as Vectorize can take it;
+/// `vector` is the operator's choice.
 pub(super) fn describe(
     collection: &str,
     vector: Option<&str>,
     info: CollectionInfo,
 ) -> Result<Description, Error> {
+    let mut description = described(info);
+    description.chosen = choose(collection, vector, &description.fields)?;
+    Ok(description)
+}
+
+/// Reads the server's description of a collection, whatever Vectorize makes of it.
+pub(super) fn described(info: CollectionInfo) -> Description {
     let mut warnings = state_warnings(&info);
     let points = info.points_count;
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
     let dense = dense_params(&params);
     let fields = fields(&dense, &params);
-    let chosen = choose(collection, vector, &fields)?;
     let limits = limits(config.strict_mode_config.as_ref());
     warnings.extend(field_warnings(&fields, &dense));
     if limits.exact_count == ExactCount::Refused {
@@ -70,17 +77,17 @@ pub(super) fn describe(
                 .to_owned(),
         );
     }
-    Ok(Description {
+    Description {
         fields,
-        chosen,
+        chosen: String::new(),
         limits,
         points,
         warnings,
-    })
+    }
 }
 
 /// Dense vectors of both kinds by name.
-fn dense_params(params: &CollectionParams) -> HashMap<String, VectorParams> {
+pub(super) fn dense_params(params: &CollectionParams) -> HashMap<String, VectorParams> {
     match params
         .vectors_config
         .as_ref()
@@ -92,7 +99,7 @@ fn dense_params(params: &CollectionParams) -> HashMap<String, VectorParams> {
     }
 }
 
-fn fields(dense: &HashMap<String, VectorParams>, params: &CollectionParams) -> Fields {
+pub(super) fn fields(dense: &HashMap<String, VectorParams>, params: &CollectionParams) -> Fields {
     let is_multi = |params: &VectorParams| params.multivector_config.is_some();
     let mut shape = Shape {
         dense: dense
@@ -118,7 +125,7 @@ fn fields(dense: &HashMap<String, VectorParams>, params: &CollectionParams) -> F
     Fields { shape, left_out }
 }
 
-fn distance(wire: WireDistance) -> Option<Distance> {
+pub(super) fn distance(wire: WireDistance) -> Option<Distance> {
     match wire {
         WireDistance::Cosine => Some(Distance::Cosine),
         WireDistance::Euclid => Some(Distance::Euclid),

@@ -53,7 +53,7 @@ impl Info {
         })
     }
 
-    fn of(info: &Value) -> Option<Self> {
+    pub(super) fn of(info: &Value) -> Option<Self> {
         let dense = &info["denseIndex"];
         let either = |name: &str| {
             [&info[name], &dense[name]]

@@ -8,6 +8,8 @@
 
 mod address;
 mod decode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod info;
 mod laps;
 mod namespaces;

@@ -3,11 +3,11 @@
 //! the generations of the archive, needed only until the export is complete; it
 //! holds nothing that could not be listed again.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::disk;
 use crate::error::Error;
 
 const SCHEMA: &str = "
@@ -34,7 +34,7 @@ impl IdList {
     pub fn open(path: &Path, of: &str) -> Result<Self, Error> {
         let list = Self {
             path: path.to_owned(),
-            connection: connect(path).map_err(explain(path))?,
+            connection: disk::database(|| connect(path)).map_err(explain(path))?,
         };
         if list.fact(OF)?.as_deref() != Some(of) {
             list.clear()?;
@@ -50,16 +50,15 @@ impl IdList {
 
     /// Forgets every id.
     pub fn clear(&self) -> Result<(), Error> {
-        let cleared = self.connection.execute_batch(
-            "BEGIN; DELETE FROM ids; DELETE FROM facts WHERE name = 'complete'; COMMIT",
-        );
+        let clear = "BEGIN; DELETE FROM ids; DELETE FROM facts WHERE name = 'complete'; COMMIT";
+        let cleared = disk::database(|| self.connection.execute_batch(clear));
         cleared.map_err(explain(&self.path))
     }
 
     /// Adds a page of ids, in any order; says how many were not there yet.
     pub fn add(&mut self, ids: &[String]) -> Result<u64, Error> {
         let connection = &mut self.connection;
-        let mut add = || -> rusqlite::Result<u64> {
+        let add = || -> rusqlite::Result<u64> {
             let transaction = connection.transaction()?;
             let mut added = 0;
             {
@@ -71,7 +70,7 @@ impl IdList {
             transaction.commit()?;
             Ok(added)
         };
-        add().map_err(explain(&self.path))
+        disk::database(add).map_err(explain(&self.path))
     }
 
     /// The walk came to its end at that time.
@@ -106,7 +105,7 @@ impl IdList {
             let ids = ids.query_map(params![from, most], |row| row.get(0))?;
             ids.collect()
         };
-        read().map_err(explain(&self.path))
+        disk::database(read).map_err(explain(&self.path))
     }
 
     /// Removes the file at `path`, and what SQLite keeps beside it.
@@ -114,12 +113,7 @@ impl IdList {
         for suffix in ["", "-wal", "-shm"] {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
-            match fs::remove_file(&name) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(path).because(error));
-                }
-                _ => {}
-            }
+            disk::remove(Path::new(&name)).map_err(|error| failed(path).because(error))?;
         }
         Ok(())
     }
@@ -132,7 +126,7 @@ impl IdList {
 
     fn set_fact(&self, name: &str, value: &str) -> Result<(), Error> {
         let set = "INSERT OR REPLACE INTO facts VALUES (?, ?)";
-        let set = self.connection.execute(set, [name, value]);
+        let set = disk::database(|| self.connection.execute(set, [name, value]));
         set.map(drop).map_err(explain(&self.path))
     }
 }
@@ -162,6 +156,8 @@ fn failed(path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn texts(ids: &[&str]) -> Vec<String> {

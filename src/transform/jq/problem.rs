@@ -26,7 +26,7 @@ pub struct ProgramError {
 impl ProgramError {
     /// About that part of the program, which need not be part of its text when
     /// it is the end that is wrong.
-    fn new(text: &str, part: &str, what: String) -> Self {
+    pub(super) fn new(text: &str, part: &str, what: String) -> Self {
         let within = text.as_bytes().as_ptr_range().contains(&part.as_ptr());
         let at = if within {
             span(text, part).start

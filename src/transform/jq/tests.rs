@@ -248,3 +248,107 @@ proptest! {
         let _ = text.parse::<Program>().map_err(|error| error.to_string());
     }
 }
+
+/// Programs of every form that grows with its text, as long as they may be.
+fn longest_programs() -> Vec<String> {
+    let forms = [
+        ("(", ".", ")"),
+        ("[", ".", "]"),
+        ("{a:", ".", "}"),
+        ("\"\\(", ".", ")\""),
+        ("reduce . as $x (.; ", ".", ")"),
+        ("if (", ".", ") then . else . end"),
+        ("if . then ", ".", " end"),
+        ("def f: ", ".", "; f"),
+        ("def f: .; ", "f", ""),
+        (". as $x|", ".", ""),
+        ("label $x|", ".", ""),
+        (". | def f: 1; ", "f", ""),
+        ("try ", ".", ""),
+        ("-", ".", ""),
+        (".|", ".", ""),
+        (".,", ".", ""),
+        ("1+", "1", ""),
+        (".//", ".", ""),
+        ("", ".a", ".a"),
+        ("", ".a", "[0]"),
+    ];
+    let longest = |(open, core, close): (&str, &str, &str)| {
+        let grown = |size: usize| format!("{}{core}{}", open.repeat(size), close.repeat(size));
+        let mut sizes = (1..limits::MAX_PARTS).rev().map(grown);
+        sizes.find(|text| limits::program(text).is_ok()).unwrap()
+    };
+    forms.into_iter().map(longest).collect()
+}
+
+#[test]
+fn the_longest_programs_need_no_more_stack_than_any_thread_has() {
+    let work = || {
+        for text in longest_programs() {
+            let program = text.parse::<Program>().unwrap();
+            program.apply(&payload(r#"{"a":1}"#)).ok();
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(work);
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn longer_and_deeper_programs_are_refused_where_they_become_so() {
+    let deep = wrong(&"(".repeat(134));
+    let told = "at character 134: it chains or nests more than 400 filters";
+    assert!(deep.contains(told), "{deep}");
+    let chained = wrong(&".|".repeat(401));
+    assert!(chained.contains("more than 400 filters"), "{chained}");
+    let long = wrong(&". . ".repeat(1_501));
+    assert!(
+        long.contains("it has more than 3000 words and signs"),
+        "{long}"
+    );
+    let words = format!("{{{}}}", "a_long_key: .another_long_key, ".repeat(300));
+    assert!(words.parse::<Program>().is_ok());
+}
+
+#[test]
+fn texts_that_nest_without_end_are_not_read_as_json() {
+    for text in [
+        "[".repeat(1_000_000),
+        "{\"a\":".repeat(1_000_000),
+        "[#]\n".repeat(100_000),
+        "[\"]\",".repeat(100_000),
+        "[\"\\\"]\",".repeat(100_000),
+    ] {
+        let payload: Payload = [("a".to_owned(), text.into())].into_iter().collect();
+        let program: Program = "{b: .a | fromjson}".parse().unwrap();
+        let refused = program.apply(&payload).unwrap_err();
+        let told = refused.reason.to_string();
+        assert!(told.contains("nests deeper than 128 levels"), "{told}");
+    }
+    let brackets = r#"{"a":"{\"b\": \"[[[[\", \"c\": [1]} [2]"}"#;
+    assert_eq!(
+        mapped("{b: [.a | fromjson]}", brackets).as_deref(),
+        Ok(r#"{"b":[{"b":"[[[[","c":[1]},[2]]}"#)
+    );
+}
+
+#[test]
+fn numbers_whose_digits_take_minutes_are_refused() {
+    let digits = "7".repeat(3_000_000);
+    let told = mapped("{b: .a}", &format!("{{\"a\":{digits}}}")).unwrap_err();
+    assert!(
+        told.contains("3000000 characters long; programs take up to 1000"),
+        "{told}"
+    );
+    let told = mapped("{b: .a | tonumber}", &format!("{{\"a\":\"{digits}\"}}")).unwrap_err();
+    assert!(told.contains("a number of more than 1000 digits"), "{told}");
+    let long = "7".repeat(1_000);
+    assert!(mapped("{b: .a}", &format!("{{\"a\":{long}}}")).is_ok());
+}
+
+#[test]
+fn a_text_that_is_no_json_fails_once_and_can_be_caught() {
+    let told = mapped("{b: .a | fromjson}", r#"{"a":"N"}"#).unwrap_err();
+    assert!(told.contains("as JSON: byte offset 0"), "{told}");
+    let caught = mapped("{b: [.a | try fromjson catch 7]}", r#"{"a":"1 N"}"#);
+    assert_eq!(caught.as_deref(), Ok(r#"{"b":[1,7]}"#));
+}

@@ -5,29 +5,28 @@ use jaq_core::ValT as _;
 use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
 
+use super::limits::{self, MAX_DEPTH};
 use crate::point::Payload;
 
-/// How deep a program's result may nest: what a JSON reader takes.
-const MAX_DEPTH: usize = 128;
-
-pub(super) fn of_payload(payload: &Payload) -> Val {
+pub(super) fn of_payload(payload: &Payload) -> Result<Val, String> {
     let entries = payload
         .iter()
-        .map(|(key, value)| (Val::utf8_str(key.clone()), of_value(value)));
-    Val::obj(entries.collect::<Map>())
+        .map(|(key, value)| Ok((Val::utf8_str(key.clone()), of_value(value)?)));
+    entries.collect::<Result<Map, String>>().map(Val::obj)
 }
 
-fn of_value(value: &Value) -> Val {
-    match value {
+fn of_value(value: &Value) -> Result<Val, String> {
+    Ok(match value {
         Value::Null => Val::Null,
         Value::Bool(truth) => Val::Bool(*truth),
         Value::Number(number) => {
+            limits::number(number.as_str())?;
             Val::from_num(number.as_str()).expect("any text is taken for a number")
         }
         Value::String(text) => Val::utf8_str(text.clone()),
-        Value::Array(items) => items.iter().map(of_value).collect(),
-        Value::Object(object) => of_payload(object),
-    }
+        Value::Array(items) => items.iter().map(of_value).collect::<Result<_, _>>()?,
+        Value::Object(object) => of_payload(object)?,
+    })
 }
 
 /// The object that a program gave.

@@ -1,0 +1,280 @@
+//! Puts entries of KV back as they were before the first write, where they still
+//! are what was written. KV shows the past for a minute or more: what does not look
+//! like our own is looked at for 90 seconds before it is believed.
+
+use std::collections::BTreeMap;
+
+use super::entry::{Now, Shown, goal, judge, pair};
+use crate::cloudflare::{Kv, KvValue, MAX_GET_KEYS};
+use crate::error::Error;
+use crate::file_index::AGAIN;
+use crate::ledger::{Doubt, Keys, Listed, Suspect, TakenBack, Touched};
+use crate::report::Findings;
+use crate::stages::context::Migration;
+use crate::stages::entries::unread;
+use crate::stages::kv_bulk::{delete_all, put_all};
+
+/// Keys looked at together: bounds memory.
+const KEYS_AT_ONCE: usize = 1_000;
+
+/// The keys of one kind in one namespace.
+pub(super) struct Shelf<'a> {
+    pub(super) migration: &'a Migration,
+    pub(super) kv: Kv,
+    /// What every key of it begins with.
+    pub(super) prefix: &'a str,
+    pub(super) keys: Keys<'a>,
+    /// Whether entries were written to expire.
+    pub(super) expires: bool,
+}
+
+/// What is done with an entry that is not as it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    /// It is put back where it still is ours.
+    TakeBack,
+    /// It is only told.
+    Compare,
+}
+
+impl Shelf<'_> {
+    /// Puts back what is ours, and remembers what became of each key.
+    ///
+    /// Errors: stopped where a listed entry still reads as nothing at the last look.
+    pub(super) async fn take_back(&self) -> Result<(), Error> {
+        self.look(Intent::TakeBack).await?;
+        self.conclude()
+    }
+
+    /// What is not as it was before, but for what was kept; one line a key.
+    pub(super) async fn compare(&self, findings: &mut Findings) -> Result<(), Error> {
+        self.look(Intent::Compare).await?;
+        self.for_each_suspect(|suspect| {
+            if suspect.told != Now::AsBefore.told() {
+                findings.add(format!("{}: {}", suspect.key, suspect.told));
+            }
+            Ok(())
+        })
+    }
+
+    /// Looks at every key, then for 90 seconds at those that are in doubt.
+    async fn look(&self, intent: Intent) -> Result<(), Error> {
+        let ledger = &self.migration.ledger;
+        ledger.clear_suspects()?;
+        if ledger.count_touched(self.keys)? == 0 {
+            return Ok(());
+        }
+        self.list().await?;
+        let mut after = String::new();
+        loop {
+            self.migration.stop.check()?;
+            let page = ledger.touched(self.keys, &after, KEYS_AT_ONCE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.key);
+            self.look_at(page, intent, true).await?;
+        }
+        for pause in AGAIN {
+            if ledger.suspects()? == 0 {
+                break;
+            }
+            self.migration
+                .stop
+                .pause(&self.migration.clock, pause)
+                .await?;
+            self.list().await?;
+            self.again(intent).await?;
+        }
+        Ok(())
+    }
+
+    async fn again(&self, intent: Intent) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            self.migration.stop.check()?;
+            let ledger = &self.migration.ledger;
+            let page = ledger.suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.key.clone());
+            let mut touched = Vec::with_capacity(page.len());
+            for suspect in &page {
+                touched.extend(ledger.touched_entry(self.keys, &suspect.key)?);
+            }
+            self.look_at(touched, intent, false).await?;
+        }
+    }
+
+    async fn look_at(&self, page: Vec<Touched>, intent: Intent, first: bool) -> Result<(), Error> {
+        let (mut suspects, mut sure) = (Vec::new(), Vec::new());
+        let (mut restore, mut delete) = (Vec::new(), Vec::new());
+        for (mut touched, shown) in self.shown(page).await? {
+            // One that was to expire may have done so.
+            touched.removed |= self.expires;
+            if first && self.is_done(&touched, intent)? {
+                continue;
+            }
+            match (self.now(&touched, &shown)?, intent) {
+                (Now::Ours, Intent::TakeBack) => {
+                    sure.push(touched.key.clone());
+                    match self.goal(&touched) {
+                        Some(_) => restore.push(touched),
+                        None => delete.push(touched.key),
+                    }
+                }
+                (Now::AsBefore, Intent::Compare) => sure.push(touched.key),
+                (now, _) => suspects.push(suspect(touched.key, now)),
+            }
+        }
+        let ledger = &self.migration.ledger;
+        ledger.clear_of_suspicion(&sure)?;
+        ledger.add_suspects(&suspects)?;
+        self.restore(restore).await?;
+        self.delete(delete).await
+    }
+
+    /// What was kept is judged, and what was found as before needs no other look.
+    fn is_done(&self, touched: &Touched, intent: Intent) -> Result<bool, Error> {
+        let outcome = match intent {
+            Intent::TakeBack => TakenBack::AsBefore,
+            Intent::Compare => TakenBack::Kept,
+        };
+        let ledger = &self.migration.ledger;
+        ledger.is_taken_back(self.keys.kind, &touched.key, outcome)
+    }
+
+    fn goal(&self, touched: &Touched) -> Option<KvValue> {
+        goal(touched, self.migration.clock.wall())
+    }
+
+    fn now(&self, touched: &Touched, shown: &Shown) -> Result<Now, Error> {
+        let wrote = match shown {
+            Shown::Held(value) => {
+                let (namespace, key) = (self.keys.namespace, &touched.key);
+                let ledger = &self.migration.ledger;
+                ledger.wrote_entry(namespace, key, &value.value)?
+                    && value.expiration.is_some() == self.expires
+            }
+            _ => false,
+        };
+        Ok(judge(touched, self.goal(touched).as_ref(), shown, wrote))
+    }
+
+    async fn restore(&self, page: Vec<Touched>) -> Result<(), Error> {
+        let keys: Vec<String> = page.iter().map(|touched| touched.key.clone()).collect();
+        self.remember(&keys, TakenBack::Restored)?;
+        if self.migration.is_dry_run() {
+            return Ok(());
+        }
+        let pairs = page
+            .into_iter()
+            .filter_map(|touched| Some(pair(touched.key.clone(), self.goal(&touched)?)));
+        put_all(self.migration, &self.kv, pairs.collect()).await
+    }
+
+    async fn delete(&self, keys: Vec<String>) -> Result<(), Error> {
+        self.remember(&keys, TakenBack::Deleted)?;
+        if self.migration.is_dry_run() || keys.is_empty() {
+            return Ok(());
+        }
+        delete_all(self.migration, &self.kv, keys).await
+    }
+
+    fn remember(&self, keys: &[String], outcome: TakenBack) -> Result<(), Error> {
+        let ledger = &self.migration.ledger;
+        ledger.take_back(self.keys.kind, keys, outcome)
+    }
+
+    /// What is in doubt after 90 seconds is believed.
+    fn conclude(&self) -> Result<(), Error> {
+        self.for_each_suspect(|suspect| {
+            let outcome = match &suspect.told {
+                told if told == Now::AsBefore.told() => TakenBack::AsBefore,
+                told if told == Now::Unread.told() => return Err(unread(&suspect.key)),
+                _ => TakenBack::Kept,
+            };
+            let ledger = &self.migration.ledger;
+            let restored = [TakenBack::Restored, TakenBack::Deleted]
+                .into_iter()
+                .map(|done| ledger.is_taken_back(self.keys.kind, &suspect.key, done))
+                .collect::<Result<Vec<_>, _>>()?
+                .contains(&true);
+            // Put back by an earlier start: so it is counted.
+            if outcome == TakenBack::AsBefore && restored {
+                return Ok(());
+            }
+            self.remember(&[suspect.key], outcome)
+        })
+    }
+
+    fn for_each_suspect(
+        &self,
+        mut each: impl FnMut(Suspect) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            let ledger = &self.migration.ledger;
+            let page = ledger.suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.key.clone());
+            page.into_iter().try_for_each(&mut each)?;
+        }
+    }
+
+    /// Lists the keys anew: what exists is learned by listing alone.
+    async fn list(&self) -> Result<(), Error> {
+        let ledger = &self.migration.ledger;
+        ledger.begin_look()?;
+        let mut cursor = None;
+        loop {
+            let page = self.kv.list(self.prefix, cursor.as_ref()).await?;
+            let listed: Vec<Listed> = page
+                .keys
+                .into_iter()
+                .map(|key| Listed {
+                    key: key.name,
+                    expiration: key.expiration,
+                })
+                .collect();
+            ledger.add_listed(&listed)?;
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// What KV shows of these keys; only listed ones are read.
+    async fn shown(&self, page: Vec<Touched>) -> Result<Vec<(Touched, Shown)>, Error> {
+        let mut listed = Vec::new();
+        for touched in &page {
+            listed.extend(self.migration.ledger.listed(&touched.key)?);
+        }
+        let mut shown = BTreeMap::new();
+        for keys in listed.chunks(MAX_GET_KEYS) {
+            let names: Vec<String> = keys.iter().map(|listed| listed.key.clone()).collect();
+            let mut values = self.kv.get_many(&names).await?;
+            for listed in keys {
+                let value = values.remove(&listed.key).flatten();
+                shown.insert(listed.key.clone(), Shown::of(value, listed.expiration));
+            }
+        }
+        Ok(page
+            .into_iter()
+            .map(|touched| {
+                let shown = shown.remove(&touched.key).unwrap_or(Shown::Absent);
+                (touched, shown)
+            })
+            .collect())
+    }
+}
+
+fn suspect(key: String, now: Now) -> Suspect {
+    Suspect {
+        key,
+        doubt: Doubt::Different,
+        told: now.told().to_owned(),
+    }
+}

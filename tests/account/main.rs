@@ -1,0 +1,18 @@
+//! What concerns the operator's account and machine as a whole: the request budget
+//! that all processes and other users share, secrets, the way they travel, and who
+//! may read what is left on disk.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "../support/binary.rs"]
+mod binary;
+#[path = "../support/simulation.rs"]
+#[allow(dead_code, reason = "shared with other test binaries")]
+mod simulation;
+#[path = "../support/mod.rs"]
+#[allow(unused_imports, reason = "shared with other test binaries")]
+mod support;
+
+mod days;
+mod office;
+mod together;

@@ -1,0 +1,206 @@
+//! Each change to the disk that a whole run makes fails once, fails from there on,
+//! or is the last one before a power cut; then the same command again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cf_migrate::disk::{self, Failure, Weather};
+use cf_migrate::settings::PaceOptions;
+use serde_json::{Value, json};
+
+use crate::binary::{INDEX, State, create_index, create_namespace, entry, point, values};
+use crate::simulation::{DIMENSIONS, Outcome, Simulation};
+use cf_migrate::sandbox::inspect::StoredVector;
+
+const POINTS: u64 = 14;
+const REJECTED: u64 = 2;
+
+/// Points some of which cannot become records, for an account in use.
+async fn simulation() -> Simulation {
+    let points = (0..POINTS).map(|number| {
+        let mut point = point(number, DIMENSIONS);
+        if number % 10 == 3 {
+            point["payload"].as_object_mut().unwrap().remove("file_id");
+        }
+        point
+    });
+    let points: Vec<_> = points.collect();
+    let mut simulation = Simulation::of(points, |options| options.budget = None);
+    simulation.allowed_rejects = REJECTED;
+    simulation.pace = PaceOptions {
+        batch_count: Some(5),
+        ..PaceOptions::default()
+    };
+    create_index(&simulation.sandbox, DIMENSIONS).await;
+    let namespace = create_namespace(&simulation.sandbox).await;
+    let theirs = StoredVector {
+        namespace: None,
+        values: values(900, DIMENSIONS),
+        metadata: Some(json!({"owner": "application"})),
+    };
+    let sandbox = &simulation.sandbox;
+    sandbox.put_vector(INDEX, "theirs", &theirs).unwrap();
+    let mixed = entry(&["theirs", "f1_0"]);
+    sandbox.put_entry(&namespace, "file:f1", &mixed).unwrap();
+    simulation
+}
+
+/// What an undisturbed run leaves.
+struct Undisturbed {
+    before: State,
+    after: State,
+    report: Value,
+    rejected: String,
+    changes: u64,
+}
+
+impl Undisturbed {
+    async fn run() -> Self {
+        let simulation = simulation().await;
+        let before = simulation.state();
+        let weather = Weather::new(0);
+        let _under = disk::under(weather.clone());
+        let outcome = simulation.run().await.expect_code(3);
+        assert_eq!(outcome.number("/points/rejected"), REJECTED);
+        Self {
+            before,
+            after: simulation.state(),
+            report: lasting(outcome.report),
+            rejected: rejected(&simulation.folder),
+            changes: weather.changes(),
+        }
+    }
+
+    /// Whatever is on the account is either as it was or as it has to become.
+    #[track_caller]
+    fn check_account(&self, simulation: &Simulation, what: &str) {
+        let now = simulation.state();
+        let sides = |id: &String| (self.before.vectors.get(id), self.after.vectors.get(id));
+        for (id, vector) in &now.vectors {
+            let (before, after) = sides(id);
+            assert!([before, after].contains(&Some(vector)), "{what}: {id}");
+        }
+        for (key, entry) in &now.entries {
+            let (before, after) = (self.before.entries.get(key), self.after.entries.get(key));
+            assert!([before, after].contains(&Some(entry)), "{what}: {key}");
+        }
+        for id in self.before.vectors.keys() {
+            assert!(now.vectors.contains_key(id), "{what}: {id} is gone");
+        }
+    }
+
+    /// The same command again ends as if nothing had happened.
+    #[track_caller]
+    fn check_end(&self, outcome: Outcome, simulation: &Simulation, what: &str) {
+        let found = self.after.differences(&simulation.state());
+        assert_eq!(found, Vec::<String>::new(), "{what}");
+        assert_eq!(outcome.error, None, "{what}");
+        outcome.check_sum();
+        assert_eq!(lasting(outcome.report), self.report, "{what}");
+        assert_eq!(rejected(&simulation.folder), self.rejected, "{what}");
+    }
+}
+
+/// The part of a report that does not depend on how many starts it took.
+fn lasting(report: Value) -> Value {
+    let mut points = report["points"].clone();
+    let number = |name: &str| points[name].as_u64().unwrap();
+    let written = number("settled") + number("unchanged");
+    points.as_object_mut().unwrap().remove("settled");
+    points["unchanged"] = written.into();
+    let index = &report["file_index"];
+    json!({
+        "outcome": report["outcome"],
+        "points": points,
+        "entries": [index["entries"], index["ids"]],
+        "verification": report["verification"],
+        "left_behind": report["left_behind"],
+    })
+}
+
+fn rejected(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("rejected.ndjson")).unwrap()
+}
+
+/// What a failed run may say; it must have been stopped, and advise.
+#[track_caller]
+fn check_stop(outcome: &Outcome, failure: Failure, what: &str) -> Option<String> {
+    let error = outcome.error.as_ref()?;
+    let advice = match failure {
+        Failure::Full => "free some space",
+        Failure::Io => "failing",
+    };
+    assert!(error.contains(advice), "{what}: {error}");
+    assert_eq!(outcome.report["exit_code"], 5, "{what}: {error}");
+    Some(error.lines().next().unwrap_or_default().to_owned())
+}
+
+async fn fail_everywhere(failure: Failure, lasting: bool) {
+    let undisturbed = Undisturbed::run().await;
+    let (mut stopped, mut words) = (0, BTreeMap::<String, u64>::new());
+    for n in 1..=undisturbed.changes {
+        let what = format!("{failure:?} at change {n} of {}", undisturbed.changes);
+        let simulation = simulation().await;
+        let weather = Weather::new(n);
+        let under = disk::under(weather.clone());
+        match lasting {
+            true => weather.fail_from(n, failure),
+            false => weather.fail_at(n, failure),
+        }
+        let outcome = simulation.run().await;
+        if let Some(word) = check_stop(&outcome, failure, &what) {
+            stopped += 1;
+            *words.entry(word).or_default() += 1;
+        }
+        undisturbed.check_account(&simulation, &what);
+        drop(under);
+        undisturbed.check_end(simulation.run().await, &simulation, &what);
+    }
+    assert!(
+        stopped > undisturbed.changes - 10,
+        "{stopped} of {}: {words:#?}",
+        undisturbed.changes
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_at_any_change_stops_the_run_and_the_next_one_ends_as_if_nothing_had_been() {
+    fail_everywhere(Failure::Full, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_stays_full_does_too() {
+    fail_everywhere(Failure::Full, true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_error_at_any_change_does_too() {
+    fail_everywhere(Failure::Io, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_stays_broken_does_too() {
+    fail_everywhere(Failure::Io, true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_cut_at_any_change_leaves_nothing_undone() {
+    let undisturbed = Undisturbed::run().await;
+    for n in 1..=undisturbed.changes {
+        for seed in [n, n + 10_000] {
+            let what = format!("a power cut at change {n}, seed {seed}");
+            let simulation = simulation().await;
+            let weather = Weather::new(seed);
+            let _under = disk::under(weather.clone());
+            weather.crash_at(n);
+            tokio::select! {
+                biased;
+                () = weather.crashed() => {}
+                outcome = simulation.run() => assert!(weather.has_crashed(), "{what}: {:?}", outcome.error),
+            }
+            weather.crash();
+            undisturbed.check_account(&simulation, &what);
+            undisturbed.check_end(simulation.run().await, &simulation, &what);
+        }
+    }
+}
