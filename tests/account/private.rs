@@ -61,16 +61,17 @@ fn every_file_of_every_verb_is_private_to_the_user() {
     let lines = place.path("points.ndjson");
     write_lines(&lines, points);
     std::fs::set_permissions(&lines, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let mapped = "--id '{file_id}_{chunk_index}' --allow-rejects 1";
+    let id = "--id '{file_id}_{chunk_index}'";
+    let mapped = format!("{id} --allow-rejects 1");
     for line in [
         format!(
             "run points.ndjson vectorize:docs --create --file-index kv:files {mapped} --log run.log"
         ),
         format!("run points.ndjson vectorize:docs {mapped} --sandbox=box --create --dir other"),
-        format!("verify points.ndjson vectorize:docs --file-index kv:files {mapped}"),
+        format!("verify points.ndjson vectorize:docs --file-index kv:files {id}"),
         "export points.ndjson archive".to_owned(),
         "export vectorize:docs backup".to_owned(),
-        format!("transform points.ndjson out.ndjson {mapped}"),
+        format!("transform points.ndjson out.ndjson {id}"),
         format!("upsert archive vectorize:more --create {mapped} --dir more"),
         format!("plan points.ndjson vectorize:docs --full {mapped}"),
         "rollback other --sandbox=box --yes".to_owned(),
