@@ -366,5 +366,6 @@ pub fn chain(error: &Error) -> String {
         text.push_str(&below.to_string());
         cause = below.source();
     }
-    text
+    // A library's words, or a service's, may hold what we sent.
+    crate::conceal::conceal(&text).into_owned()
 }

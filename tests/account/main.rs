@@ -14,5 +14,10 @@ mod simulation;
 mod support;
 
 mod days;
+mod echo;
 mod office;
+#[cfg(unix)]
+mod private;
+mod secrets;
 mod together;
+mod travel;

@@ -96,6 +96,11 @@ rows! {
         told
     }
 
+    fn qdrant_url_plain_http(bench) {
+        bench.shell.set("QDRANT_URL", "http://192.0.2.1:6333");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
     fn qdrant_port_malformed(bench) {
         bench.shell.set("QDRANT_URL", "http://localhost:6334");
         bench.shell.set("QDRANT_GRPC_PORT", "70000");
@@ -352,6 +357,19 @@ rows! {
     fn log_unwritable(bench) {
         bench.shell.write("file", "");
         bench.run_sample("--log file/run.log")
+    }
+
+    fn log_levels_malformed(bench) {
+        bench.shell.set("RUST_LOG", "cf_migrate=loudly");
+        bench.run_sample("--log run.log")
+    }
+
+    fn sandbox_open_to_all(bench) {
+        bench.run("sandbox --listen 0.0.0.0:0")
+    }
+
+    fn max_poison_no_share(bench) {
+        bench.run_sample("--max-poison 200%")
     }
 
     fn state_folder_unusable(bench) {
