@@ -150,11 +150,10 @@ fn http_guidance(cause: &Cause) -> Guidance {
             "the answer is larger than this tool reads",
             "check CLOUDFLARE_API_BASE_URL, and that the stored values are as expected",
         ),
-        Cause::Budget(_) => (
-            Kind::Failed,
-            "the request budget cannot be kept",
-            "make its folder writable, or name another one in CF_MIGRATE_STATE_DIR",
-        ),
+        Cause::Budget(error) => {
+            let (kind, advice) = error.end();
+            (kind, "the request budget cannot be kept", advice)
+        }
         Cause::Interrupted => (
             Kind::Interrupted,
             "interrupted",

@@ -37,8 +37,17 @@ pub(super) struct Apart {
     lines: Vec<Line>,
     /// What is still to be sent; the last is next.
     parts: Vec<Part>,
-    /// The last mutation; none while nothing was taken.
-    pub(super) mutation: Option<MutationId>,
+    /// What was taken, in the order of the lines.
+    taken: Vec<TakenPart>,
+}
+
+/// A part of a batch that the service took as a mutation of its own: the index may
+/// apply it and pass over the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TakenPart {
+    /// The ordinal of its first record.
+    pub(super) first: u64,
+    pub(super) mutation: MutationId,
 }
 
 impl Apart {
@@ -49,8 +58,19 @@ impl Apart {
             body,
             parts: vec![(0..lines.len()).collect()],
             lines,
-            mutation: None,
+            taken: Vec::new(),
         }
+    }
+
+    /// The service took the part.
+    pub(super) fn take(&mut self, part: &[usize], mutation: MutationId) {
+        let first = self.lines[part[0]].ordinal;
+        self.taken.push(TakenPart { first, mutation });
+    }
+
+    /// What was taken so far, in the order of the lines: earlier parts go first.
+    pub(super) fn taken(&self) -> &[TakenPart] {
+        &self.taken
     }
 
     pub(super) fn next(&mut self) -> Option<Part> {
@@ -84,6 +104,19 @@ impl Apart {
     pub(super) fn split(&mut self, mut part: Part) {
         let later = part.split_off(part.len() / 2);
         self.parts.extend([later, part]);
+    }
+
+    /// Has so many lines sent next, each alone, from all over what is still to be
+    /// sent.
+    pub(super) fn probe(&mut self, count: usize) {
+        let left: Part = self.parts.iter().flatten().copied().collect();
+        let step = left.len().div_ceil(count.max(1)).max(1);
+        let probes: Part = left.into_iter().step_by(step).collect();
+        for part in &mut self.parts {
+            part.retain(|at| !probes.contains(at));
+        }
+        self.parts.retain(|part| !part.is_empty());
+        self.parts.extend(probes.into_iter().map(|at| vec![at]));
     }
 
     /// Takes the lines out of what is still to be sent that `is_refused` names,
@@ -161,6 +194,20 @@ mod tests {
         apart.split(vec![1, 2]);
         assert_eq!(apart.next(), Some(vec![1]));
         assert_eq!(apart.next(), Some(vec![2]));
+        assert_eq!(apart.next(), None);
+    }
+
+    #[test]
+    fn probes_come_from_all_over_and_are_sent_once() {
+        let mut apart = apart("a\nb\nc\nd\ne\nf", &[]);
+        let whole = apart.next().unwrap();
+        apart.split(whole);
+        apart.probe(2);
+        let mut sent = [apart.next().unwrap(), apart.next().unwrap()];
+        sent.sort();
+        assert_eq!(sent, [vec![0], vec![3]]);
+        assert_eq!(apart.next(), Some(vec![1, 2]));
+        assert_eq!(apart.next(), Some(vec![4, 5]));
         assert_eq!(apart.next(), None);
     }
 

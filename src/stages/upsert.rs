@@ -10,6 +10,7 @@ use crate::cloudflare::{ApiError, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
+use crate::stages::apart::TakenPart;
 use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
@@ -48,7 +49,8 @@ pub(super) async fn upsert(
     let mut flights = Flights {
         migration,
         index,
-        refusals: Refusals::new(migration, generation, transform),
+        refusals: Refusals::new(migration, generation, transform)?,
+        stopped: false,
         refused_whole: Vec::new(),
         flying: JoinSet::new(),
         done: Upserted::default(),
@@ -181,7 +183,7 @@ impl<'a> Feed<'a> {
 
     fn only_count(mut self) -> Result<Upserted, Error> {
         let mut would = Upserted::default();
-        let refusals = Refusals::new(self.migration, self.generation, self.transform);
+        let refusals = Refusals::new(self.migration, self.generation, self.transform)?;
         while let Some(batch) = self.next(&refusals)? {
             self.migration.stop.check()?;
             would.count(&batch);
@@ -232,6 +234,8 @@ struct Flights<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
     refusals: Refusals<'a>,
+    /// Whether an error has ended it: what is refused now is not taken apart.
+    stopped: bool,
     flying: JoinSet<(CutBatch, Result<MutationId, ApiError>)>,
     /// Batches of which nothing was taken, by their first ordinal.
     refused_whole: Vec<u64>,
@@ -280,7 +284,17 @@ impl Flights<'_> {
         let (batch, answer) = joined
             .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
         let taken = match answer {
-            Ok(mutation) => Ok(Some(mutation)),
+            Ok(mutation) => {
+                self.refusals.note_accepted();
+                Ok(vec![TakenPart {
+                    first: batch.first,
+                    mutation,
+                }])
+            }
+            Err(error) if error.blames_a_record() && self.stopped => Err(Unsent {
+                error: error.into(),
+                whole: true,
+            }),
             Err(error) if error.blames_a_record() => {
                 self.refusals.take_apart(self.index, &batch, error).await
             }
@@ -290,17 +304,24 @@ impl Flights<'_> {
             }),
         };
         match taken {
-            Ok(mutation) => self.land(&batch, mutation),
+            Ok(parts) => self.land(&batch, &parts),
             Err(unsent) => Err(self.explain(&batch, unsent)),
         }
     }
 
-    fn land(&mut self, batch: &CutBatch, mutation: Option<MutationId>) -> Result<(), Error> {
+    fn land(&mut self, batch: &CutBatch, parts: &[TakenPart]) -> Result<(), Error> {
         let ledger = &self.migration.ledger;
-        match mutation {
-            Some(mutation) => ledger.batch_accepted(batch.first, mutation.as_str())?,
+        match parts {
             // Nothing of it was taken, so there is nothing to wait for.
-            None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+            [] => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+            [whole] => ledger.batch_accepted(batch.first, whole.mutation.as_str())?,
+            parts => {
+                let parts: Vec<_> = parts
+                    .iter()
+                    .map(|part| (part.first, part.mutation.as_str()))
+                    .collect();
+                ledger.batch_accepted_in_parts(batch.first, batch.last, &parts)?;
+            }
         }
         self.done.count(batch);
         self.migration
@@ -310,6 +331,7 @@ impl Flights<'_> {
     }
 
     fn explain(&mut self, batch: &CutBatch, unsent: Unsent) -> Error {
+        self.stopped = true;
         if unsent.whole {
             self.refused_whole.push(batch.first);
         }

@@ -144,7 +144,8 @@ async fn after_a_429_that_somebody_else_caused_every_process_waits_as_told() {
     // Those that were on the wire when the first answer came, and no more.
     assert!(refused.len() <= 12, "{} answers", refused.len());
     let left = office.seen().left.lock().unwrap().clone();
-    let told = first + WINDOW - Duration::from_secs(5);
+    // The block began with the last of the intruder's calls.
+    let told = office.began + Duration::from_secs(1_000) + WINDOW;
     let early: Vec<_> = left
         .iter()
         .filter(|at| (first..told).contains(at))

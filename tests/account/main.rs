@@ -15,3 +15,4 @@ mod support;
 
 mod days;
 mod office;
+mod together;

@@ -2,7 +2,8 @@
 //! (design invariant 3): the real binary is killed at random moments of `run`, in
 //! every stage, and what the account holds in the end is compared value by value.
 //!
-//! The moments come from a seed that is printed; `KILL_SEED` sets it again.
+//! The moments come from a seed that is printed; `KILL_SEED` sets it again. The long
+//! form is for `CF_MIGRATE_KILLS=300` and more (docs/reliability.md).
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -24,15 +25,14 @@ use moments::Moments;
 
 const POINTS: u64 = 3_000;
 const DIMENSIONS: usize = 32;
-/// Kills of each case; there are three cases.
-const KILLS: usize = 22;
+/// Kills without `CF_MIGRATE_KILLS`.
+const USUAL_KILLS: usize = 66;
 
 #[test]
 fn a_killed_run_started_again_ends_as_an_undisturbed_one() {
-    let seed: u64 = match std::env::var("KILL_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => rand::random(),
-    };
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    let seed: u64 = number("KILL_SEED").unwrap_or_else(rand::random);
+    let wanted = number("CF_MIGRATE_KILLS").map_or(USUAL_KILLS, |kills| kills as usize);
     tell(&format!("kills at random moments, KILL_SEED={seed}"));
     let cases = [
         Case {
@@ -48,23 +48,29 @@ fn a_killed_run_started_again_ends_as_an_undisturbed_one() {
             account: AccountKind::ServedEmpty,
         },
     ];
+    let each = wanted.div_ceil(cases.len());
     let mut stages: BTreeMap<String, usize> = BTreeMap::new();
+    let mut migrations = 0;
     std::thread::scope(|scope| {
         let seeds = (0..).map(|number| seed.wrapping_add(number));
         let runs: Vec<_> = cases
             .into_iter()
             .zip(seeds)
-            .map(|(case, seed)| scope.spawn(move || case.kill_often(seed)))
+            .map(|(case, seed)| scope.spawn(move || case.kill_often(seed, each)))
             .collect();
         for run in runs {
-            for stage in run.join().unwrap() {
+            let (killed, ended) = run.join().unwrap();
+            migrations += ended;
+            for stage in killed {
                 *stages.entry(stage).or_default() += 1;
             }
         }
     });
     let kills: usize = stages.values().sum();
-    tell(&format!("{kills} kills: {stages:?}"));
-    assert!(kills >= 60, "{kills} kills");
+    tell(&format!(
+        "{kills} kills in {migrations} migrations, all ends equal: {stages:#?}"
+    ));
+    assert!(kills >= wanted, "{kills} kills");
     for stage in ["export", "upsert", "settle", "index", "verify"] {
         assert!(
             stages.contains_key(stage),
@@ -101,8 +107,9 @@ struct Case {
 }
 
 impl Case {
-    /// The stages that kills hit; every migration's end is checked.
-    fn kill_often(self, seed: u64) -> Vec<String> {
+    /// The stages that so many kills hit, and the migrations it took; the end of each
+    /// is checked.
+    fn kill_often(self, seed: u64, kills: usize) -> (Vec<String>, usize) {
         let source = Points::of(self.source);
         let undisturbed = Migration::new(self, &source);
         assert_eq!(
@@ -114,14 +121,15 @@ impl Case {
         check_undisturbed(self, &undisturbed.state_before, &wanted);
 
         let mut moments = Moments::new(seed, &undisturbed.log(0));
-        let mut stages = Vec::new();
-        while stages.len() < KILLS {
+        let (mut stages, mut migrations) = (Vec::new(), 0);
+        while stages.len() < kills {
             let migration = Migration::new(self, &source);
             let killed = migration.kill_and_resume(&mut moments);
             migration.check_end(&wanted, &format!("{self:?} killed in {killed:?}"));
             stages.extend(killed);
+            migrations += 1;
         }
-        stages
+        (stages, migrations)
     }
 }
 

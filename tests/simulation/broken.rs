@@ -27,7 +27,10 @@ impl Broken {
     pub fn at_start(self, ledger: &Path) {
         if let Some(sql) = self.ledger_change() {
             drop(Ledger::open(ledger).unwrap());
-            Connection::open(ledger).unwrap().execute_batch(sql).unwrap();
+            Connection::open(ledger)
+                .unwrap()
+                .execute_batch(sql)
+                .unwrap();
         }
     }
 

@@ -74,7 +74,11 @@ impl Choices {
             order_by: dice.weighted(&[(6, "chunk_index"), (1, "weight")]),
             vector: None,
             dims: None,
-            big_ints: dice.weighted(&[(2, BigInts::Reject), (1, BigInts::Text), (1, BigInts::Number)]),
+            big_ints: dice.weighted(&[
+                (2, BigInts::Reject),
+                (1, BigInts::Text),
+                (1, BigInts::Number),
+            ]),
             reject_doubtful: dice.chance(0.1),
             program: None,
             rename,

@@ -18,6 +18,7 @@ pub struct Figures {
     pub codes: BTreeMap<u64, u64>,
     /// Migrations that had to be refused.
     pub refused: u64,
+    pub rollbacks: u64,
     pub points: u64,
     pub records: u64,
     pub calls: u64,
@@ -63,6 +64,7 @@ impl Figures {
         self.interrupts += other.interrupts;
         self.disk_failures += other.disk_failures;
         self.refused += other.refused;
+        self.rollbacks += other.rollbacks;
         self.points += other.points;
         self.records += other.records;
         self.calls += other.calls;
@@ -81,9 +83,26 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let days = self.simulated.as_secs() / 86_400;
         writeln!(f, "seeds {}, starts {}", self.seeds, self.starts)?;
-        writeln!(f, "crashes {}, of which power cuts {}, interrupts {}, starts that the disk failed {}", self.crashes, self.power_cuts, self.interrupts, self.disk_failures)?;
-        writeln!(f, "points {}, records {}, requests {}, simulated days {days}", self.points, self.records, self.calls)?;
-        writeln!(f, "migrations to be refused {}, ends by exit code {:?}", self.refused, self.codes)?;
-        write!(f, "faults {} {:?}", self.faults.values().sum::<u64>(), self.faults)
+        writeln!(
+            f,
+            "crashes {}, of which power cuts {}, interrupts {}, starts that the disk failed {}",
+            self.crashes, self.power_cuts, self.interrupts, self.disk_failures
+        )?;
+        writeln!(
+            f,
+            "points {}, records {}, requests {}, simulated days {days}",
+            self.points, self.records, self.calls
+        )?;
+        writeln!(
+            f,
+            "migrations to be refused {}, rolled back {}, ends by exit code {:?}",
+            self.refused, self.rollbacks, self.codes
+        )?;
+        write!(
+            f,
+            "faults {} {:?}",
+            self.faults.values().sum::<u64>(),
+            self.faults
+        )
     }
 }

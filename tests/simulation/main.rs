@@ -33,7 +33,10 @@ use figures::Figures;
 use play::{Finding, Manner, play};
 
 /// Seeds that once found something, each with what that was.
-const KEPT: [(u64, &str); 0] = [];
+const KEPT: [(u64, &str); 1] = [(
+    1_248,
+    "of a batch that was split for its refused records one part was passed over by the index, and not missed",
+)];
 
 /// Fresh seeds that every run of the tests plays.
 const FRESH: u64 = 150;
@@ -41,7 +44,10 @@ const FRESH: u64 = 150;
 /// A number from the environment.
 fn asked(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")),
+    )
 }
 
 /// Plays seeds on all cores; the first findings, and what was gone through.
@@ -101,7 +107,9 @@ fn seeds_that_once_found_something_find_nothing() {
 /// `CF_MIGRATE_SEED=S` tells every call of that seed.
 #[test]
 fn replay() {
-    let Some(seed) = asked("CF_MIGRATE_SEED") else { return };
+    let Some(seed) = asked("CF_MIGRATE_SEED") else {
+        return;
+    };
     let manner = Manner {
         tells: true,
         ..Manner::default()
@@ -138,7 +146,11 @@ fn caught(broken: Broken) -> (u64, Finding) {
 fn is_caught_and_the_healthy_program_is_not(broken: Broken) {
     let (seed, finding) = caught(broken);
     // A broken test is no catch.
-    assert!(!finding.what[0].starts_with("a panic"), "{:?}", finding.what);
+    assert!(
+        !finding.what[0].starts_with("a panic"),
+        "{:?}",
+        finding.what
+    );
     println!("{broken:?} is caught at seed {seed}: {}", finding.what[0]);
     let seeds: Vec<u64> = (0..=seed).collect();
     let (_, findings) = play_all(&seeds, Manner::default(), 1);

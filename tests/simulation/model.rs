@@ -63,15 +63,23 @@ impl Rules<'_> {
         let namespace = self.namespace(&payload, &name)?;
         let metadata = self.metadata(payload.clone())?;
         if self.choices.reject_doubtful {
-            let found = [(zero, "zero_vector"), (has_null(&metadata), "null_metadata")]
-                .into_iter()
-                .chain([(is_deep(&metadata), "deep_metadata"), (has_mixed(&metadata), "mixed_array")]);
+            let found = [
+                (zero, "zero_vector"),
+                (has_null(&metadata), "null_metadata"),
+            ]
+            .into_iter()
+            .chain([
+                (is_deep(&metadata), "deep_metadata"),
+                (has_mixed(&metadata), "mixed_array"),
+            ]);
             if let Some((_, reason)) = found.into_iter().find(|(found, _)| *found) {
                 return Err(reason);
             }
         }
         let key = render(self.choices.file_key, &payload, &name).ok();
-        let fits = key.as_deref().is_none_or(|key| !matches!(key, "" | "." | "..") && key.len() <= 512);
+        let fits = key
+            .as_deref()
+            .is_none_or(|key| !matches!(key, "" | "." | "..") && key.len() <= 512);
         if self.file_index && !fits {
             return Err("file_key");
         }
@@ -82,7 +90,8 @@ impl Rules<'_> {
             vector: StoredVector {
                 namespace,
                 values,
-                metadata: Some(Value::Object(metadata)).filter(|all| *all != Value::Object(Payload::new())),
+                metadata: Some(Value::Object(metadata))
+                    .filter(|all| *all != Value::Object(Payload::new())),
             },
             file: key.filter(|_| fits),
             order: order(payload.get(self.choices.order_by)),
@@ -100,9 +109,16 @@ impl Rules<'_> {
         }
         if let Some(dims) = self.choices.dims.filter(|dims| *dims < self.length) {
             values.truncate(dims);
-            let norm = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            let norm = values
+                .iter()
+                .map(|value| f64::from(*value).powi(2))
+                .sum::<f64>()
+                .sqrt();
             if self.cosine && norm > 0.0 {
-                values = values.iter().map(|value| (f64::from(*value) / norm) as f32).collect();
+                values = values
+                    .iter()
+                    .map(|value| (f64::from(*value) / norm) as f32)
+                    .collect();
             }
         }
         let zero = self.cosine && values.iter().all(|value| *value == 0.0);
@@ -123,7 +139,10 @@ impl Rules<'_> {
             Some(Program::Mark) => drop(payload.insert("mapped".to_owned(), Value::Bool(true))),
             Some(Program::DropJunk) => drop(payload.remove("junk")),
             Some(Program::LowerTitle) => {
-                let title = payload.get("title").and_then(Value::as_str).ok_or("map_failed")?;
+                let title = payload
+                    .get("title")
+                    .and_then(Value::as_str)
+                    .ok_or("map_failed")?;
                 let lower = title.to_ascii_lowercase();
                 payload.insert("title".to_owned(), Value::from(lower));
             }
@@ -166,13 +185,18 @@ impl Rules<'_> {
         payload.retain(|key, _| keeps(key) && !choices.drop.contains(&key.as_str()));
         let mut all = Value::Object(payload);
         if choices.drop_nulls {
-            walk(&mut all, &mut |object| object.retain(|_, value| !value.is_null()));
+            walk(&mut all, &mut |object| {
+                object.retain(|_, value| !value.is_null())
+            });
         }
         if choices.fix_keys {
             let mut collided = false;
             walk(&mut all, &mut |object| {
                 let before = object.len();
-                *object = std::mem::take(object).into_iter().map(|(key, value)| (fixed(&key), value)).collect();
+                *object = std::mem::take(object)
+                    .into_iter()
+                    .map(|(key, value)| (fixed(&key), value))
+                    .collect();
                 collided |= object.len() < before;
             });
             if collided {
@@ -181,14 +205,20 @@ impl Rules<'_> {
         }
         settle_numbers(&mut all, choices.big_ints)?;
         let mut refused = false;
-        walk(&mut all, &mut |object| refused |= object.keys().any(|key| is_bad_key(key)));
+        walk(&mut all, &mut |object| {
+            refused |= object.keys().any(|key| is_bad_key(key))
+        });
         if refused {
             return Err("metadata_key");
         }
-        let Value::Object(mut payload) = all else { unreachable!() };
+        let Value::Object(mut payload) = all else {
+            unreachable!()
+        };
         while bytes(&payload) > 10_240 {
             let text = payload.get_mut("text").filter(|_| choices.truncate);
-            let Some(Value::String(text)) = text else { return Err("metadata_too_large") };
+            let Some(Value::String(text)) = text else {
+                return Err("metadata_too_large");
+            };
             if text.pop().is_none() {
                 return Err("metadata_too_large");
             }
@@ -227,16 +257,25 @@ fn walk(value: &mut Value, change: &mut impl FnMut(&mut Payload)) {
 
 fn settle_numbers(value: &mut Value, how: BigInts) -> Result<(), Rejected> {
     match value {
-        Value::Object(object) => object.values_mut().try_for_each(|value| settle_numbers(value, how)),
-        Value::Array(items) => items.iter_mut().try_for_each(|value| settle_numbers(value, how)),
+        Value::Object(object) => object
+            .values_mut()
+            .try_for_each(|value| settle_numbers(value, how)),
+        Value::Array(items) => items
+            .iter_mut()
+            .try_for_each(|value| settle_numbers(value, how)),
         Value::Number(number) => {
             let text = number.to_string();
             let whole = !text.contains(['.', 'e', 'E']);
-            let big = whole && text.parse::<i128>().map_or(true, |value| value.abs() > 1 << 53);
+            let big = whole
+                && text
+                    .parse::<i128>()
+                    .map_or(true, |value| value.abs() > 1 << 53);
             match how {
                 BigInts::Reject if big => return Err("big_integer"),
                 BigInts::Text if big => *value = Value::from(text),
-                _ if text.parse::<f64>().is_ok_and(f64::is_infinite) => return Err("number_out_of_range"),
+                _ if text.parse::<f64>().is_ok_and(f64::is_infinite) => {
+                    return Err("number_out_of_range");
+                }
                 _ => {}
             }
             Ok(())
@@ -312,7 +351,9 @@ fn scalar(value: Option<&Value>) -> Option<String> {
 fn order(value: Option<&Value>) -> Order {
     match value {
         Some(Value::Number(number)) => Order::Number(number.to_string().parse().unwrap()),
-        Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+        Some(Value::String(text))
+            if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
             Order::Number(text.parse().unwrap())
         }
         Some(Value::String(text)) => Order::Text(text.clone()),
@@ -326,7 +367,10 @@ fn short(id: &str) -> String {
         end -= 1;
     }
     let digest = Sha256::digest(id.as_bytes());
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{}~{hex}", &id[..end])
 }
 
@@ -338,11 +382,17 @@ pub fn same(left: &Value, right: &Value) -> bool {
             of(left) == of(right)
         }
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         _ => left == right,
     }
@@ -354,6 +404,11 @@ pub fn same_vector(left: &StoredVector, right: &StoredVector) -> bool {
         (Some(left), Some(right)) => same(left, right),
         (left, right) => left == right,
     };
-    let bits = |values: &[f32]| values.iter().map(|value| (value + 0.0).to_bits()).collect::<Vec<_>>();
+    let bits = |values: &[f32]| {
+        values
+            .iter()
+            .map(|value| (value + 0.0).to_bits())
+            .collect::<Vec<_>>()
+    };
     metadata && left.namespace == right.namespace && bits(&left.values) == bits(&right.values)
 }

@@ -19,7 +19,7 @@ use crate::figures::Figures;
 use crate::judge::Judge;
 use crate::process::{Disk, Ended, Start, World};
 use crate::scenario::Scenario;
-use crate::watch::Watch;
+use crate::watch::{Verb, Watch};
 
 /// What the simulation found.
 #[derive(Debug)]
@@ -80,17 +80,70 @@ impl Play {
         let mut figures = Figures::default();
         let judge = Judge { world: &world };
         self.disturbed(&world, &judge, &mut figures).await?;
-        world.sandbox.set_faults(Vec::new());
-        let start = self.undisturbed(&world);
-        let ended = self.run(&world, &start, &mut figures).await?;
-        judge.end(&start, &ended.expect("nothing ends this start"))?;
-        if self.scenario.expected.refusal.is_none() && self.dice.chance(0.3) {
-            let start = self.undisturbed(&world);
-            let ended = self.run(&world, &start, &mut figures).await?;
-            judge.repetition(&start, &ended.expect("nothing ends this start"))?;
+        // A migration may be taken back before it came to its end.
+        let gives_up = self.takes_back() && self.dice.chance(0.15);
+        if !gives_up {
+            self.finish(&world, &judge, &mut figures).await?;
+        }
+        if gives_up || self.takes_back() && self.dice.chance(0.3) {
+            self.roll_back(&world, &judge, &mut figures).await?;
         }
         figures.finish(&world, world.clock.now() - began, self.seed);
         Ok(figures)
+    }
+
+    /// The undisturbed run at the end, and sometimes the same once more.
+    async fn finish(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
+        world.sandbox.set_faults(Vec::new());
+        let start = self.undisturbed(world);
+        let ended = self.run(world, &start, figures).await?;
+        judge.end(&start, &ended.expect("nothing ends this start"))?;
+        if self.scenario.expected.refusal.is_none() && self.dice.chance(0.3) {
+            let start = self.undisturbed(world);
+            let ended = self.run(world, &start, figures).await?;
+            judge.repetition(&start, &ended.expect("nothing ends this start"))?;
+        }
+        Ok(())
+    }
+
+    /// Where the index altered vectors, those stay, and it is not known which.
+    fn takes_back(&self) -> bool {
+        self.manner.broken.is_none() && !self.scenario.altered
+    }
+
+    /// Takes everything back, disturbed any number of times.
+    async fn roll_back(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
+        figures.rollbacks += 1;
+        for _ in 0..self.dice.weighted(&[(2, 0), (2, 1), (1, 4)]) {
+            world.sandbox.set_faults(self.faults());
+            let start = Start {
+                verb: Verb::Rollback,
+                ..self.random_start(world)
+            };
+            match self.run(world, &start, figures).await? {
+                Some(ended) => judge.disturbed_rollback(&ended)?,
+                None => judge.crashed()?,
+            }
+            let pause = Duration::from_millis(self.dice.scale(2 * 86_400_000));
+            world.clock.sleep(pause).await;
+        }
+        world.sandbox.set_faults(Vec::new());
+        let start = Start {
+            verb: Verb::Rollback,
+            ..self.undisturbed(world)
+        };
+        let ended = self.run(world, &start, figures).await?;
+        judge.rolled_back(&ended.expect("nothing ends this start"))
     }
 
     async fn world(&mut self, dir: &std::path::Path) -> World {
@@ -113,8 +166,16 @@ impl Play {
     }
 
     /// Starts in bad nights, any number of them.
-    async fn disturbed(&mut self, world: &World, judge: &Judge<'_>, figures: &mut Figures) -> Result<(), Finding> {
-        for _ in 0..self.dice.weighted(&[(1, 0), (3, 1), (3, 2), (2, 4), (1, 9)]) {
+    async fn disturbed(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
+        for _ in 0..self
+            .dice
+            .weighted(&[(1, 0), (3, 1), (3, 2), (2, 4), (1, 9)])
+        {
             world.sandbox.set_faults(self.faults());
             let start = self.random_start(world);
             match self.run(world, &start, figures).await? {
@@ -127,9 +188,16 @@ impl Play {
         Ok(())
     }
 
-    async fn run(&mut self, world: &World, start: &Start, figures: &mut Figures) -> Result<Option<Ended>, Finding> {
+    async fn run(
+        &mut self,
+        world: &World,
+        start: &Start,
+        figures: &mut Figures,
+    ) -> Result<Option<Ended>, Finding> {
         world.watch.tell(|| format!("start {start:?}"));
-        world.watch.begin(Judge { world }.is_stern(start));
+        world
+            .watch
+            .begin(start.verb, Judge { world }.is_stern(start));
         figures.starts += 1;
         let ended = tokio::select! {
             biased;
@@ -140,7 +208,12 @@ impl Play {
         };
         world.watch.tell(|| match &ended {
             None => "crashed".to_owned(),
-            Some(ended) => format!("ended {} {:?}\n{}", ended.code(), ended.error, ended.said.join("\n")),
+            Some(ended) => format!(
+                "ended {} {:?}\n{}",
+                ended.code(),
+                ended.error,
+                ended.said.join("\n")
+            ),
         });
         figures.ended(start, ended.as_ref());
         // What the dead process left on the runtime ends here.
@@ -152,8 +225,22 @@ impl Play {
 
     fn faults(&mut self) -> Vec<FaultRate> {
         const KINDS: [&str; 16] = [
-            "429", "500", "502", "503", "504", "500-html", "503-bare", "504-html", "504-bare",
-            "drop-before", "drop-after", "slow", "truncated", "kv-partial", "never-applied", "cursor-corrupted",
+            "429",
+            "500",
+            "502",
+            "503",
+            "504",
+            "500-html",
+            "503-bare",
+            "504-html",
+            "504-bare",
+            "drop-before",
+            "drop-after",
+            "slow",
+            "truncated",
+            "kv-partial",
+            "never-applied",
+            "cursor-corrupted",
         ];
         let mut rates = Vec::new();
         for kind in KINDS {
@@ -167,7 +254,10 @@ impl Play {
         if self.scenario.altered {
             rates.push(("altered", 0.2));
         }
-        rates.into_iter().map(|(kind, rate)| format!("{kind}:{rate}").parse().unwrap()).collect()
+        rates
+            .into_iter()
+            .map(|(kind, rate)| format!("{kind}:{rate}").parse().unwrap())
+            .collect()
     }
 
     fn random_start(&mut self, world: &World) -> Start {
@@ -204,8 +294,13 @@ impl Play {
     fn undisturbed(&mut self, _world: &World) -> Start {
         let scenario = &self.scenario;
         let dice = &mut self.dice;
-        let spare = if dice.chance(0.3) { dice.between(0, 5) } else { 0 };
+        let spare = if dice.chance(0.3) {
+            dice.between(0, 5)
+        } else {
+            0
+        };
         Start {
+            verb: Verb::Run,
             fate: Fate::Lives,
             power_cut: false,
             disk: Disk::Fine,
@@ -232,7 +327,11 @@ fn pace(dice: &mut Dice) -> PaceOptions {
         batch_count: Some(usize::try_from(dice.scale(200)).unwrap()),
         concurrency: Some(1 + dice.index(8)),
         memory: dice.chance(0.3).then(|| "64MiB".parse().unwrap()),
-        settle_timeout: dice.weighted(&[(4, None), (1, Some("10m"))]).map(|text| text.parse().unwrap()),
+        settle_timeout: dice
+            .weighted(&[(4, None), (1, Some("10m"))])
+            .map(|text| text.parse().unwrap()),
+        // As many as the scenario likes.
+        max_poison: Some("100%".parse().unwrap()),
     }
 }
 
@@ -244,7 +343,8 @@ async fn set_up(sandbox: &Sandbox, scenario: &Scenario) {
             Distance::Euclid => "euclidean",
             _ => "dot-product",
         };
-        let body = json!({"name": INDEX, "config": {"dimensions": scenario.dimensions, "metric": metric}});
+        let body =
+            json!({"name": INDEX, "config": {"dimensions": scenario.dimensions, "metric": metric}});
         call(sandbox, "POST", "/vectorize/v2/indexes", body.to_string()).await;
     }
     for (id, vector) in &scenario.before.vectors {
@@ -253,7 +353,13 @@ async fn set_up(sandbox: &Sandbox, scenario: &Scenario) {
     if scenario.before.entries.is_empty() {
         return;
     }
-    let created = call(sandbox, "POST", "/storage/kv/namespaces", json!({"title": NAMESPACE}).to_string()).await;
+    let created = call(
+        sandbox,
+        "POST",
+        "/storage/kv/namespaces",
+        json!({"title": NAMESPACE}).to_string(),
+    )
+    .await;
     let namespace = created["id"].as_str().unwrap();
     for (key, entry) in &scenario.before.entries {
         sandbox.put_entry(namespace, key, entry).unwrap();

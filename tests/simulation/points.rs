@@ -130,8 +130,20 @@ pub fn vector(length: usize, dice: &mut Dice) -> Vec<f32> {
 
 pub fn words(dice: &mut Dice) -> String {
     const WORDS: [&str; 14] = [
-        "alpha", "Beta", "γάμμα", "\"quoted\"", "back\\slash", "new\nline", "tab\t", "😀",
-        "e\u{301}", "\u{202e}right", "NULL", "\u{1}", "<b>", "日本語",
+        "alpha",
+        "Beta",
+        "γάμμα",
+        "\"quoted\"",
+        "back\\slash",
+        "new\nline",
+        "tab\t",
+        "😀",
+        "e\u{301}",
+        "\u{202e}right",
+        "NULL",
+        "\u{1}",
+        "<b>",
+        "日本語",
     ];
     let count = dice.between(0, 6);
     let chosen: Vec<&str> = (0..count).map(|_| *dice.pick(&WORDS)).collect();
@@ -140,8 +152,17 @@ pub fn words(dice: &mut Dice) -> String {
 
 fn float(dice: &mut Dice) -> Value {
     let texts = [
-        "0.5", "-0", "-0.0", "1e300", "1E-300", "0.1", "123456789.123456789", "9007199254740992",
-        "-9007199254740992", "3.0", "1e2",
+        "0.5",
+        "-0",
+        "-0.0",
+        "1e300",
+        "1E-300",
+        "0.1",
+        "123456789.123456789",
+        "9007199254740992",
+        "-9007199254740992",
+        "3.0",
+        "1e2",
     ];
     number(*dice.pick(&texts))
 }
@@ -210,8 +231,13 @@ fn odd_name(point: &mut Point, taste: &Taste, dice: &mut Dice) {
 
 fn odd_numbers(payload: &mut Payload, dice: &mut Dice) {
     let texts = [
-        "9007199254740993", "-9007199254740993", "18446744073709551616",
-        "1234567890123456789012345678901234567890", "1e400", "-1e999", "1e-400",
+        "9007199254740993",
+        "-9007199254740993",
+        "18446744073709551616",
+        "1234567890123456789012345678901234567890",
+        "1e400",
+        "-1e999",
+        "1e-400",
         "0.12345678901234567890123456789",
     ];
     let value = number(*dice.pick(&texts));
@@ -250,7 +276,11 @@ fn large(payload: &mut Payload, dice: &mut Dice) {
     };
     let mut text = String::new();
     while text.len() < length {
-        text.push(if text.len() + 2 <= length && dice.chance(0.01) { 'é' } else { 'a' });
+        text.push(if text.len() + 2 <= length && dice.chance(0.01) {
+            'é'
+        } else {
+            'a'
+        });
     }
     payload.insert(field.to_owned(), text.into());
 }

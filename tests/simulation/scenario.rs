@@ -27,6 +27,8 @@ pub struct Scenario {
     pub prune: bool,
     /// Whether ids that are in the index already may be replaced.
     pub overwrite: bool,
+    /// Whether what they replace is saved before.
+    pub keep_overwritten: bool,
     /// Whether every record is compared in the end.
     pub whole_sample: bool,
     /// Whether the index alters a number now and then.
@@ -79,13 +81,19 @@ impl Expected {
 
     /// Records that are in the index in the end.
     pub fn written(&self) -> impl Iterator<Item = (&String, &Made)> {
-        self.records.iter().filter(|(id, _)| !self.refused_ids.contains(*id))
+        self.records
+            .iter()
+            .filter(|(id, _)| !self.refused_ids.contains(*id))
     }
 
     /// Vectors of the index that are not ours.
     pub fn foreign(&self, before: &Held) -> usize {
         let ours: BTreeSet<&String> = self.written().map(|(id, _)| id).collect();
-        before.vectors.keys().filter(|id| !ours.contains(id)).count()
+        before
+            .vectors
+            .keys()
+            .filter(|id| !ours.contains(id))
+            .count()
     }
 }
 
@@ -93,7 +101,11 @@ impl Scenario {
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let mut choices = Choices::random(&mut dice.part());
-        let metric = dice.weighted(&[(4, Distance::Cosine), (1, Distance::Euclid), (1, Distance::Dot)]);
+        let metric = dice.weighted(&[
+            (4, Distance::Cosine),
+            (1, Distance::Euclid),
+            (1, Distance::Dot),
+        ]);
         let taste = taste(&mut choices, &mut dice.part());
         let collection = collection(&taste, metric, &mut dice.part());
         let file_index = dice.chance(0.75);
@@ -105,6 +117,7 @@ impl Scenario {
             count_key: dice.chance(0.1).then_some("vectors in docs"),
             prune: file_index && knows_its_keys && dice.chance(0.3),
             overwrite: dice.chance(0.85),
+            keep_overwritten: dice.chance(0.6),
             whole_sample: dice.chance(0.7),
             altered: dice.chance(0.04),
             dimensions: choices.dims.unwrap_or(taste.dimensions[taste.chosen]),
@@ -156,10 +169,15 @@ impl Scenario {
     fn conclude(&mut self) {
         let (before, collection) = (&self.before, &self.collection);
         let expected = &mut self.expected;
-        let conflicting = expected.records.keys().filter(|id| before.vectors.contains_key(*id));
+        let conflicting = expected
+            .records
+            .keys()
+            .filter(|id| before.vectors.contains_key(*id));
         expected.conflicts = conflicting.count();
         expected.vectors = before.vectors.clone();
-        let written = expected.written().map(|(id, made)| (id.clone(), made.vector.clone()));
+        let written = expected
+            .written()
+            .map(|(id, made)| (id.clone(), made.vector.clone()));
         let written: Vec<_> = written.collect();
         expected.vectors.extend(written);
         if self.file_index {
@@ -169,7 +187,10 @@ impl Scenario {
             }
         }
         let unreadable = expected.checked_files().into_iter().any(|key| {
-            before.entries.get(&key).is_some_and(|entry| ids_of(entry).is_none())
+            before
+                .entries
+                .get(&key)
+                .is_some_and(|entry| ids_of(entry).is_none())
         });
         expected.refusal = if collection.current().is_empty() {
             Some("no points")
@@ -190,14 +211,19 @@ impl Expected {
         let mut made: BTreeMap<String, Vec<(PointName, Made)>> = BTreeMap::new();
         for point in collection.current() {
             match rules.make(point) {
-                Ok(record) => made.entry(record.id.clone()).or_default().push((point.name(), record)),
+                Ok(record) => made
+                    .entry(record.id.clone())
+                    .or_default()
+                    .push((point.name(), record)),
                 Err(reason) => self.rejected.push((point.name(), reason)),
             }
         }
         for (id, mut points) in made {
             match points.len() {
                 1 => drop(self.records.insert(id, points.remove(0).1)),
-                _ => self.rejected.extend(points.into_iter().map(|(name, _)| (name, "collision"))),
+                _ => self
+                    .rejected
+                    .extend(points.into_iter().map(|(name, _)| (name, "collision"))),
             }
         }
         self.rejected.sort();
@@ -205,7 +231,10 @@ impl Expected {
 
     /// The keys of the files of all records that pass the check.
     fn checked_files(&self) -> BTreeSet<String> {
-        self.records.values().filter_map(|made| made.file.clone()).collect()
+        self.records
+            .values()
+            .filter_map(|made| made.file.clone())
+            .collect()
     }
 }
 
@@ -222,12 +251,19 @@ fn files(expected: &Expected, before: &Held) -> BTreeMap<String, Vec<String>> {
             files.entry(key.clone()).or_default().push(made);
         }
     }
-    let filed: BTreeSet<&str> = files.values().flatten().map(|made| made.id.as_str()).collect();
+    let filed: BTreeSet<&str> = files
+        .values()
+        .flatten()
+        .map(|made| made.id.as_str())
+        .collect();
     let merged = files.iter().map(|(key, chunks)| {
         let mut chunks = chunks.clone();
         chunks.sort_by(|one, other| {
             let ((a, b, c), (x, y, z)) = (one.order.key(), other.order.key());
-            (a.cmp(&x)).then(b.total_cmp(&y)).then(c.cmp(z)).then(one.id.cmp(&other.id))
+            (a.cmp(&x))
+                .then(b.total_cmp(&y))
+                .then(c.cmp(z))
+                .then(one.id.cmp(&other.id))
         });
         let mut ids: Vec<String> = chunks.iter().map(|made| made.id.clone()).collect();
         let there = before.entries.get(key).and_then(ids_of).unwrap_or_default();
@@ -239,7 +275,10 @@ fn files(expected: &Expected, before: &Held) -> BTreeMap<String, Vec<String>> {
 }
 
 fn stale(expected: &Expected, before: &Held) -> BTreeSet<String> {
-    let strangers = before.entries.iter().filter(|(key, _)| !expected.files.contains_key(*key));
+    let strangers = before
+        .entries
+        .iter()
+        .filter(|(key, _)| !expected.files.contains_key(*key));
     strangers
         .filter(|(key, _)| key.starts_with("file:"))
         .filter(|(_, entry)| {
@@ -279,13 +318,26 @@ fn taste(choices: &mut Choices, dice: &mut Dice) -> Taste {
         doubtful: dice.weighted(&[(5, 0.0), (2, 0.05), (1, 0.4)]),
         files: dice.scale(60),
         file_field: if choices.rename { "doc" } else { "file_id" },
-        ids: *dice.pick(&[IdStyle::Integers, IdStyle::Uuids, IdStyle::Texts, IdStyle::Mixed]),
+        ids: *dice.pick(&[
+            IdStyle::Integers,
+            IdStyle::Uuids,
+            IdStyle::Texts,
+            IdStyle::Mixed,
+        ]),
     }
 }
 
 fn collection(taste: &Taste, metric: Distance, dice: &mut Dice) -> Collection {
-    let most = if taste.dimensions[taste.chosen] > 1_000 { 12 } else { 400 };
-    let size = if dice.chance(0.01) { 0 } else { dice.scale(most) };
+    let most = if taste.dimensions[taste.chosen] > 1_000 {
+        12
+    } else {
+        400
+    };
+    let size = if dice.chance(0.01) {
+        0
+    } else {
+        dice.scale(most)
+    };
     let laned = dice.chance(0.35);
     let may_repeat = dice.chance(0.2);
     let doubled = !laned && !may_repeat && dice.chance(0.1);
@@ -297,7 +349,11 @@ fn collection(taste: &Taste, metric: Distance, dice: &mut Dice) -> Collection {
             false => flat_namespace(dice),
         };
         // Ids need not be unique beyond their namespace.
-        let number = if lanes.len() > 1 && dice.chance(0.02) { number / 2 } else { number };
+        let number = if lanes.len() > 1 && dice.chance(0.02) {
+            number / 2
+        } else {
+            number
+        };
         let point = points::point(number, namespace.as_deref(), taste, dice);
         push(&mut lanes[lane].1, point, may_repeat || doubled, dice);
     }
@@ -360,17 +416,27 @@ fn flat_namespace(dice: &mut Dice) -> Option<String> {
 
 fn facts(taste: &Taste, metric: Distance) -> SourceFacts {
     let single = taste.dimensions.len() == 1;
-    let fields = taste.dimensions.iter().enumerate().map(|(position, length)| DenseField {
-        name: if single { String::new() } else { format!("v{position}") },
-        dimensions: *length,
-        distance: Some(metric),
-    });
+    let fields = taste
+        .dimensions
+        .iter()
+        .enumerate()
+        .map(|(position, length)| DenseField {
+            name: if single {
+                String::new()
+            } else {
+                format!("v{position}")
+            },
+            dimensions: *length,
+            distance: Some(metric),
+        });
     SourceFacts {
         name: "simulated:points".to_owned(),
         identity: "the first".to_owned(),
         shape: Shape {
             dense: fields.collect(),
-            sparse: (0..taste.sparse).map(|number| format!("s{number}")).collect(),
+            sparse: (0..taste.sparse)
+                .map(|number| format!("s{number}"))
+                .collect(),
             data: taste.data,
         },
         warnings: Vec::new(),
@@ -404,13 +470,19 @@ fn before(scenario: &Scenario, dice: &mut Dice) -> Held {
 }
 
 fn foreign_vectors(held: &mut Held, scenario: &Scenario, dice: &mut Dice) {
-    let mut ids: Vec<String> = (0..dice.scale(30)).map(|number| format!("theirs_{number}")).collect();
-    if dice.chance(0.15) {
+    let mut ids: Vec<String> = (0..dice.scale(30))
+        .map(|number| format!("theirs_{number}"))
+        .collect();
+    if dice.chance(0.3) {
         // As after an earlier migration.
         ids.extend(scenario.expected.records.keys().cloned());
     } else if dice.chance(0.3) {
         let ours: Vec<&String> = scenario.expected.records.keys().collect();
-        ids.extend((0..dice.scale(20)).filter(|_| !ours.is_empty()).map(|_| (*dice.pick(&ours)).clone()));
+        ids.extend(
+            (0..dice.scale(20))
+                .filter(|_| !ours.is_empty())
+                .map(|_| (*dice.pick(&ours)).clone()),
+        );
     }
     for id in ids {
         let vector = StoredVector {
@@ -427,17 +499,22 @@ fn foreign_entries(held: &mut Held, scenario: &Scenario, dice: &mut Dice) {
     let ours: Vec<String> = scenario.expected.records.keys().cloned().collect();
     for number in 0..dice.scale(8) {
         let ids = some_ids(&theirs, &ours, dice);
-        held.entries.insert(format!("file:theirs-{number}"), entry(json!(ids), dice));
+        held.entries
+            .insert(format!("file:theirs-{number}"), entry(json!(ids), dice));
     }
     for number in 0..dice.index(3) {
-        held.entries.insert(format!("other:{number}"), entry(json!({"a": [number]}), dice));
+        held.entries.insert(
+            format!("other:{number}"),
+            entry(json!({"a": [number]}), dice),
+        );
     }
     for key in scenario.expected.checked_files() {
         if dice.chance(0.3) {
             let ids = some_ids(&theirs, &ours, dice);
             held.entries.insert(key, entry(json!(ids), dice));
         } else if dice.chance(0.002) {
-            held.entries.insert(key, entry(json!({"not": "a list"}), dice));
+            held.entries
+                .insert(key, entry(json!({"not": "a list"}), dice));
         }
     }
     if dice.chance(0.4) {

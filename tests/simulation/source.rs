@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use cf_migrate::clock::Clock;
 use cf_migrate::error::Error;
 use cf_migrate::point::{Point, PointName};
-use cf_migrate::source::{Cursor, Lane, LaneReader, Laned, Names, Page, ReadPoint, Source, SourceFacts};
+use cf_migrate::source::{
+    Cursor, Lane, LaneReader, Laned, Names, Page, ReadPoint, Source, SourceFacts,
+};
 
 use crate::dice::Dice;
 
@@ -150,7 +152,12 @@ impl Double {
         }
         self.asked().await?;
         let points = self.collection.current().into_iter();
-        Ok(Some(points.filter(|point| names.contains(&point.name())).cloned().collect()))
+        Ok(Some(
+            points
+                .filter(|point| names.contains(&point.name()))
+                .cloned()
+                .collect(),
+        ))
     }
 }
 
@@ -163,7 +170,9 @@ impl LaneReader for Double {
     async fn draw_lanes(&self) -> Result<Vec<Lane>, Error> {
         self.asked().await?;
         let lanes = self.collection.lanes.iter();
-        Ok(lanes.map(|(name, _)| Lane::Namespace(name.clone())).collect())
+        Ok(lanes
+            .map(|(name, _)| Lane::Namespace(name.clone()))
+            .collect())
     }
 
     async fn page(&self, lane: &Lane, from: Option<&Cursor>) -> Result<Page, Error> {
@@ -182,7 +191,11 @@ impl LaneReader for Double {
         self.collection.may_repeat
     }
 
-    async fn names_page(&self, lane: &Lane, _from: Option<&Cursor>) -> Result<Option<Names>, Error> {
+    async fn names_page(
+        &self,
+        lane: &Lane,
+        _from: Option<&Cursor>,
+    ) -> Result<Option<Names>, Error> {
         self.asked().await?;
         let points = &self.collection.lanes[self.lane(lane)].1;
         Ok(Some(Names {
@@ -234,8 +247,9 @@ impl Source for Flat {
 pub fn repeat(point: &Point, dice: &mut Dice) -> Point {
     let mut again = point.clone();
     if dice.chance(0.5) {
-        again.payload.insert("title".to_owned(), crate::points::words(dice).into());
+        again
+            .payload
+            .insert("title".to_owned(), crate::points::words(dice).into());
     }
     again
 }
-

@@ -43,6 +43,7 @@ struct Seen {
     writes_now: u64,
     /// Whether this start has to be refused.
     stern: bool,
+    verb: Verb,
     /// Whether every point was found checked at its first write.
     checked: bool,
 }
@@ -101,9 +102,9 @@ impl Watch {
     }
 
     /// A process begins; a stern one must not write.
-    pub fn begin(&self, stern: bool) {
+    pub fn begin(&self, verb: Verb, stern: bool) {
         let mut seen = self.seen();
-        seen.stern = stern;
+        (seen.verb, seen.stern) = (verb, stern);
         seen.checked = false;
         seen.writes_now = 0;
     }
@@ -150,7 +151,8 @@ impl Watch {
         seen.calls += 1;
         (at, &call.method, &call.what, call.body, status).hash(&mut seen.trace);
         let blocked = |answer: &Response<Bytes>| {
-            status == 429 && !answer.body().windows(3).any(|code| code == b"971")
+            status == 429
+                && !answer.body().windows(3).any(|code| code == b"971")
                 && !answer.body().windows(5).any(|code| code == b"40041")
         };
         if answer.is_some_and(blocked) {
@@ -164,24 +166,69 @@ impl Watch {
         if !call.writes() {
             return;
         }
-        self.only_after_the_check(call);
-        {
+        let verb = {
             let mut seen = self.seen();
             seen.writes += 1;
             seen.writes_now += 1;
+            seen.verb
+        };
+        match verb {
+            Verb::Run => self.before_a_write(call, body),
+            Verb::Rollback => self.before_taking_back(call, body),
         }
+    }
+
+    fn before_a_write(&self, call: &Called, body: &Bytes) {
+        self.only_after_the_check(call);
         match call.kind {
             Kind::Upsert => self.only_our_vectors(body),
             Kind::BulkPut => self.only_our_entries(body),
             Kind::BulkDelete => self.only_stale_entries(body),
-            Kind::Make => {}
-            Kind::Other => self.violation(format!("an unexpected write: {} {}", call.method, call.what)),
-            Kind::Read => {}
+            Kind::Make | Kind::Read => {}
+            Kind::Delete | Kind::Unmake => {
+                self.violation(format!("a run does not {} {}", call.method, call.what));
+            }
+        }
+    }
+
+    /// Only what the migration brought is taken away, and only what it replaced is
+    /// put back.
+    fn before_taking_back(&self, call: &Called, body: &Bytes) {
+        let (before, expected) = (&self.scenario.before, &self.scenario.expected);
+        match call.kind {
+            Kind::Upsert => {
+                for id in vector_ids(body) {
+                    if !before.vectors.contains_key(&id) || !expected.records.contains_key(&id) {
+                        self.violation(format!("puts back {id:?}, which was not replaced"));
+                    }
+                }
+            }
+            Kind::Delete => {
+                for id in deleted_ids(body) {
+                    let ours =
+                        expected.records.contains_key(&id) && !before.vectors.contains_key(&id);
+                    if !ours && !id.starts_with("cf-migrate-marker-") {
+                        self.violation(format!(
+                            "takes away {id:?}, which the migration did not bring"
+                        ));
+                    }
+                }
+            }
+            Kind::Unmake if call.what.contains("indexes") && self.scenario.index_exists => {
+                self.violation("takes away an index that was there before".to_owned());
+            }
+            Kind::Unmake if call.what.contains("namespaces") && !before.entries.is_empty() => {
+                self.violation("takes away a namespace that was there before".to_owned());
+            }
+            Kind::Make => self.violation("makes something while taking back".to_owned()),
+            Kind::Unmake | Kind::BulkPut | Kind::BulkDelete | Kind::Read => {}
         }
     }
 
     fn after(&self, mut answer: Response<Bytes>) -> Response<Bytes> {
-        let Some(broken) = self.broken else { return answer };
+        let Some(broken) = self.broken else {
+            return answer;
+        };
         if let Ok(mut envelope) = serde_json::from_slice::<Value>(answer.body())
             && broken.misreads(&mut envelope)
         {
@@ -198,7 +245,10 @@ impl Watch {
             self.violation(format!("{refusal}, and yet: {} {}", call.method, call.what));
         }
         if self.seen().stern {
-            self.violation(format!("not allowed, and yet: {} {}", call.method, call.what));
+            self.violation(format!(
+                "not allowed, and yet: {} {}",
+                call.method, call.what
+            ));
         }
         if self.seen().checked {
             return;
@@ -206,7 +256,10 @@ impl Watch {
         let points = self.scenario.collection.points().count() as u64;
         let checked = checked_points(&self.ledger);
         if checked < points {
-            self.violation(format!("{} {} after {checked} of {points} points were checked", call.method, call.what));
+            self.violation(format!(
+                "{} {} after {checked} of {points} points were checked",
+                call.method, call.what
+            ));
         }
         self.seen().checked = true;
     }
@@ -215,7 +268,9 @@ impl Watch {
         let ids: Vec<String> = vector_ids(body);
         for id in ids {
             if !self.scenario.expected.records.contains_key(&id) {
-                self.violation(format!("upserts {id:?}, which is no record of this migration"));
+                self.violation(format!(
+                    "upserts {id:?}, which is no record of this migration"
+                ));
             }
         }
     }
@@ -233,18 +288,32 @@ impl Watch {
                 continue;
             }
             if !expected.files.contains_key(&key) {
-                self.violation(format!("writes the entry {key:?}, which is of no file of this migration"));
+                self.violation(format!(
+                    "writes the entry {key:?}, which is of no file of this migration"
+                ));
             }
             let ids: Vec<String> = serde_json::from_str(&value).unwrap_or_default();
             for id in &ids {
                 if !held.contains_key(id) {
-                    self.violation(format!("the entry {key:?} is to name {id:?}, which is not in the index"));
+                    self.violation(format!(
+                        "the entry {key:?} is to name {id:?}, which is not in the index"
+                    ));
                 }
             }
-            let before = self.scenario.before.entries.get(&key).and_then(crate::scenario::ids_of);
+            let before = self
+                .scenario
+                .before
+                .entries
+                .get(&key)
+                .and_then(crate::scenario::ids_of);
             for id in before.unwrap_or_default() {
-                if self.scenario.before.vectors.contains_key(&id) && !ours.contains(&id) && !ids.contains(&id) {
-                    self.violation(format!("the entry {key:?} is to lose {id:?}, which is not ours"));
+                if self.scenario.before.vectors.contains_key(&id)
+                    && !ours.contains(&id)
+                    && !ids.contains(&id)
+                {
+                    self.violation(format!(
+                        "the entry {key:?} is to lose {id:?}, which is not ours"
+                    ));
                 }
             }
         }
@@ -273,9 +342,20 @@ pub enum Kind {
     Upsert,
     BulkPut,
     BulkDelete,
+    /// Vectors are deleted.
+    Delete,
     /// An index or a namespace is made.
     Make,
-    Other,
+    /// An index or a namespace is deleted.
+    Unmake,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verb {
+    #[default]
+    Run,
+    Rollback,
 }
 
 struct Called {
@@ -289,11 +369,19 @@ struct Called {
 impl Called {
     fn of(request: &Request<Bytes>) -> Self {
         let method = request.method().to_string();
-        let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        let path = request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let kind = kind(&method, &path);
         let mut body = DefaultHasher::new();
-        request.body().hash(&mut body);
+        // Markers that are deleted have names that are drawn anew every time.
+        if kind != Kind::Delete {
+            request.body().hash(&mut body);
+        }
         Self {
-            kind: kind(&method, &path),
+            kind,
             what: without_ids(&path),
             body: body.finish(),
             method,
@@ -309,13 +397,21 @@ fn kind(method: &str, path: &str) -> Kind {
     let path = path.split('?').next().unwrap_or_default();
     match method {
         "GET" => Kind::Read,
-        "POST" if path.ends_with("/get_by_ids") || path.ends_with("/bulk/get") || path.ends_with("/query") => Kind::Read,
+        "POST"
+            if path.ends_with("/get_by_ids")
+                || path.ends_with("/bulk/get")
+                || path.ends_with("/query") =>
+        {
+            Kind::Read
+        }
         "POST" if path.ends_with("/upsert") => Kind::Upsert,
         "PUT" if path.ends_with("/bulk") => Kind::BulkPut,
         "POST" if path.ends_with("/bulk/delete") => Kind::BulkDelete,
         "DELETE" if path.ends_with("/bulk") => Kind::BulkDelete,
         "POST" if path.ends_with("/indexes") || path.ends_with("/namespaces") => Kind::Make,
-        _ => Kind::Other,
+        "POST" if path.ends_with("/delete_by_ids") => Kind::Delete,
+        "DELETE" => Kind::Unmake,
+        _ => panic!("an unexpected call: {method} {path}"),
     }
 }
 
@@ -323,8 +419,12 @@ fn kind(method: &str, path: &str) -> Kind {
 fn without_ids(path: &str) -> String {
     let path = path.split("cursor=").next().unwrap_or_default();
     let pieces = path.split('/').skip(5);
-    let is_id = |piece: &str| piece.len() >= 32 && piece[..32].bytes().all(|byte| byte.is_ascii_hexdigit());
-    pieces.map(|piece| if is_id(piece) { "…" } else { piece }).collect::<Vec<_>>().join("/")
+    let is_id =
+        |piece: &str| piece.len() >= 32 && piece[..32].bytes().all(|byte| byte.is_ascii_hexdigit());
+    pieces
+        .map(|piece| if is_id(piece) { "…" } else { piece })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[derive(Deserialize)]
@@ -339,13 +439,27 @@ pub fn vector_ids(body: &[u8]) -> Vec<String> {
     struct Line {
         id: String,
     }
-    let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice::<Line>(line).unwrap().id).collect()
+    let lines = body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice::<Line>(line).unwrap().id)
+        .collect()
+}
+
+fn deleted_ids(body: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Ids {
+        ids: Vec<String>,
+    }
+    serde_json::from_slice::<Ids>(body).unwrap().ids
 }
 
 fn checked_points(ledger: &std::path::Path) -> u64 {
     let ledger = rusqlite::Connection::open(ledger).unwrap();
-    let points: i64 = ledger.query_row("SELECT points FROM checked", [], |row| row.get(0)).unwrap();
+    let points: i64 = ledger
+        .query_row("SELECT points FROM checked", [], |row| row.get(0))
+        .unwrap();
     u64::try_from(points).unwrap()
 }
 

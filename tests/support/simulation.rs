@@ -54,6 +54,8 @@ pub const DIMENSIONS: usize = 32;
 pub struct Simulation {
     dir: TempDir,
     pub clock: Clock,
+    /// The account's own clock, which nobody here can set.
+    pub service_clock: Clock,
     pub sandbox: Sandbox,
     pub pace: PaceOptions,
     pub allowed_rejects: u64,
@@ -74,6 +76,8 @@ pub struct Simulation {
     pub change_path: Option<ChangePath>,
     /// Changes what the account answered to the call of that path.
     pub change_answer: Option<ChangeAnswer>,
+    /// A header that no answer has.
+    pub drop_header: Option<&'static str>,
     /// A code, and texts whose upserts are refused with it.
     pub refused: Option<(u32, Vec<String>)>,
     /// The process ends here, as by SIGKILL.
@@ -85,6 +89,9 @@ pub struct Simulation {
     pub in_flight: Arc<(AtomicUsize, AtomicUsize)>,
     /// The bodies of the upserts so far.
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
+    /// Where the request budget is kept that other simulations share; none for one
+    /// of its own.
+    pub budget_folder: Option<PathBuf>,
     /// The source's file, in the simulation's folder.
     pub source: PathBuf,
     /// Opens another source in the file's place.
@@ -188,15 +195,16 @@ impl Simulation {
         change: impl FnOnce(&mut SandboxOptions),
     ) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let clock = Clock::simulated(wall);
+        let (clock, service_clock) = (Clock::simulated(wall), Clock::simulated(wall));
         let mut options = SandboxOptions::default();
         change(&mut options);
         let dir = scratch();
         let source = dir.path().join("points.ndjson");
         write_lines(&source, points);
         Self {
-            sandbox: Sandbox::open(None, options, clock).unwrap(),
+            sandbox: Sandbox::open(None, options, service_clock).unwrap(),
             clock,
+            service_clock,
             pace: PaceOptions::default(),
             allowed_rejects: 0,
             existing: Existing::Refuse,
@@ -210,6 +218,7 @@ impl Simulation {
             before_call: None,
             change_path: None,
             change_answer: None,
+            drop_header: None,
             stale: StaleEntries::Report,
             seal: Seal::Respect,
             mode: Mode::Write,
@@ -219,6 +228,7 @@ impl Simulation {
             crashed: Arc::default(),
             in_flight: Arc::default(),
             upserts: Arc::default(),
+            budget_folder: None,
             folder: dir.path().join("docs.migration"),
             source,
             open_source: None,
@@ -236,7 +246,7 @@ impl Simulation {
     /// The same migration on an account that holds the same and has no faults.
     pub async fn with_a_healthy_account(self) -> Self {
         let state = self.state();
-        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.clock).unwrap();
+        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.service_clock).unwrap();
         create_index(&sandbox, DIMENSIONS).await;
         let namespace = create_namespace(&sandbox).await;
         for (id, vector) in &state.vectors {
@@ -406,6 +416,7 @@ impl Simulation {
         let before_call = self.before_call.clone();
         let (change_path, change_answer) = (self.change_path.clone(), self.change_answer.clone());
         let refused = self.refused.clone();
+        let drop_header = self.drop_header;
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
         let in_flight = Arc::clone(&self.in_flight);
         let calls = AtomicUsize::new(0);
@@ -430,10 +441,13 @@ impl Simulation {
                 if matches!(crash, Some(Crash::Before(at)) if at == number) {
                     end_here(&crashed).await;
                 }
-                let answer = match refusal {
+                let mut answer = match refusal {
                     Some(refusal) => Ok(refusal),
                     None => sandbox.handle(request).await.map_err(|_| ConnectionLost),
                 };
+                if let (Ok(answer), Some(header)) = (&mut answer, drop_header) {
+                    answer.headers_mut().remove(header);
+                }
                 if matches!(crash, Some(Crash::After(at)) if at == number) {
                     end_here(&crashed).await;
                 }
@@ -445,8 +459,13 @@ impl Simulation {
             }
             .boxed()
         });
-        let transport = Transport::in_process(SecretString::from("token"), call).unwrap();
-        let budget = Budget::in_memory(pace.api_budget as usize, self.clock);
+        let token = SecretString::from("token");
+        let transport = Transport::in_process(token.clone(), call).unwrap();
+        let limit = pace.api_budget as usize;
+        let budget = match &self.budget_folder {
+            Some(folder) => Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap(),
+            None => Budget::in_memory(limit, self.clock),
+        };
         let client = Client::new(transport, budget, self.clock);
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Accounts {
@@ -544,7 +563,7 @@ impl Progress for Listener {
 
 /// A folder in memory where there is one: bringing hundreds of ledgers to a real
 /// disk takes minutes.
-fn scratch() -> TempDir {
+pub fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
