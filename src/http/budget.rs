@@ -2,7 +2,7 @@
 //! waits until there is one. Real runs share the window with every process of
 //! this machine through a locked file; the embedded sandbox keeps it in memory.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use crate::clock::{Clock, Instant};
 use crate::disk::{self, Trouble};
 use crate::error::{Error, Kind};
 use crate::http::window::{Ask, Ticket, Turn, Window};
+use crate::limited;
 
 /// The variable that names another state folder.
 pub const STATE_FOLDER_VARIABLE: &str = "CF_MIGRATE_STATE_DIR";
@@ -28,6 +29,9 @@ const PER_SECOND: usize = 150;
 
 /// What a wall clock may gain on the other within a moment.
 const DRIFT: Duration = Duration::from_secs(1);
+
+/// The largest file of a window: a call takes some dozens of bytes.
+const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
 /// Why no turn could be taken.
 #[derive(Debug, thiserror::Error)]
@@ -283,8 +287,10 @@ fn held_lock(path: &Path) -> io::Result<File> {
 /// were made is not known, and a wait of five minutes costs less than a blocked
 /// account.
 fn read(path: &Path, now_ms: u64) -> io::Result<Window> {
-    let text = match fs::read(path) {
+    let text = match limited::read(path, MAX_WINDOW_BYTES) {
         Ok(text) => text,
+        // As much as anything else that cannot be understood.
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Window::default()),
         Err(error) => return Err(error),
     };

@@ -67,8 +67,7 @@ impl Ledger {
         })
     }
 
-    /// The batch beginning at `first` was accepted, under these mutation ids
-    /// (several where it had to be split).
+    /// The batch beginning at `first` was accepted under that mutation id.
     pub fn batch_accepted(&self, first: u64, mutation: &str) -> Result<(), Error> {
         self.with(|connection| {
             connection
@@ -77,6 +76,31 @@ impl Ledger {
                     (as_sql(first), mutation),
                 )
                 .map(drop)
+        })
+    }
+
+    /// The batch `first..=last` was accepted in parts, which begin at these ordinals,
+    /// ascending, each under a mutation id of its own. Each becomes a batch, because
+    /// the index may apply one and pass over another; what was refused belongs to
+    /// the part before it.
+    pub fn batch_accepted_in_parts(
+        &self,
+        first: u64,
+        last: u64,
+        parts: &[(u64, &str)],
+    ) -> Result<(), Error> {
+        let ends = parts.iter().skip(1).map(|(next, _)| next - 1).chain([last]);
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("DELETE FROM batch WHERE first = ?", [as_sql(first)])?;
+            for (position, ((begin, mutation), end)) in parts.iter().zip(ends).enumerate() {
+                let begin = if position == 0 { first } else { *begin };
+                transaction.execute(
+                    "INSERT INTO batch VALUES (?, ?, 'accepted', ?)",
+                    (as_sql(begin), as_sql(end), mutation),
+                )?;
+            }
+            transaction.commit()
         })
     }
 

@@ -330,6 +330,23 @@ proptest! {
 }
 
 #[test]
+fn parts_that_were_accepted_apart_become_batches_without_gaps() {
+    let (_dir, ledger) = ledger();
+    ledger.batch_sent(10, 29).unwrap();
+    ledger
+        .batch_accepted_in_parts(10, 29, &[(12, "a"), (16, "b"), (25, "c")])
+        .unwrap();
+    let batches = ledger.batches(BatchState::Accepted).unwrap();
+    let ranges: Vec<_> = batches
+        .iter()
+        .map(|batch| (batch.first, batch.last))
+        .collect();
+    assert_eq!(ranges, [(10, 15), (16, 24), (25, 29)]);
+    assert_eq!(ledger.first_unbatched().unwrap(), 30);
+    assert_eq!(ledger.accepted_mutations().unwrap(), ["a", "b", "c"]);
+}
+
+#[test]
 fn a_batch_that_was_refused_whole_is_forgotten_unless_another_lies_behind_it() {
     let (_dir, ledger) = ledger();
     for first in [0, 10, 20] {

@@ -37,8 +37,17 @@ pub(super) struct Apart {
     lines: Vec<Line>,
     /// What is still to be sent; the last is next.
     parts: Vec<Part>,
-    /// The last mutation; none while nothing was taken.
-    pub(super) mutation: Option<MutationId>,
+    /// What was taken, in the order of the lines.
+    taken: Vec<TakenPart>,
+}
+
+/// A part of a batch that the service took as a mutation of its own: the index may
+/// apply it and pass over the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TakenPart {
+    /// The ordinal of its first record.
+    pub(super) first: u64,
+    pub(super) mutation: MutationId,
 }
 
 impl Apart {
@@ -49,8 +58,19 @@ impl Apart {
             body,
             parts: vec![(0..lines.len()).collect()],
             lines,
-            mutation: None,
+            taken: Vec::new(),
         }
+    }
+
+    /// The service took the part.
+    pub(super) fn take(&mut self, part: &[usize], mutation: MutationId) {
+        let first = self.lines[part[0]].ordinal;
+        self.taken.push(TakenPart { first, mutation });
+    }
+
+    /// What was taken so far, in the order of the lines: earlier parts go first.
+    pub(super) fn taken(&self) -> &[TakenPart] {
+        &self.taken
     }
 
     pub(super) fn next(&mut self) -> Option<Part> {

@@ -9,10 +9,10 @@
 
 use crate::archive::Generation;
 use crate::batch::Batch as CutBatch;
-use crate::cloudflare::{ApiError, MutationId, Vectorize};
+use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
 use crate::ledger::RejectedAt;
-use crate::stages::apart::{Apart, Line, Refused};
+use crate::stages::apart::{Apart, Line, Refused, TakenPart};
 use crate::stages::context::Migration;
 use crate::stages::records::{Made, Records};
 use crate::transform::{Notes, Reason, Rejection, Transform};
@@ -82,13 +82,13 @@ impl<'a> Refusals<'a> {
     }
 
     /// Brings through what can be of a refused batch, and quarantines the rest;
-    /// gives the last mutation, none when nothing of it was taken.
+    /// gives the parts that were taken.
     pub(super) async fn take_apart(
         &mut self,
         index: &Vectorize,
         batch: &CutBatch,
         refused: ApiError,
-    ) -> Result<Option<MutationId>, Unsent> {
+    ) -> Result<Vec<TakenPart>, Unsent> {
         let lines = self.lines(batch).map_err(refused_whole)?;
         let mut apart = Apart::of(batch.body.clone(), lines);
         let mut quarantine = Vec::new();
@@ -96,7 +96,7 @@ impl<'a> Refusals<'a> {
         // The answer is about what is left only where nothing was set aside.
         let answer = Some(refused).filter(|_| quarantine.is_empty());
         let sent = self.send(index, &mut apart, answer, &mut quarantine).await;
-        let taken = apart.mutation.is_some();
+        let taken = !apart.taken().is_empty();
         sent.map_err(|(error, known)| Unsent {
             error,
             whole: known && !taken,
@@ -106,7 +106,7 @@ impl<'a> Refusals<'a> {
             error,
             whole: !taken,
         })?;
-        Ok(apart.mutation)
+        Ok(apart.taken().to_vec())
     }
 
     /// Sends part after part, the first one unless its answer is there already;
@@ -127,7 +127,7 @@ impl<'a> Refusals<'a> {
             };
             match sent {
                 Ok(mutation) => {
-                    apart.mutation = Some(mutation);
+                    apart.take(&part, mutation);
                     self.note_taken(part.iter().map(|at| apart.line(*at).unsettled));
                 }
                 Err(error) if !error.blames_a_record() => return Err((error.into(), false)),

@@ -10,6 +10,7 @@ use crate::cloudflare::{ApiError, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
+use crate::stages::apart::TakenPart;
 use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
 use crate::stages::records::Records;
@@ -280,7 +281,10 @@ impl Flights<'_> {
         let (batch, answer) = joined
             .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
         let taken = match answer {
-            Ok(mutation) => Ok(Some(mutation)),
+            Ok(mutation) => Ok(vec![TakenPart {
+                first: batch.first,
+                mutation,
+            }]),
             Err(error) if error.blames_a_record() => {
                 self.refusals.take_apart(self.index, &batch, error).await
             }
@@ -290,17 +294,24 @@ impl Flights<'_> {
             }),
         };
         match taken {
-            Ok(mutation) => self.land(&batch, mutation),
+            Ok(parts) => self.land(&batch, &parts),
             Err(unsent) => Err(self.explain(&batch, unsent)),
         }
     }
 
-    fn land(&mut self, batch: &CutBatch, mutation: Option<MutationId>) -> Result<(), Error> {
+    fn land(&mut self, batch: &CutBatch, parts: &[TakenPart]) -> Result<(), Error> {
         let ledger = &self.migration.ledger;
-        match mutation {
-            Some(mutation) => ledger.batch_accepted(batch.first, mutation.as_str())?,
+        match parts {
             // Nothing of it was taken, so there is nothing to wait for.
-            None => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+            [] => ledger.set_batch_state(batch.first, BatchState::Settled)?,
+            [whole] => ledger.batch_accepted(batch.first, whole.mutation.as_str())?,
+            parts => {
+                let parts: Vec<_> = parts
+                    .iter()
+                    .map(|part| (part.first, part.mutation.as_str()))
+                    .collect();
+                ledger.batch_accepted_in_parts(batch.first, batch.last, &parts)?;
+            }
         }
         self.done.count(batch);
         self.migration

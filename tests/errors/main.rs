@@ -45,6 +45,7 @@ mod folder;
 mod points;
 mod qdrant;
 mod restore;
+mod rollback;
 mod settings;
 mod upstash;
 
@@ -60,6 +61,8 @@ fn every_row_of_the_document_has_a_test_and_every_test_a_row() {
         points::ROWS,
         folder::ROWS,
         file_index::ROWS,
+        rollback::ROWS,
+        rollback::nowhere::ROWS,
     ];
     let tested: std::collections::BTreeSet<&str> = tested.concat().into_iter().collect();
     let promised = table::rows().into_iter().map(|row| row.id).collect();

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use cf_migrate::sandbox::{Operation, SandboxOptions, Unsettled};
+use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions, Unsettled};
 use cf_migrate::settings::PaceOptions;
 
 use crate::binary::{Served, Workplace, point};
@@ -30,6 +30,19 @@ fn rejected(simulation: &Simulation) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_split_batch_that_is_passed_over_is_sent_again() {
+    let simulation = poisoned(&[37], Unsettled::Strict);
+    // The first upsert is the refused batch, the second its first half.
+    for fault in [FaultKind::Slow, FaultKind::NeverApplied] {
+        simulation.sandbox.queue_fault(Operation::Upsert, fault);
+    }
+    let outcome = simulation.run().await.expect_code(3);
+    assert!(simulation.sandbox.unused_faults().is_empty());
+    assert_eq!(outcome.number("/verification/missing"), 0);
+    assert_eq!(simulation.state().vectors.len() as u64, POINTS - 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ pub struct Figures {
     pub codes: BTreeMap<u64, u64>,
     /// Migrations that had to be refused.
     pub refused: u64,
+    pub rollbacks: u64,
     pub points: u64,
     pub records: u64,
     pub calls: u64,
@@ -63,6 +64,7 @@ impl Figures {
         self.interrupts += other.interrupts;
         self.disk_failures += other.disk_failures;
         self.refused += other.refused;
+        self.rollbacks += other.rollbacks;
         self.points += other.points;
         self.records += other.records;
         self.calls += other.calls;
@@ -93,8 +95,8 @@ impl std::fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "migrations to be refused {}, ends by exit code {:?}",
-            self.refused, self.codes
+            "migrations to be refused {}, rolled back {}, ends by exit code {:?}",
+            self.refused, self.rollbacks, self.codes
         )?;
         write!(
             f,

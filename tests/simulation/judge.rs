@@ -163,6 +163,78 @@ impl Judge<'_> {
         complaints.conclude(Some(ended))
     }
 
+    /// A rollback among faults.
+    pub fn disturbed_rollback(&self, ended: &Ended) -> Result<(), Finding> {
+        let mut complaints = self.foreign();
+        complaints.0.extend(self.world.watch.violations());
+        let code = ended.code();
+        let passing = matches!(code, 5 | 6 | 130) || code == 1 && ended.disk_failed;
+        complaints.unless(passing || self.rollback_codes().contains(&code), || {
+            format!("a disturbed rollback ended with {code}")
+        });
+        complaints.conclude(Some(ended))
+    }
+
+    /// How a rollback may end that comes to its end.
+    fn rollback_codes(&self) -> Vec<u64> {
+        let scenario = &self.world.scenario;
+        let mut codes = vec![0];
+        if scenario.expected.conflicts > 0 && !scenario.keep_overwritten {
+            // What was replaced and not saved is lost.
+            codes.push(4);
+        }
+        if !self.world.watch.wrote() {
+            // There is nothing to take back.
+            codes.push(7);
+        }
+        codes
+    }
+
+    /// The last rollback: everything is as it was.
+    pub fn rolled_back(&self, ended: &Ended) -> Result<(), Finding> {
+        let mut complaints = self.foreign();
+        complaints.0.extend(self.world.watch.violations());
+        let (scenario, held, code) = (&self.world.scenario, self.held(), ended.code());
+        complaints.unless(self.rollback_codes().contains(&code), || {
+            format!("a rollback ended with {code}")
+        });
+        let lost = |id: &String| {
+            !scenario.keep_overwritten
+                && scenario.expected.records.contains_key(id)
+                && scenario.before.vectors.contains_key(id)
+                && held.vectors.contains_key(id)
+        };
+        let mut wrong = differing(&held.vectors, &scenario.before.vectors, same_vector);
+        let lost = wrong.extract_if(.., |id| lost(id)).count();
+        complaints.none("vectors are not as they were", wrong);
+        complaints.none(
+            "entries are not as they were",
+            differing(&held.entries, &scenario.before.entries, PartialEq::eq),
+        );
+        complaints.equal(
+            "a rollback that lost something ends with 4",
+            code == 4,
+            lost > 0,
+        );
+        complaints.equal(
+            "whether the index is there",
+            self.world.sandbox.vectors(INDEX).is_ok(),
+            scenario.index_exists,
+        );
+        complaints.equal(
+            "whether the namespace is there",
+            self.namespace().is_some(),
+            !scenario.before.entries.is_empty(),
+        );
+        complaints.conclude(Some(ended))
+    }
+
+    fn namespace(&self) -> Option<String> {
+        let namespaces = self.world.sandbox.namespaces().unwrap();
+        let found = namespaces.into_iter().find(|(_, title)| title == NAMESPACE);
+        found.map(|(id, _)| id)
+    }
+
     fn held(&self) -> Held {
         let sandbox = &self.world.sandbox;
         let namespaces = sandbox.namespaces().unwrap();

@@ -19,7 +19,7 @@ use crate::figures::Figures;
 use crate::judge::Judge;
 use crate::process::{Disk, Ended, Start, World};
 use crate::scenario::Scenario;
-use crate::watch::Watch;
+use crate::watch::{Verb, Watch};
 
 /// What the simulation found.
 #[derive(Debug)]
@@ -80,17 +80,70 @@ impl Play {
         let mut figures = Figures::default();
         let judge = Judge { world: &world };
         self.disturbed(&world, &judge, &mut figures).await?;
-        world.sandbox.set_faults(Vec::new());
-        let start = self.undisturbed(&world);
-        let ended = self.run(&world, &start, &mut figures).await?;
-        judge.end(&start, &ended.expect("nothing ends this start"))?;
-        if self.scenario.expected.refusal.is_none() && self.dice.chance(0.3) {
-            let start = self.undisturbed(&world);
-            let ended = self.run(&world, &start, &mut figures).await?;
-            judge.repetition(&start, &ended.expect("nothing ends this start"))?;
+        // A migration may be taken back before it came to its end.
+        let gives_up = self.takes_back() && self.dice.chance(0.15);
+        if !gives_up {
+            self.finish(&world, &judge, &mut figures).await?;
+        }
+        if gives_up || self.takes_back() && self.dice.chance(0.3) {
+            self.roll_back(&world, &judge, &mut figures).await?;
         }
         figures.finish(&world, world.clock.now() - began, self.seed);
         Ok(figures)
+    }
+
+    /// The undisturbed run at the end, and sometimes the same once more.
+    async fn finish(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
+        world.sandbox.set_faults(Vec::new());
+        let start = self.undisturbed(world);
+        let ended = self.run(world, &start, figures).await?;
+        judge.end(&start, &ended.expect("nothing ends this start"))?;
+        if self.scenario.expected.refusal.is_none() && self.dice.chance(0.3) {
+            let start = self.undisturbed(world);
+            let ended = self.run(world, &start, figures).await?;
+            judge.repetition(&start, &ended.expect("nothing ends this start"))?;
+        }
+        Ok(())
+    }
+
+    /// Where the index altered vectors, those stay, and it is not known which.
+    fn takes_back(&self) -> bool {
+        self.manner.broken.is_none() && !self.scenario.altered
+    }
+
+    /// Takes everything back, disturbed any number of times.
+    async fn roll_back(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
+        figures.rollbacks += 1;
+        for _ in 0..self.dice.weighted(&[(2, 0), (2, 1), (1, 4)]) {
+            world.sandbox.set_faults(self.faults());
+            let start = Start {
+                verb: Verb::Rollback,
+                ..self.random_start(world)
+            };
+            match self.run(world, &start, figures).await? {
+                Some(ended) => judge.disturbed_rollback(&ended)?,
+                None => judge.crashed()?,
+            }
+            let pause = Duration::from_millis(self.dice.scale(2 * 86_400_000));
+            world.clock.sleep(pause).await;
+        }
+        world.sandbox.set_faults(Vec::new());
+        let start = Start {
+            verb: Verb::Rollback,
+            ..self.undisturbed(world)
+        };
+        let ended = self.run(world, &start, figures).await?;
+        judge.rolled_back(&ended.expect("nothing ends this start"))
     }
 
     async fn world(&mut self, dir: &std::path::Path) -> World {
@@ -142,7 +195,9 @@ impl Play {
         figures: &mut Figures,
     ) -> Result<Option<Ended>, Finding> {
         world.watch.tell(|| format!("start {start:?}"));
-        world.watch.begin(Judge { world }.is_stern(start));
+        world
+            .watch
+            .begin(start.verb, Judge { world }.is_stern(start));
         figures.starts += 1;
         let ended = tokio::select! {
             biased;
@@ -245,6 +300,7 @@ impl Play {
             0
         };
         Start {
+            verb: Verb::Run,
             fate: Fate::Lives,
             power_cut: false,
             disk: Disk::Fine,

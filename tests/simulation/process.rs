@@ -21,6 +21,7 @@ use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
 use cf_migrate::stages::prepare::{Accounts, CountWish, FileIndexWish, Request};
+use cf_migrate::stages::rollback::{Rollback, Seal};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::Depth;
 use secrecy::SecretString;
@@ -31,7 +32,7 @@ use crate::dice::Dice;
 use crate::doom::{Doom, Fate, Mortal};
 use crate::scenario::Scenario;
 use crate::source::{self, Reading};
-use crate::watch::{Latency, Watch};
+use crate::watch::{Latency, Verb, Watch};
 
 /// The machine and the account, as they are from start to start.
 pub struct World {
@@ -49,6 +50,7 @@ pub struct World {
 /// What may differ from start to start.
 #[derive(Debug, Clone)]
 pub struct Start {
+    pub verb: Verb,
     pub fate: Fate,
     /// Whether a crash takes what was not synced, as a power cut does.
     pub power_cut: bool,
@@ -149,7 +151,11 @@ impl World {
         doom: &Arc<Doom>,
         (stop, recording): (Stop, &Arc<Recording>),
     ) -> (Report, Option<Error>) {
-        let mut report = Report::of("run", false);
+        let verb = match start.verb {
+            Verb::Run => "run",
+            Verb::Rollback => "rollback",
+        };
+        let mut report = Report::of(verb, false);
         let mut job = match self.job(start, dice, doom, (stop, recording)) {
             Ok(job) => job,
             Err(error) => {
@@ -157,13 +163,22 @@ impl World {
                 return (report, Some(error));
             }
         };
-        let ended = job.run(&mut report).await;
+        let ended = match start.verb {
+            Verb::Run => job.run(&mut report).await,
+            Verb::Rollback => self.roll_back(&job, &mut report).await,
+        };
         report.requests = Some(job.requests());
         match &ended {
             Ok(()) => report.conclude(),
             Err(error) => report.conclude_with(error),
         }
         (report, ended.err())
+    }
+
+    async fn roll_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
+        let (migration, accounts) = (&job.migration, &job.accounts);
+        let rollback = Rollback::open(migration, accounts, &self.folder, Seal::Respect)?;
+        rollback.carry_out(report).await
     }
 
     fn job(
@@ -212,6 +227,7 @@ impl World {
             },
             permissions: Permissions {
                 existing: match start.overwrite {
+                    true if scenario.keep_overwritten => Existing::KeepOverwritten,
                     true => Existing::Overwrite,
                     false => Existing::Refuse,
                 },

@@ -27,6 +27,8 @@ pub struct Scenario {
     pub prune: bool,
     /// Whether ids that are in the index already may be replaced.
     pub overwrite: bool,
+    /// Whether what they replace is saved before.
+    pub keep_overwritten: bool,
     /// Whether every record is compared in the end.
     pub whole_sample: bool,
     /// Whether the index alters a number now and then.
@@ -115,6 +117,7 @@ impl Scenario {
             count_key: dice.chance(0.1).then_some("vectors in docs"),
             prune: file_index && knows_its_keys && dice.chance(0.3),
             overwrite: dice.chance(0.85),
+            keep_overwritten: dice.chance(0.6),
             whole_sample: dice.chance(0.7),
             altered: dice.chance(0.04),
             dimensions: choices.dims.unwrap_or(taste.dimensions[taste.chosen]),
@@ -470,7 +473,7 @@ fn foreign_vectors(held: &mut Held, scenario: &Scenario, dice: &mut Dice) {
     let mut ids: Vec<String> = (0..dice.scale(30))
         .map(|number| format!("theirs_{number}"))
         .collect();
-    if dice.chance(0.15) {
+    if dice.chance(0.3) {
         // As after an earlier migration.
         ids.extend(scenario.expected.records.keys().cloned());
     } else if dice.chance(0.3) {

@@ -43,6 +43,7 @@ struct Seen {
     writes_now: u64,
     /// Whether this start has to be refused.
     stern: bool,
+    verb: Verb,
     /// Whether every point was found checked at its first write.
     checked: bool,
 }
@@ -101,9 +102,9 @@ impl Watch {
     }
 
     /// A process begins; a stern one must not write.
-    pub fn begin(&self, stern: bool) {
+    pub fn begin(&self, verb: Verb, stern: bool) {
         let mut seen = self.seen();
-        seen.stern = stern;
+        (seen.verb, seen.stern) = (verb, stern);
         seen.checked = false;
         seen.writes_now = 0;
     }
@@ -165,22 +166,62 @@ impl Watch {
         if !call.writes() {
             return;
         }
-        self.only_after_the_check(call);
-        {
+        let verb = {
             let mut seen = self.seen();
             seen.writes += 1;
             seen.writes_now += 1;
+            seen.verb
+        };
+        match verb {
+            Verb::Run => self.before_a_write(call, body),
+            Verb::Rollback => self.before_taking_back(call, body),
         }
+    }
+
+    fn before_a_write(&self, call: &Called, body: &Bytes) {
+        self.only_after_the_check(call);
         match call.kind {
             Kind::Upsert => self.only_our_vectors(body),
             Kind::BulkPut => self.only_our_entries(body),
             Kind::BulkDelete => self.only_stale_entries(body),
-            Kind::Make => {}
-            Kind::Other => self.violation(format!(
-                "an unexpected write: {} {}",
-                call.method, call.what
-            )),
-            Kind::Read => {}
+            Kind::Make | Kind::Read => {}
+            Kind::Delete | Kind::Unmake => {
+                self.violation(format!("a run does not {} {}", call.method, call.what));
+            }
+        }
+    }
+
+    /// Only what the migration brought is taken away, and only what it replaced is
+    /// put back.
+    fn before_taking_back(&self, call: &Called, body: &Bytes) {
+        let (before, expected) = (&self.scenario.before, &self.scenario.expected);
+        match call.kind {
+            Kind::Upsert => {
+                for id in vector_ids(body) {
+                    if !before.vectors.contains_key(&id) || !expected.records.contains_key(&id) {
+                        self.violation(format!("puts back {id:?}, which was not replaced"));
+                    }
+                }
+            }
+            Kind::Delete => {
+                for id in deleted_ids(body) {
+                    let ours =
+                        expected.records.contains_key(&id) && !before.vectors.contains_key(&id);
+                    if !ours && !id.starts_with("cf-migrate-marker-") {
+                        self.violation(format!(
+                            "takes away {id:?}, which the migration did not bring"
+                        ));
+                    }
+                }
+            }
+            Kind::Unmake if call.what.contains("indexes") && self.scenario.index_exists => {
+                self.violation("takes away an index that was there before".to_owned());
+            }
+            Kind::Unmake if call.what.contains("namespaces") && !before.entries.is_empty() => {
+                self.violation("takes away a namespace that was there before".to_owned());
+            }
+            Kind::Make => self.violation("makes something while taking back".to_owned()),
+            Kind::Unmake | Kind::BulkPut | Kind::BulkDelete | Kind::Read => {}
         }
     }
 
@@ -301,9 +342,20 @@ pub enum Kind {
     Upsert,
     BulkPut,
     BulkDelete,
+    /// Vectors are deleted.
+    Delete,
     /// An index or a namespace is made.
     Make,
-    Other,
+    /// An index or a namespace is deleted.
+    Unmake,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verb {
+    #[default]
+    Run,
+    Rollback,
 }
 
 struct Called {
@@ -322,10 +374,14 @@ impl Called {
             .path_and_query()
             .map(ToString::to_string)
             .unwrap_or_default();
+        let kind = kind(&method, &path);
         let mut body = DefaultHasher::new();
-        request.body().hash(&mut body);
+        // Markers that are deleted have names that are drawn anew every time.
+        if kind != Kind::Delete {
+            request.body().hash(&mut body);
+        }
         Self {
-            kind: kind(&method, &path),
+            kind,
             what: without_ids(&path),
             body: body.finish(),
             method,
@@ -353,7 +409,9 @@ fn kind(method: &str, path: &str) -> Kind {
         "POST" if path.ends_with("/bulk/delete") => Kind::BulkDelete,
         "DELETE" if path.ends_with("/bulk") => Kind::BulkDelete,
         "POST" if path.ends_with("/indexes") || path.ends_with("/namespaces") => Kind::Make,
-        _ => Kind::Other,
+        "POST" if path.ends_with("/delete_by_ids") => Kind::Delete,
+        "DELETE" => Kind::Unmake,
+        _ => panic!("an unexpected call: {method} {path}"),
     }
 }
 
@@ -387,6 +445,14 @@ pub fn vector_ids(body: &[u8]) -> Vec<String> {
     lines
         .map(|line| serde_json::from_slice::<Line>(line).unwrap().id)
         .collect()
+}
+
+fn deleted_ids(body: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Ids {
+        ids: Vec<String>,
+    }
+    serde_json::from_slice::<Ids>(body).unwrap().ids
 }
 
 fn checked_points(ledger: &std::path::Path) -> u64 {

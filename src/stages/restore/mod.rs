@@ -175,7 +175,7 @@ impl Restoring<'_> {
             self.tell_writing(&found, facts);
             return Ok(());
         }
-        self.index(facts).await?;
+        self.index(&existing, facts).await?;
         self.fill(&subject, &existing, facts, report).await?;
         self.compare(&subject, facts, report).await
     }
@@ -244,9 +244,9 @@ impl Restoring<'_> {
 
     /// Payload indexes come before the points, so that the search graph is built
     /// with them (Qdrant, indexing page).
-    async fn index(&self, facts: &RestoreFacts) -> Result<(), Error> {
+    async fn index(&self, existing: &Existing, facts: &RestoreFacts) -> Result<(), Error> {
         for field in &facts.payload_indexes {
-            let made = self.target.create_index(&self.blueprint, field);
+            let made = self.target.create_index(existing, &self.blueprint, field);
             self.migration.stop.interrupting(made).await?;
         }
         Ok(())
