@@ -99,6 +99,12 @@ impl Rules<'_> {
         })
     }
 
+    /// The id that the point's record has, or would have.
+    pub fn id_of(&self, point: &Point) -> Option<String> {
+        let payload = self.payload(point).ok()?;
+        self.id(&payload, &point.name()).ok()
+    }
+
     fn values(&self, point: &Point) -> Result<(Vec<f32>, bool), Rejected> {
         let mut values = point.dense[self.chosen].clone().ok_or("missing_vector")?;
         if values.len() != self.length {

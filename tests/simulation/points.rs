@@ -94,7 +94,7 @@ fn usual_payload(number: u64, taste: &Taste, dice: &mut Dice) -> Payload {
 }
 
 /// Files' ids of several kinds, always the same for the same file.
-fn file_id(file: u64) -> Value {
+pub fn file_id(file: u64) -> Value {
     match file % 6 {
         0 | 1 => json!(format!("f{file}")),
         2 => json!(format!("Ordner/ß {file}.md")),

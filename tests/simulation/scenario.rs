@@ -17,8 +17,11 @@ use crate::model::{Made, Rules};
 use crate::points::{self, IdStyle, Taste};
 use crate::source::{self, Collection};
 
-/// Everything about one migration that does not change from start to start.
+/// Everything about one migration that does not change from start to start; a change
+/// of the source makes another one of it.
+#[derive(Clone)]
 pub struct Scenario {
+    taste: Taste,
     pub collection: Arc<Collection>,
     pub choices: Choices,
     pub file_index: bool,
@@ -38,7 +41,16 @@ pub struct Scenario {
     pub metric: Distance,
     /// Whether the index is there before.
     pub index_exists: bool,
+    /// What the account held before anything.
     pub before: Held,
+    /// What it holds when this generation begins.
+    pub base: Held,
+    /// What earlier generations brought there and is there still, by id.
+    pub earlier: BTreeMap<String, Made>,
+    /// The keys of files that earlier generations had.
+    earlier_files: BTreeSet<String>,
+    /// Every id that an earlier generation had a record of.
+    earlier_ids: BTreeSet<String>,
     pub sandbox: SandboxOptions,
     pub expected: Expected,
 }
@@ -51,7 +63,7 @@ pub struct Held {
 }
 
 /// What the model says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Expected {
     /// Records that pass the check, by id.
     pub records: BTreeMap<String, Made>,
@@ -67,8 +79,18 @@ pub struct Expected {
     pub refusal: Option<&'static str>,
     /// The index in the end.
     pub vectors: BTreeMap<String, StoredVector>,
-    /// The ids of every entry of our files in the end, by key.
+    /// Ids that vanished from the source and are to be deleted.
+    pub deleted: BTreeSet<String>,
+    /// The ids of every entry in the end that is ours to write, by key.
     pub files: BTreeMap<String, Vec<String>>,
+    /// How many of those are of files that there are now.
+    pub current_files: usize,
+    /// And how many ids those name.
+    pub current_ids: usize,
+    /// Entries of former files of which nothing is left.
+    pub left: BTreeSet<String>,
+    /// All entries in the end; −1 as an expiration is some time after now.
+    pub entries: BTreeMap<String, StoredEntry>,
     /// Entries that name nothing that exists.
     pub stale: BTreeSet<String>,
 }
@@ -84,16 +106,6 @@ impl Expected {
         self.records
             .iter()
             .filter(|(id, _)| !self.refused_ids.contains(*id))
-    }
-
-    /// Vectors of the index that are not ours.
-    pub fn foreign(&self, before: &Held) -> usize {
-        let ours: BTreeSet<&String> = self.written().map(|(id, _)| id).collect();
-        before
-            .vectors
-            .keys()
-            .filter(|id| !ours.contains(id))
-            .count()
     }
 }
 
@@ -113,7 +125,9 @@ impl Scenario {
         let mut scenario = Self {
             collection: Arc::new(collection),
             file_index,
-            ttl: dice.chance(0.15).then(|| dice.between(200, 400) * 86_400),
+            ttl: dice
+                .chance(0.15)
+                .then(|| dice.between(200, 400) * 86_400),
             count_key: dice.chance(0.1).then_some("vectors in docs"),
             prune: file_index && knows_its_keys && dice.chance(0.3),
             overwrite: dice.chance(0.85),
@@ -124,37 +138,99 @@ impl Scenario {
             metric,
             index_exists: dice.chance(0.6),
             before: Held::default(),
+            base: Held::default(),
+            earlier: BTreeMap::new(),
+            earlier_files: BTreeSet::new(),
+            earlier_ids: BTreeSet::new(),
             sandbox: sandbox(&mut dice.part()),
             expected: Expected::default(),
             choices,
+            taste,
         };
-        let mut expected = Expected::default();
-        expected.check(&scenario.rules(&taste), &scenario.collection);
-        scenario.expected = expected;
+        scenario.expect();
+        if scenario.expected.records.values().all(|made| made.doubtful) {
+            scenario.sandbox.unsettled = Unsettled::Lenient;
+        }
         scenario.settle_doubts();
         scenario.before = before(&scenario, &mut dice.part());
+        scenario.base = scenario.before.clone();
         scenario.conclude();
         // What verification says of differences is then exact.
         scenario.whole_sample |= scenario.altered || scenario.expected.conflicts > 0;
         scenario
     }
 
-    fn rules(&self, taste: &Taste) -> Rules<'_> {
+    /// The same migration once the source has changed; none where nothing can be
+    /// expected of it.
+    pub fn changed(&self, dice: &mut Dice) -> Option<Self> {
+        let mut next = self.clone();
+        next.collection = Arc::new(evolve(&self.collection, &self.taste, dice));
+        next.base = Held {
+            vectors: self.expected.vectors.clone(),
+            entries: self.expected.entries.clone(),
+        };
+        next.earlier.retain(|id, _| !self.expected.deleted.contains(id));
+        let written = self.expected.written();
+        next.earlier.extend(written.map(|(id, made)| (id.clone(), made.clone())));
+        next.earlier_ids.extend(self.expected.records.keys().cloned());
+        next.earlier_files.extend(self.expected.files.keys().cloned());
+        // What verification says of differences is then exact.
+        next.whole_sample = true;
+        next.expect();
+        next.settle_doubts();
+        next.conclude();
+        let ends = |refusal| matches!(refusal, None | Some(TOO_MANY_VANISHED));
+        (ends(next.expected.refusal) && next.is_plain()).then_some(next)
+    }
+
+    /// Whether no entry of a former file has to go that others wrote as it is.
+    fn is_plain(&self) -> bool {
+        self.prune || self.expected.left.iter().all(|key| self.before.entries.get(key) != self.base.entries.get(key))
+    }
+
+    pub fn count_key(&self) -> &'static str {
+        self.count_key.unwrap_or("_vector_count")
+    }
+
+    /// Whether any generation had a record of this id.
+    pub fn ever_ours(&self, id: &str) -> bool {
+        self.expected.records.contains_key(id) || self.earlier_ids.contains(id)
+    }
+
+    /// Whether the entry of this key is ours to write, or once was.
+    pub fn is_our_key(&self, key: &str) -> bool {
+        self.file_index
+            && (self.expected.files.contains_key(key)
+                || self.earlier_files.contains(key)
+                || key == self.count_key())
+    }
+
+    /// Vectors of the index that are not ours in the end.
+    pub fn foreign(&self) -> usize {
+        let written: BTreeSet<&String> = self.expected.written().map(|(id, _)| id).collect();
+        let theirs = |id: &&String| !written.contains(id) && !self.earlier.contains_key(*id);
+        self.before.vectors.keys().filter(theirs).count()
+    }
+
+    fn rules(&self) -> Rules<'_> {
         Rules {
             choices: &self.choices,
-            chosen: taste.chosen,
-            length: taste.dimensions[taste.chosen],
+            chosen: self.taste.chosen,
+            length: self.taste.dimensions[self.taste.chosen],
             cosine: self.metric == Distance::Cosine,
             file_index: self.file_index,
         }
     }
 
+    fn expect(&mut self) {
+        let mut expected = Expected::default();
+        expected.check(&self.rules(), &self.collection);
+        self.expected = expected;
+    }
+
     /// What the service will refuse, where it is strict.
     fn settle_doubts(&mut self) {
         let records = self.expected.records.values();
-        if records.clone().all(|made| made.doubtful) {
-            self.sandbox.unsettled = Unsettled::Lenient;
-        }
         if self.sandbox.unsettled == Unsettled::Lenient {
             return;
         }
@@ -167,32 +243,96 @@ impl Scenario {
     }
 
     fn conclude(&mut self) {
-        let (before, collection) = (&self.before, &self.collection);
-        let expected = &mut self.expected;
-        let conflicting = expected
-            .records
-            .keys()
-            .filter(|id| before.vectors.contains_key(*id));
+        let mut expected = std::mem::take(&mut self.expected);
+        let new = expected.records.keys().filter(|id| !self.earlier.contains_key(*id));
+        let conflicting = new.filter(|id| self.before.vectors.contains_key(*id));
         expected.conflicts = conflicting.count();
-        expected.vectors = before.vectors.clone();
-        let written = expected
+        expected.deleted = self.deleted(&expected);
+        expected.vectors = self.base.vectors.clone();
+        expected.vectors.retain(|id, _| !expected.deleted.contains(id));
+        let written: Vec<_> = expected
             .written()
-            .map(|(id, made)| (id.clone(), made.vector.clone()));
-        let written: Vec<_> = written.collect();
+            .map(|(id, made)| (id.clone(), made.vector.clone()))
+            .collect();
         expected.vectors.extend(written);
+        expected.entries = self.base.entries.clone();
         if self.file_index {
-            expected.files = files(expected, before);
-            if self.choices.file_key.starts_with("file:") {
-                expected.stale = stale(expected, before);
+            self.file(&mut expected);
+        }
+        expected.refusal = self.refusal(&expected);
+        self.expected = expected;
+    }
+
+    /// What vanished and nothing keeps: nothing at all where a rejected point does not
+    /// tell which record it once was.
+    fn deleted(&self, expected: &Expected) -> BTreeSet<String> {
+        let rules = self.rules();
+        let current = self.collection.current();
+        let rejected: BTreeSet<&PointName> = expected.rejected.iter().map(|(name, _)| name).collect();
+        let rejected = current.into_iter().filter(|point| rejected.contains(&point.name()));
+        let ids: Option<BTreeSet<String>> = rejected.map(|point| rules.id_of(point)).collect();
+        let Some(kept) = ids.filter(|_| self.prune) else {
+            return BTreeSet::new();
+        };
+        let vanished = self.earlier.keys().filter(|id| !expected.records.contains_key(*id));
+        vanished
+            .filter(|id| !kept.contains(*id) && !self.before.vectors.contains_key(*id))
+            .cloned()
+            .collect()
+    }
+
+    /// The file index in the end.
+    fn file(&self, expected: &mut Expected) {
+        expected.files = files(expected, &self.base);
+        expected.current_files = expected.files.len();
+        expected.current_ids = expected.files.values().map(Vec::len).sum();
+        self.former_files(expected);
+        if self.choices.file_key.starts_with("file:") {
+            expected.stale = stale(expected, &self.base);
+        }
+        let mut entries = std::mem::take(&mut expected.entries);
+        entries.retain(|key, _| !expected.left.contains(key));
+        if self.prune {
+            entries.retain(|key, _| !expected.stale.contains(key));
+        }
+        for (key, ids) in &expected.files {
+            let value = Value::from(ids.clone()).to_string().into_bytes();
+            replace(&mut entries, key, value, self.ttl);
+        }
+        let count = expected.vectors.len().to_string().into_bytes();
+        replace(&mut entries, self.count_key(), count, self.ttl);
+        expected.entries = entries;
+    }
+
+    /// What is left of the entries of files that there are no longer: ids that exist
+    /// and belong to no other file.
+    fn former_files(&self, expected: &mut Expected) {
+        let filed: BTreeSet<String> = expected
+            .written()
+            .filter(|(_, made)| made.file.is_some())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for key in &self.earlier_files {
+            let there = self.base.entries.get(key).and_then(ids_of);
+            let Some(there) = there.filter(|_| !expected.files.contains_key(key)) else {
+                continue;
+            };
+            let stays = |id: &&String| !filed.contains(*id) && expected.vectors.contains_key(*id);
+            let left: Vec<String> = there.iter().filter(stays).cloned().collect();
+            if left.is_empty() && !there.is_empty() {
+                expected.left.insert(key.clone());
+            } else if left != there {
+                expected.files.insert(key.clone(), left);
             }
         }
+    }
+
+    fn refusal(&self, expected: &Expected) -> Option<&'static str> {
         let unreadable = expected.checked_files().into_iter().any(|key| {
-            before
-                .entries
-                .get(&key)
-                .is_some_and(|entry| ids_of(entry).is_none())
+            let entry = self.base.entries.get(&key);
+            entry.is_some_and(|entry| ids_of(entry).is_none())
         });
-        expected.refusal = if collection.current().is_empty() {
+        if self.collection.current().is_empty() {
             Some("no points")
         } else if expected.records.is_empty() {
             Some("no records")
@@ -200,10 +340,34 @@ impl Scenario {
             Some("an entry that is no list")
         } else if expected.conflicts > 0 && !self.overwrite {
             Some("ids that are there")
+        } else if expected.deleted.len() > self.earlier.len() / 2 {
+            Some(TOO_MANY_VANISHED)
         } else {
             None
-        };
+        }
     }
+}
+
+const TOO_MANY_VANISHED: &str = "more than half has vanished";
+
+/// An entry that is ours to write: others' metadata stays, and the expiry is as it
+/// was asked for.
+fn replace(entries: &mut BTreeMap<String, StoredEntry>, key: &str, value: Vec<u8>, ttl: Option<u64>) {
+    let there = entries.get(key);
+    let json = |value: &[u8]| serde_json::from_slice::<Value>(value).ok();
+    let as_it_was = there.is_some_and(|there| {
+        let same = json(&there.value).is_some() && json(&there.value) == json(&value);
+        same && there.expiration.is_some() == ttl.is_some()
+    });
+    if as_it_was {
+        return;
+    }
+    let entry = StoredEntry {
+        value,
+        expiration: ttl.map(|_| -1),
+        metadata: there.and_then(|there| there.metadata.clone()),
+    };
+    entries.insert(key.to_owned(), entry);
 }
 
 impl Expected {
@@ -324,6 +488,56 @@ fn taste(choices: &mut Choices, dice: &mut Dice) -> Taste {
             IdStyle::Texts,
             IdStyle::Mixed,
         ]),
+    }
+}
+
+/// The collection some time later: points have changed, come and gone.
+fn evolve(collection: &Collection, taste: &Taste, dice: &mut Dice) -> Collection {
+    let [changed, gone, new, moved] = match dice.index(4) {
+        0 => [0.0; 4],
+        1 => [0.05, 0.02, 0.05, 0.01],
+        2 => [0.3, 0.1, 0.2, 0.05],
+        _ => [0.5, dice.between(0, 8) as f64 / 10.0, 0.3, 0.2],
+    };
+    let mut lanes = Vec::new();
+    for (name, points) in &collection.lanes {
+        let mut later = Vec::new();
+        for point in points {
+            if dice.chance(gone) {
+                continue;
+            }
+            let mut point = point.clone();
+            if dice.chance(changed) {
+                point.payload.insert("title".to_owned(), points::words(dice).into());
+            }
+            if dice.chance(changed / 3.0) {
+                point.dense[taste.chosen] = Some(points::vector(taste.dimensions[taste.chosen], dice));
+            }
+            if dice.chance(moved) {
+                let file = points::file_id(dice.between(0, taste.files));
+                point.payload.insert(taste.file_field.to_owned(), file);
+            }
+            later.push(point);
+        }
+        for _ in 0..points.len() {
+            if dice.chance(new) {
+                let number = 1_000 + dice.between(0, 1_000_000);
+                later.push(points::point(number, name.as_deref(), taste, dice));
+            }
+        }
+        lanes.push((name.clone(), later));
+    }
+    if !collection.may_repeat {
+        // An id is there once.
+        for (_, points) in &mut lanes {
+            let mut known = BTreeSet::new();
+            points.retain(|point| known.insert(point.name()));
+        }
+    }
+    Collection {
+        facts: collection.facts.clone(),
+        lanes,
+        ..*collection
     }
 }
 

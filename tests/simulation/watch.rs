@@ -11,20 +11,22 @@ use bytes::Bytes;
 use cf_migrate::clock::Clock;
 use cf_migrate::http::{ConnectionLost, InProcessCall};
 use cf_migrate::sandbox::Sandbox;
+use cf_migrate::sandbox::inspect::StoredEntry;
 use futures::FutureExt as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::binary::INDEX;
+use crate::binary::{INDEX, NAMESPACE};
 use crate::broken::Broken;
 use crate::dice::Dice;
 use crate::doom::Doom;
 use crate::play::Manner;
-use crate::scenario::Scenario;
+use crate::model::same_vector;
+use crate::scenario::{Scenario, ids_of};
 
 /// What is seen of all calls of a migration, whatever process makes them.
 pub struct Watch {
-    scenario: Arc<Scenario>,
+    scenario: Mutex<Arc<Scenario>>,
     sandbox: Sandbox,
     clock: Clock,
     ledger: std::path::PathBuf,
@@ -57,7 +59,7 @@ impl Watch {
         manner: Manner,
     ) -> Arc<Self> {
         Arc::new(Self {
-            scenario: Arc::clone(scenario),
+            scenario: Mutex::new(Arc::clone(scenario)),
             sandbox: sandbox.clone(),
             clock,
             ledger,
@@ -69,6 +71,15 @@ impl Watch {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap()
+    }
+
+    /// The source has changed, and with it what is expected.
+    pub fn change(&self, scenario: &Arc<Scenario>) {
+        *self.scenario.lock().unwrap() = Arc::clone(scenario);
+    }
+
+    fn scenario(&self) -> Arc<Scenario> {
+        Arc::clone(&self.scenario.lock().unwrap())
     }
 
     /// Something that must never be.
@@ -179,13 +190,15 @@ impl Watch {
     }
 
     fn before_a_write(&self, call: &Called, body: &Bytes) {
-        self.only_after_the_check(call);
+        let scenario = self.scenario();
+        self.only_after_the_check(&scenario, call);
         match call.kind {
-            Kind::Upsert => self.only_our_vectors(body),
-            Kind::BulkPut => self.only_our_entries(body),
-            Kind::BulkDelete => self.only_stale_entries(body),
+            Kind::Upsert => self.only_our_vectors(&scenario, body),
+            Kind::Delete => self.only_what_vanished(&scenario, body),
+            Kind::BulkPut => self.only_our_entries(&scenario, body),
+            Kind::BulkDelete => self.only_needless_entries(&scenario, body),
             Kind::Make | Kind::Read => {}
-            Kind::Delete | Kind::Unmake => {
+            Kind::Unmake => {
                 self.violation(format!("a run does not {} {}", call.method, call.what));
             }
         }
@@ -194,27 +207,27 @@ impl Watch {
     /// Only what the migration brought is taken away, and only what it replaced is
     /// put back.
     fn before_taking_back(&self, call: &Called, body: &Bytes) {
-        let (before, expected) = (&self.scenario.before, &self.scenario.expected);
+        let scenario = self.scenario();
+        let before = &scenario.before;
         match call.kind {
             Kind::Upsert => {
                 for id in vector_ids(body) {
-                    if !before.vectors.contains_key(&id) || !expected.records.contains_key(&id) {
+                    if !before.vectors.contains_key(&id) || !scenario.ever_ours(&id) {
                         self.violation(format!("puts back {id:?}, which was not replaced"));
                     }
                 }
             }
             Kind::Delete => {
                 for id in deleted_ids(body) {
-                    let ours =
-                        expected.records.contains_key(&id) && !before.vectors.contains_key(&id);
-                    if !ours && !id.starts_with("cf-migrate-marker-") {
+                    let ours = scenario.ever_ours(&id) && !before.vectors.contains_key(&id);
+                    if !ours && !is_marker(&id) {
                         self.violation(format!(
                             "takes away {id:?}, which the migration did not bring"
                         ));
                     }
                 }
             }
-            Kind::Unmake if call.what.contains("indexes") && self.scenario.index_exists => {
+            Kind::Unmake if call.what.contains("indexes") && scenario.index_exists => {
                 self.violation("takes away an index that was there before".to_owned());
             }
             Kind::Unmake if call.what.contains("namespaces") && !before.entries.is_empty() => {
@@ -239,21 +252,17 @@ impl Watch {
 
     /// No write before every point was checked, and none at all where the run is
     /// to be refused.
-    fn only_after_the_check(&self, call: &Called) {
-        let expected = &self.scenario.expected;
-        if let Some(refusal) = expected.refusal {
+    fn only_after_the_check(&self, scenario: &Scenario, call: &Called) {
+        if let Some(refusal) = scenario.expected.refusal {
             self.violation(format!("{refusal}, and yet: {} {}", call.method, call.what));
         }
         if self.seen().stern {
-            self.violation(format!(
-                "not allowed, and yet: {} {}",
-                call.method, call.what
-            ));
+            self.violation(format!("not allowed, and yet: {} {}", call.method, call.what));
         }
         if self.seen().checked {
             return;
         }
-        let points = self.scenario.collection.points().count() as u64;
+        let points = scenario.collection.points().count() as u64;
         let checked = checked_points(&self.ledger);
         if checked < points {
             self.violation(format!(
@@ -264,53 +273,69 @@ impl Watch {
         self.seen().checked = true;
     }
 
-    fn only_our_vectors(&self, body: &[u8]) {
-        let ids: Vec<String> = vector_ids(body);
-        for id in ids {
-            if !self.scenario.expected.records.contains_key(&id) {
-                self.violation(format!(
-                    "upserts {id:?}, which is no record of this migration"
-                ));
+    /// Only records of ours, and none that the index holds as it is already.
+    fn only_our_vectors(&self, scenario: &Scenario, body: &[u8]) {
+        for id in vector_ids(body) {
+            let Some(record) = scenario.expected.records.get(&id) else {
+                self.violation(format!("upserts {id:?}, which is no record of this migration"));
+                continue;
+            };
+            let earlier = scenario.earlier.get(&id);
+            if earlier.is_some_and(|earlier| same_vector(&earlier.vector, &record.vector)) {
+                self.violation(format!("sends {id:?} again, which has not changed"));
             }
         }
     }
 
+    /// Only what is to be deleted, and when no entry of ours names it any more.
+    fn only_what_vanished(&self, scenario: &Scenario, body: &[u8]) {
+        let entries = self.entries();
+        for id in deleted_ids(body).into_iter().filter(|id| !is_marker(id)) {
+            if !scenario.expected.deleted.contains(&id) {
+                self.violation(format!("deletes {id:?}"));
+            }
+            let names = |key: &&String| {
+                let ids = entries.get(*key).and_then(ids_of).unwrap_or_default();
+                ids.contains(&id)
+            };
+            if let Some(key) = scenario.expected.files.keys().find(names) {
+                self.violation(format!("deletes {id:?}, which the entry {key:?} still names"));
+            }
+        }
+    }
+
+    fn entries(&self) -> BTreeMap<String, StoredEntry> {
+        let namespaces = self.sandbox.namespaces().unwrap();
+        let namespace = namespaces.into_iter().find(|(_, title)| title == NAMESPACE);
+        namespace
+            .map(|(id, _)| self.sandbox.entries(&id).unwrap())
+            .unwrap_or_default()
+    }
+
     /// Entries of our files only, with every id of others that exists, and none
     /// that names a vector that is not there.
-    fn only_our_entries(&self, body: &[u8]) {
+    fn only_our_entries(&self, scenario: &Scenario, body: &[u8]) {
         let pairs: Vec<Pair> = serde_json::from_slice(body).unwrap();
         let held = self.sandbox.vectors(INDEX).unwrap();
-        let expected = &self.scenario.expected;
-        let ours: BTreeSet<&String> = expected.written().map(|(id, _)| id).collect();
-        let count = self.scenario.count_key.unwrap_or("_vector_count");
         for Pair { key, value } in pairs {
-            if key == count {
+            if key == scenario.count_key() {
                 continue;
             }
-            if !expected.files.contains_key(&key) {
+            if !scenario.expected.files.contains_key(&key) {
                 self.violation(format!(
                     "writes the entry {key:?}, which is of no file of this migration"
                 ));
             }
             let ids: Vec<String> = serde_json::from_str(&value).unwrap_or_default();
-            for id in &ids {
-                if !held.contains_key(id) {
-                    self.violation(format!(
-                        "the entry {key:?} is to name {id:?}, which is not in the index"
-                    ));
-                }
+            for id in ids.iter().filter(|id| !held.contains_key(*id)) {
+                self.violation(format!(
+                    "the entry {key:?} is to name {id:?}, which is not in the index"
+                ));
             }
-            let before = self
-                .scenario
-                .before
-                .entries
-                .get(&key)
-                .and_then(crate::scenario::ids_of);
+            let before = scenario.before.entries.get(&key).and_then(ids_of);
             for id in before.unwrap_or_default() {
-                if self.scenario.before.vectors.contains_key(&id)
-                    && !ours.contains(&id)
-                    && !ids.contains(&id)
-                {
+                let theirs = scenario.before.vectors.contains_key(&id) && !scenario.ever_ours(&id);
+                if theirs && !ids.contains(&id) {
                     self.violation(format!(
                         "the entry {key:?} is to lose {id:?}, which is not ours"
                     ));
@@ -319,14 +344,20 @@ impl Watch {
         }
     }
 
-    fn only_stale_entries(&self, body: &[u8]) {
+    fn only_needless_entries(&self, scenario: &Scenario, body: &[u8]) {
         let keys: Vec<String> = serde_json::from_slice(body).unwrap();
         for key in keys {
-            if !self.scenario.prune || !self.scenario.expected.stale.contains(&key) {
+            let stale = scenario.prune && scenario.expected.stale.contains(&key);
+            if !stale && !scenario.expected.left.contains(&key) {
                 self.violation(format!("deletes the entry {key:?}"));
             }
         }
     }
+}
+
+/// Deleting an id that nobody has is how a deletion is waited for.
+fn is_marker(id: &str) -> bool {
+    id.starts_with("cf-migrate-marker-")
 }
 
 /// How long calls take.
