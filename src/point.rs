@@ -87,6 +87,48 @@ impl Point {
 /// A point's payload: a JSON object whose numbers keep the digits they came with.
 pub type Payload = serde_json::Map<String, Value>;
 
+/// The deepest payload, itself counted: what a reader of JSON takes, and so an archive.
+pub const MAX_PAYLOAD_LEVELS: usize = 127;
+
+/// How large a payload is, without writing it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// How deep it nests: 1 for an object of scalars.
+    pub levels: usize,
+    /// Bytes of all its keys, texts and digits.
+    pub bytes: usize,
+}
+
+impl Extent {
+    /// Of a payload.
+    pub fn of(payload: &Payload) -> Self {
+        let mut extent = Self::default();
+        extent.add_object(payload, 1);
+        extent
+    }
+
+    fn add_object(&mut self, object: &Payload, level: usize) {
+        self.levels = self.levels.max(level);
+        for (key, value) in object {
+            self.bytes += key.len();
+            self.add(value, level);
+        }
+    }
+
+    fn add(&mut self, value: &Value, level: usize) {
+        match value {
+            Value::Object(object) => self.add_object(object, level + 1),
+            Value::Array(items) => {
+                self.levels = self.levels.max(level + 1);
+                items.iter().for_each(|item| self.add(item, level + 1));
+            }
+            Value::String(text) => self.bytes += text.len(),
+            Value::Number(number) => self.bytes += number.as_str().len(),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
 /// A payload as compact JSON with the keys of every object sorted by bytes, so
 /// that two sources that only shuffle keys give the same text.
 pub fn canonical_json(payload: &Payload) -> String {

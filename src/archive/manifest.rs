@@ -2,13 +2,13 @@
 //! whether the export is complete. It is replaced as a whole at every change.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::limited;
 use crate::point::PointId;
 use crate::source::{Configuration, Cursor, Lane, SourceFacts};
 
@@ -21,6 +21,9 @@ use super::superseded::Superseded;
 const FORMAT: &str = "cf-migrate/archive/1";
 /// What every version's format begins with.
 const FORMAT_FAMILY: &str = "cf-migrate/archive/";
+/// The largest manifest that is read: a part takes about 600 bytes of it, and lists of
+/// runs and of superseded points a few bytes each.
+const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 /// The manifest's file name.
 pub(super) const FILE_NAME: &str = "manifest.json";
 
@@ -197,8 +200,12 @@ impl Manifest {
         generation: GenerationNumber,
     ) -> Result<Option<Self>, ArchiveError> {
         let path = folder.join(FILE_NAME);
-        let text = match fs::read(&path) {
+        let text = match limited::read(&path, MAX_MANIFEST_BYTES) {
             Err(error) if absent(&error) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let (manifest, reason) = (path, error.to_string());
+                return Err(ArchiveError::DamagedManifest { manifest, reason });
+            }
             other => other.map_err(ArchiveError::io("read", &path))?,
         };
         Self::parse(&text, &path, generation).map(Some)
@@ -224,6 +231,10 @@ impl Manifest {
     }
 
     fn inconsistency(&self, generation: GenerationNumber) -> Option<String> {
+        let mut sizes = self.parts.iter().map(|part| part.points);
+        if sizes.try_fold(0_u64, u64::checked_add).is_none() {
+            return Some("it counts more points than there can be".to_owned());
+        }
         if let Some(last) = self.superseded.last().filter(|last| *last >= self.points()) {
             return Some(format!("it has no point {last} that could be superseded"));
         }

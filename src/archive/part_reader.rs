@@ -15,6 +15,8 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::metadata::ParquetMetaData;
 
+use crate::contained::contained;
+use crate::parquet_bounds;
 use crate::point::{Point, Shape};
 
 use super::decode;
@@ -58,20 +60,38 @@ impl PartReader {
         columns: Columns,
     ) -> Result<Self, ArchiveError> {
         let path = folder.join(&part.file);
-        let file = open_sealed(&path, part)?;
+        let opened = contained(|| Self::open_at(&path, part, (schema, shape), ranges, columns));
+        opened.unwrap_or_else(|gave_up| Err(damaged(&path, gave_up)))
+    }
+
+    fn open_at(
+        path: &Path,
+        part: &Part,
+        (schema, shape): (&SchemaRef, &Shape),
+        ranges: &[Range<usize>],
+        columns: Columns,
+    ) -> Result<Self, ArchiveError> {
+        let file = open_sealed(path, part)?;
+        parquet_bounds::check_footer(&file).map_err(|error| damaged(path, error))?;
         let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(schema));
+        let again = file.try_clone().map_err(ArchiveError::io("read", path))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-            .map_err(|error| damaged(&path, error))?;
-        let starts = row_group_starts(builder.metadata(), &path)?;
+            .map_err(|error| damaged(path, error))?;
+        let starts = row_group_starts(builder.metadata(), path)?;
         if starts.last() != usize::try_from(part.points).ok().as_ref() {
             return Err(damaged(
-                &path,
+                path,
                 "it has not as many rows as the manifest says",
             ));
         }
         let (row_groups, selection) = select(&starts, ranges);
+        let chosen = row_groups
+            .iter()
+            .map(|at| builder.metadata().row_group(*at));
+        let row_bytes =
+            parquet_bounds::check_pages(&again, chosen).map_err(|error| damaged(path, error))?;
         let (projection, rows) = match columns {
-            Columns::All => (ProjectionMask::all(), batch_rows(shape, builder.metadata())),
+            Columns::All => (ProjectionMask::all(), batch_rows(shape, row_bytes)),
             Columns::Names => (
                 ProjectionMask::roots(builder.parquet_schema(), 0..LEADING_COLUMNS),
                 NAMES_AT_ONCE,
@@ -86,9 +106,9 @@ impl PartReader {
             // the memory of many batches when few rows are chosen.
             .with_row_selection_policy(RowSelectionPolicy::Selectors)
             .build()
-            .map_err(|error| damaged(&path, error))?;
+            .map_err(|error| damaged(path, error))?;
         Ok(Self {
-            path,
+            path: path.to_owned(),
             batches,
             rows_left: ranges.iter().map(ExactSizeIterator::len).sum(),
         })
@@ -108,12 +128,15 @@ impl PartReader {
         &mut self,
         decode: impl FnOnce(&RecordBatch) -> Result<Vec<T>, String>,
     ) -> Result<Option<Vec<T>>, ArchiveError> {
-        let batch = match self.batches.next() {
+        let next = contained(|| self.batches.next());
+        let batch = match next.map_err(|gave_up| damaged(&self.path, gave_up))? {
             None if self.rows_left == 0 => return Ok(None),
             None => return Err(damaged(&self.path, "it ends early")),
             Some(batch) => batch.map_err(|error| damaged(&self.path, error))?,
         };
-        let rows = decode(&batch).map_err(|reason| damaged(&self.path, reason))?;
+        let rows = contained(|| decode(&batch));
+        let rows = rows.unwrap_or_else(|gave_up| Err(gave_up.to_string()));
+        let rows = rows.map_err(|reason| damaged(&self.path, reason))?;
         self.rows_left = self
             .rows_left
             .checked_sub(rows.len())
@@ -184,14 +207,11 @@ fn select(starts: &[usize], ranges: &[Range<usize>]) -> (Vec<usize>, RowSelectio
 
 /// Fewer rows at a time where points are larger than their vectors say: texts
 /// may have a megabyte each.
-fn batch_rows(shape: &Shape, metadata: &ParquetMetaData) -> usize {
+fn batch_rows(shape: &Shape, row_bytes: u64) -> usize {
     let numbers: usize = shape.dense.iter().map(|field| field.dimensions).sum();
-    let row_groups = metadata.row_groups().iter().map(|row_group| {
-        let bytes = row_group.total_byte_size() / row_group.num_rows().max(1);
-        usize::try_from(bytes).unwrap_or(0)
-    });
-    let largest = row_groups.max().unwrap_or(0);
-    (BATCH_BYTES / largest.max(4 * numbers + POINT_BYTES)).max(1)
+    let row_bytes = usize::try_from(row_bytes).unwrap_or(usize::MAX);
+    let expected = numbers.saturating_mul(4).saturating_add(POINT_BYTES);
+    (BATCH_BYTES / row_bytes.max(expected)).max(1)
 }
 
 /// Damage of the part at `path`.

@@ -32,8 +32,8 @@ impl Superseded {
 
     /// How many points are.
     pub fn count(&self) -> u64 {
-        let lengths = self.0.iter().map(|range| range.end() - range.start() + 1);
-        lengths.fold(0, u64::saturating_add)
+        let lengths = self.0.iter().map(|range| range.end() - range.start());
+        lengths.fold(0, |sum, rest| sum.saturating_add(rest).saturating_add(1))
     }
 
     /// Whether the point at `ordinal` is.

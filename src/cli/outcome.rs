@@ -421,9 +421,10 @@ pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitC
     }
 }
 
-/// Whether to draw bars: on a terminal that is not a dumb one.
+/// Whether to draw bars: on a terminal that is not a dumb one. Where nobody says
+/// which terminal it is, nothing at all would be drawn on Unix.
 pub(super) fn draws_bars() -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let dumb = std::env::var_os("TERM").map_or(cfg!(unix), |term| term == "dumb");
     std::io::stderr().is_terminal() && !dumb
 }
 

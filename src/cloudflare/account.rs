@@ -99,7 +99,9 @@ impl Account {
     ) -> Result<IndexDescription, ApiError> {
         let what = format!("create the Vectorize index \"{name}\"");
         let operation = Operation::new(vectorize::WRITE, what);
-        let request = request.repeat(repeat);
+        let request = request
+            .repeat(repeat)
+            .answer_bytes(vectorize::SMALL_ANSWER_BYTES);
         let expected = "an index's description";
         let wire: DescriptionWire = call::result(&self.http, operation, expected, request).await?;
         Ok(wire.into_description())
@@ -191,7 +193,9 @@ impl Account {
     ) -> Result<KvNamespace, ApiError> {
         let what = format!("create the KV namespace {title:?}");
         let operation = Operation::new(kv::WRITE, what);
-        let request = request.repeat(repeat);
+        let request = request
+            .repeat(repeat)
+            .answer_bytes(vectorize::SMALL_ANSWER_BYTES);
         let wire = call::result(&self.http, operation.clone(), "a namespace", request).await?;
         namespace(wire, &operation)
     }

@@ -56,11 +56,21 @@ pub(crate) async fn envelope<T: DeserializeOwned>(
     expected: &'static str,
     request: Request,
 ) -> Result<Envelope<T>, ApiError> {
-    let answer = answer(http, &operation, request, Form::Envelope).await?;
-    if !envelope::is_success(&answer, Form::Envelope) {
-        return Err(failure(operation, &answer));
-    }
+    let answer = success(http, operation.clone(), request).await?;
     serde_json::from_slice(&answer.body).map_err(|_| operation.bad_answer(expected, &answer))
+}
+
+/// A successful answer in an envelope, not read yet.
+pub(crate) async fn success(
+    http: &Client,
+    operation: Operation,
+    request: Request,
+) -> Result<Answer, ApiError> {
+    let answer = answer(http, &operation, request, Form::Envelope).await?;
+    match envelope::is_success(&answer, Form::Envelope) {
+        true => Ok(answer),
+        false => Err(failure(operation, &answer)),
+    }
 }
 
 /// An answer that is no success: a refusal, or something that no API sends.

@@ -5,9 +5,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::cloudflare::codes::{Meaning, meaning};
 use crate::cloudflare::error::Note;
+use crate::http::request::excerpt;
 use crate::http::{Answer, Limiter, Verdict};
 
 /// What the body of a successful answer is.
@@ -34,30 +36,40 @@ pub(crate) struct ResultInfo {
 }
 
 /// The parts of an envelope that say whether it is a success; every field is
-/// taken in any form, because failures come in several.
+/// taken in any form, because failures come in several, and as text, because an
+/// answer may be large.
 #[derive(Debug, Deserialize)]
-struct Head {
-    #[serde(default)]
-    success: Value,
-    #[serde(default)]
-    errors: Value,
+struct Head<'a> {
+    #[serde(borrow)]
+    success: Option<&'a RawValue>,
+    #[serde(borrow)]
+    errors: Option<&'a RawValue>,
     /// With `error`: the two-field body that gateways send instead.
-    #[serde(default)]
-    code: Value,
-    #[serde(default)]
-    error: Value,
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
+impl Head<'_> {
+    fn is_success(&self) -> bool {
+        self.success.is_some_and(|raw| raw.get() == "true")
+    }
+}
+
+/// The largest part of an envelope that is understood; larger ones are only shown.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
 /// How much of a body could be understood.
-enum Body {
-    Envelope(Head),
+enum Body<'a> {
+    Envelope(Head<'a>),
     /// JSON of another shape.
     Foreign,
     /// Not JSON, or cut short.
     Broken,
 }
 
-fn read(body: &[u8]) -> Body {
+fn read(body: &[u8]) -> Body<'_> {
     match serde_json::from_slice(body) {
         Ok(head) => Body::Envelope(head),
         Err(error) if error.classify() == Category::Data => Body::Foreign,
@@ -70,15 +82,30 @@ pub(crate) fn notes(answer: &Answer) -> Vec<Note> {
     let Body::Envelope(head) = read(&answer.body) else {
         return Vec::new();
     };
-    let listed = head.errors.as_array().map(Vec::as_slice);
-    let mut notes: Vec<Note> = listed.unwrap_or_default().iter().map(note).collect();
-    if notes.is_empty() && !(head.code.is_null() && head.error.is_null()) {
+    let mut notes = match value(head.errors) {
+        Value::Array(listed) => listed.iter().map(note).collect(),
+        Value::String(text) => vec![note(&Value::String(text))],
+        _ => Vec::new(),
+    };
+    let (code, error) = (value(head.code), value(head.error));
+    if notes.is_empty() && !(code.is_null() && error.is_null()) {
         notes.push(Note {
-            code: number(&head.code),
-            message: text(&head.error),
+            code: number(&code),
+            message: text(&error),
         });
     }
     notes
+}
+
+/// A part of an envelope; of one that is too large the beginning, as text.
+fn value(part: Option<&RawValue>) -> Value {
+    let Some(text) = part.map(RawValue::get) else {
+        return Value::Null;
+    };
+    match text.len() > MAX_HEAD_BYTES {
+        true => Value::String(excerpt(text.as_bytes())),
+        false => serde_json::from_str(text).unwrap_or_default(),
+    }
 }
 
 fn note(item: &Value) -> Note {
@@ -130,7 +157,7 @@ fn success_verdict(answer: &Answer, form: Form) -> Verdict {
         return Verdict::Done;
     }
     match read(&answer.body) {
-        Body::Envelope(head) if head.success == Value::Bool(true) => Verdict::Done,
+        Body::Envelope(head) if head.is_success() => Verdict::Done,
         // A success status around a failure is a failure.
         Body::Envelope(_) => match meaning(answer, &notes(answer)) {
             Meaning::AccountLimit => Verdict::RateLimited(Limiter::Account),

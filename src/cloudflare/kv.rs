@@ -13,7 +13,7 @@ use crate::cloudflare::call::{self, Operation};
 use crate::cloudflare::envelope::{self, Envelope, Form};
 use crate::cloudflare::error::ApiError;
 use crate::cloudflare::ids::{KeyCursor, KvNamespaceId, encoded};
-use crate::cloudflare::wire::{self, BulkWire, ValuesWire};
+use crate::cloudflare::wire::{self, BulkWire};
 use crate::http::{Cause, Request};
 
 /// The most keys of one bulk read (KV API; code 10029 above).
@@ -49,6 +49,7 @@ pub struct KeyEntry {
     /// When it expires, in Unix seconds; none for never.
     pub expiration: Option<u64>,
     /// Its metadata.
+    #[serde(default, deserialize_with = "wire::small_metadata")]
     pub metadata: Option<Value>,
 }
 
@@ -192,11 +193,14 @@ impl Kv {
         let request =
             call::json(Method::POST, self.path("bulk/get"), &body).answer_bytes(BULK_ANSWER_BYTES);
         let http = self.account.http();
-        let mut wire: ValuesWire = call::result(http, operation.clone(), EXPECTED, request).await?;
+        let answer = call::success(http, operation.clone(), request).await?;
+        let Some(told) = wire::kv_values(&answer.body, keys) else {
+            return Err(operation.bad_answer(EXPECTED, &answer));
+        };
         let mut values = BTreeMap::new();
         for key in keys {
-            let value = wire.values.remove(key).unwrap_or_default();
-            let value = wire::kv_value(value).ok_or_else(|| ApiError::BadAnswer {
+            let value = told.get(key).map_or(Some(None), |raw| wire::kv_value(raw));
+            let value = value.ok_or_else(|| ApiError::BadAnswer {
                 operation: operation.clone(),
                 expected: EXPECTED,
                 excerpt: format!("something else for the key {key:?}"),

@@ -21,6 +21,15 @@ pub const MAX_DELETE_IDS: usize = 100;
 /// Ids on a page of the listing, the most there can be (Vectorize list page).
 pub const LIST_PAGE_IDS: usize = 1_000;
 
+/// The largest answer that is read where it says a few things alone.
+pub(crate) const SMALL_ANSWER_BYTES: usize = 1 << 20;
+/// The largest page of ids: about five times one of the longest ids, every byte of
+/// them an escape.
+const LIST_ANSWER_BYTES: usize = 2 << 20;
+/// The largest answer with vectors: three times twenty of the most numbers and the
+/// largest metadata.
+const VECTORS_ANSWER_BYTES: usize = 8 << 20;
+
 /// The permission for reading.
 const READ: &str = "Vectorize Read";
 /// The permission for writing, which includes reading.
@@ -99,7 +108,8 @@ impl Vectorize {
     /// What the index was created as; none where there is no such index.
     pub async fn describe(&self) -> Result<Option<IndexDescription>, ApiError> {
         let operation = self.operation(READ, "read the description of");
-        let request = call::get(self.account.index_path(&self.name));
+        let request =
+            call::get(self.account.index_path(&self.name)).answer_bytes(SMALL_ANSWER_BYTES);
         let described = self.result(operation, "an index's description", request);
         match described.await {
             Ok(wire) => Ok(Some(DescriptionWire::into_description(wire))),
@@ -111,7 +121,7 @@ impl Vectorize {
     /// How many vectors are applied, and up to which mutation.
     pub async fn info(&self) -> Result<IndexInfo, ApiError> {
         let operation = self.operation(READ, "read the state of");
-        let request = call::get(self.path("info"));
+        let request = call::get(self.path("info")).answer_bytes(SMALL_ANSWER_BYTES);
         let wire: InfoWire = self.result(operation, "an index's state", request).await?;
         Ok(wire.into_info())
     }
@@ -136,7 +146,9 @@ impl Vectorize {
     pub async fn get_by_ids(&self, ids: &[VectorId]) -> Result<Vec<StoredVector>, ApiError> {
         assert!(ids.len() <= MAX_GET_IDS, "{} ids in one call", ids.len());
         let operation = self.operation(READ, "read vectors from");
-        let request = self.ids_request("get_by_ids", ids);
+        let request = self
+            .ids_request("get_by_ids", ids)
+            .answer_bytes(VECTORS_ANSWER_BYTES);
         let wires: Vec<StoredWire> = self
             .result(operation, "an array of vectors", request)
             .await?;
@@ -165,7 +177,7 @@ impl Vectorize {
         if let Some(cursor) = cursor {
             path = format!("{path}&cursor={}", encoded(cursor.as_str()));
         }
-        let request = call::get(path);
+        let request = call::get(path).answer_bytes(LIST_ANSWER_BYTES);
         let wire: ListWire = self.result(operation.clone(), EXPECTED, request).await?;
         wire.into_page().ok_or_else(|| ApiError::BadAnswer {
             operation,
@@ -194,6 +206,7 @@ impl Vectorize {
         request: Request,
     ) -> Result<MutationId, ApiError> {
         const EXPECTED: &str = "a mutation id";
+        let request = request.answer_bytes(SMALL_ANSWER_BYTES);
         let wire: MutationWire = self.result(operation.clone(), EXPECTED, request).await?;
         MutationId::new(wire.mutation_id).ok_or_else(|| ApiError::BadAnswer {
             operation,

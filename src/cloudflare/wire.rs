@@ -1,9 +1,12 @@
 //! Results as they are on the wire, and what they become. Fields that the API
 //! describes as optional are so here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
 use crate::cloudflare::ids::{ListCursor, MutationId};
@@ -136,31 +139,100 @@ pub(crate) struct BulkWire {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct ValuesWire {
-    pub(crate) values: BTreeMap<String, Value>,
+struct ValuesWire<'a> {
+    #[serde(borrow)]
+    result: ValuesResult<'a>,
+}
+
+#[derive(Deserialize)]
+struct ValuesResult<'a> {
+    #[serde(borrow)]
+    values: &'a RawValue,
+}
+
+/// What is said of each of these keys; none where it is no such answer. The answer may
+/// be large, and nothing else of it is taken into memory.
+pub(crate) fn kv_values<'a>(
+    body: &'a [u8],
+    keys: &[String],
+) -> Option<BTreeMap<String, &'a RawValue>> {
+    let wire: ValuesWire<'a> = serde_json::from_slice(body).ok()?;
+    let mut values = serde_json::Deserializer::from_str(wire.result.values.get());
+    values.deserialize_map(Wanted(keys)).ok()
+}
+
+/// Keeps the entries of these keys.
+struct Wanted<'k>(&'k [String]);
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = BTreeMap<String, &'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("values by their keys")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let wanted: BTreeSet<&str> = self.0.iter().map(String::as_str).collect();
+        let mut kept = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+            if wanted.contains(key.as_str()) {
+                kept.insert(key, value);
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// The largest metadata that is read, as JSON; KV stores 1,024 bytes.
+const MAX_METADATA_BYTES: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+struct ValueWire<'a> {
+    value: Option<String>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    expiration: Option<&'a RawValue>,
 }
 
 /// None where the answer holds something else than a value or null. Services
 /// that ignore `withMetadata` answer the bare text.
-pub(crate) fn kv_value(value: Value) -> Option<Option<KvValue>> {
-    match value {
-        Value::Null => Some(None),
-        Value::String(value) => Some(Some(KvValue {
-            value,
+pub(crate) fn kv_value(value: &RawValue) -> Option<Option<KvValue>> {
+    let text = value.get();
+    let wire = match text.as_bytes().first()? {
+        b'n' => return Some(None),
+        b'"' => ValueWire {
+            value: Some(serde_json::from_str(text).ok()?),
             metadata: None,
             expiration: None,
-        })),
-        Value::Object(mut fields) => match fields.remove("value") {
-            Some(Value::String(value)) => Some(Some(KvValue {
-                value,
-                metadata: fields.remove("metadata").filter(|value| !value.is_null()),
-                expiration: fields.get("expiration").and_then(Value::as_u64),
-            })),
-            Some(Value::Null) => Some(None),
-            _ => None,
         },
-        _ => None,
+        b'{' => serde_json::from_str(text).ok()?,
+        _ => return None,
+    };
+    let metadata = wire.metadata.map(|raw| raw.get());
+    let metadata = metadata.map(metadata_of).transpose().ok()?;
+    let expiration = wire.expiration.and_then(|raw| raw.get().parse().ok());
+    Some(wire.value.map(|value| KvValue {
+        value,
+        metadata,
+        expiration,
+    }))
+}
+
+fn metadata_of(text: &str) -> Result<Value, serde_json::Error> {
+    match text.len() > MAX_METADATA_BYTES {
+        true => Err(serde::de::Error::custom("metadata larger than KV stores")),
+        false => serde_json::from_str(text),
     }
+}
+
+/// Metadata of a key, which is small.
+pub(crate) fn small_metadata<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Value>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    let metadata = raw.map(|raw| metadata_of(raw.get()));
+    metadata.transpose().map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
 use super::records::{as_sql, from_sql};
-use super::{InventoryEntry, Ledger};
+use super::schema::FORMAT;
+use super::{InventoryEntry, Ledger, Milestone};
 use crate::error::Error;
 use crate::record::Digest;
 
@@ -100,6 +101,23 @@ const IN_INVENTORY: &str =
     "EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = present.id)";
 
 impl Ledger {
+    /// A rollback begins. Versions that know nothing of it must not go on with what
+    /// is half taken back, so the file's format becomes the newest one.
+    pub fn begin_rollback(&self, at: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT OR IGNORE INTO milestone VALUES (?, ?)",
+                [Milestone::RollbackBegun.name(), at],
+            )?;
+            transaction.execute_batch(
+                "DELETE FROM milestone WHERE name IN ('settled', 'indexed', 'proven')",
+            )?;
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+            transaction.commit()
+        })
+    }
+
     /// Begins a look at the ids that the index lists: forgets the one before.
     pub fn begin_presence(&self) -> Result<(), Error> {
         self.with(|connection| {
@@ -238,6 +256,21 @@ impl Ledger {
                     "SELECT 1 FROM held WHERE id = ?1
                      UNION SELECT 1 FROM record_state WHERE id = ?1 AND state IN ('accepted', 'settled')",
                 )?
+                .query_row([id], |_| Ok(()))
+                .optional()
+        })
+        .map(|row| row.is_some())
+    }
+
+    /// Whether this migration deleted a vector that it had replaced: nothing of it is
+    /// known under that id any more, though its old value was saved.
+    pub fn deleted_since_saved(&self, id: &str) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM saved_vector WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM held WHERE id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM record WHERE id = ?1)";
+        self.with(|connection| {
+            connection
+                .prepare_cached(sql)?
                 .query_row([id], |_| Ok(()))
                 .optional()
         })
@@ -459,7 +492,7 @@ impl Ledger {
     pub fn begin_from_nothing(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held; DELETE FROM unchanged;
+                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held; DELETE FROM unchanged; DELETE FROM doomed;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM entry; DELETE FROM entry_written;
                  DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM taken_back; COMMIT;",

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::options::{MappingOptions, PaceOptions};
 use crate::error::Error;
+use crate::limited;
 
 /// The settings file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -64,7 +65,7 @@ impl ConfigFile {
     /// for by name.
     pub fn load(named: Option<&Path>) -> Result<Self, Error> {
         let path = named.unwrap_or(Path::new("cf-migrate.toml"));
-        match std::fs::read_to_string(path) {
+        match limited::read_text(path, limited::MAX_SETTINGS_BYTES) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
                 Ok(Self::default())

@@ -26,6 +26,7 @@ mod mend;
 mod names;
 mod newcomers;
 mod origin;
+mod poison;
 pub mod prepare;
 pub mod rebuild;
 pub mod records;

@@ -180,8 +180,11 @@ fn from_json() -> Fun<Data> {
             })?;
             let failed =
                 |error| jaq_core::Error::str(format_args!("cannot parse {value} as JSON: {error}"));
-            let values = jaq_json::read::parse_many(&text);
-            let values = values.map(|value| value.map_err(failed));
+            // Behind its first error the library's iterator has no end.
+            let mut sound = true;
+            let values = jaq_json::read::parse_many(&text)
+                .take_while(|value| std::mem::replace(&mut sound, value.is_ok()))
+                .map(|value| value.map_err(failed));
             Ok(values.collect::<Vec<_>>())
         });
         let values = outcome.unwrap_or_else(|error| vec![Err(error)]);

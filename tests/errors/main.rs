@@ -44,6 +44,8 @@ mod files;
 mod folder;
 mod points;
 mod qdrant;
+mod rollback;
+mod restore;
 mod settings;
 mod upstash;
 
@@ -53,11 +55,14 @@ fn every_row_of_the_document_has_a_test_and_every_test_a_row() {
         settings::ROWS,
         account::ROWS,
         qdrant::ROWS,
+        restore::ROWS,
         upstash::ROWS,
         files::ROWS,
         points::ROWS,
         folder::ROWS,
         file_index::ROWS,
+        rollback::ROWS,
+        rollback::nowhere::ROWS,
     ];
     let tested: std::collections::BTreeSet<&str> = tested.concat().into_iter().collect();
     let promised = table::rows().into_iter().map(|row| row.id).collect();

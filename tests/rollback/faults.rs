@@ -84,7 +84,7 @@ async fn another_writer_between_all_calls_holds_up_nothing() {
     let mut simulation = lived_in(|_| {}).await;
     let before = simulation.state();
     simulation.run().await.expect_code(0);
-    let sandbox = simulation.sandbox.clone();
+    let (sandbox, clock) = (simulation.sandbox.clone(), simulation.clock);
     // After each of our deletions another mutation, so that the marker is overtaken.
     simulation.before_call = Some(std::sync::Arc::new(move |path: &str| {
         let sandbox = sandbox.clone();
@@ -93,7 +93,7 @@ async fn another_writer_between_all_calls_holds_up_nothing() {
             if is_look {
                 let path = format!("/vectorize/v2/indexes/{INDEX}/delete_by_ids");
                 call(&sandbox, "POST", &path, r#"{"ids":["nobody"]}"#.to_owned()).await;
-                tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+                clock.sleep(std::time::Duration::from_secs(2)).await;
             }
         }
         .boxed()

@@ -97,6 +97,7 @@ async fn what_was_sent_and_never_arrived_did_not_replace_anything() {
     let mut simulation = with_conflicts(|_| {}).await;
     simulation.existing = Existing::Overwrite;
     let before = simulation.state();
+    simulation.pace.concurrency = Some(1);
     let upserts = |simulation: &crate::simulation::Simulation| {
         simulation.sandbox.calls().count(Operation::Upsert)
     };

@@ -1,10 +1,15 @@
 //! Undisturbed: beside an application's own vectors and entries, and again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use cf_migrate::stages::context::Mode;
 use cf_migrate::stages::index::StaleEntries;
+use futures::FutureExt as _;
 use serde_json::json;
 
-use crate::binary::{entry, point, write_lines};
+use crate::binary::{State, entry, point, write_lines};
 use crate::scene::{BEGIN, POINTS, kinds, lived_in, put_entry, same, theirs, writes};
 use crate::simulation::{DIMENSIONS, Simulation};
 
@@ -102,6 +107,35 @@ async fn vectors_that_others_bring_in_meanwhile_stay_and_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_no_call_does_an_entry_name_a_vector_that_is_gone() {
+    let mut simulation = lived_in(|_| {}).await;
+    let before = simulation.state();
+    simulation.run().await.expect_code(0);
+    let sandbox = simulation.sandbox.clone();
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    simulation.before_call = Some(Arc::new(move |_| {
+        let state = State::of(&sandbox);
+        for (key, stored) in &state.entries {
+            // What pointed at nothing before the migration does so again.
+            if before.entries.get(key) == Some(stored) {
+                continue;
+            }
+            let ids: Vec<String> = serde_json::from_slice(&stored.value).unwrap_or_default();
+            let gone: Vec<&String> = ids
+                .iter()
+                .filter(|id| !state.vectors.contains_key(*id))
+                .collect();
+            assert!(gone.is_empty(), "{key} names {gone:?}");
+        }
+        counted.fetch_add(1, Ordering::Relaxed);
+        async {}.boxed()
+    }));
+    simulation.rollback().await.expect_code(0);
+    assert!(looks.load(Ordering::Relaxed) > 15);
+}
+
+#[tokio::test(start_paused = true)]
 async fn entries_that_were_pruned_come_back() {
     let mut simulation = lived_in(|_| {}).await;
     put_entry(&simulation, "file:old", &entry(&["gone_0", "gone_1"]));
@@ -121,7 +155,7 @@ async fn an_entry_that_would_have_expired_by_now_stays_away() {
     put_entry(&simulation, "file:f3", &short);
     let before = simulation.state();
     simulation.run().await.expect_code(0);
-    tokio::time::sleep(std::time::Duration::from_secs(3_590)).await;
+    simulation.clock.sleep(Duration::from_secs(3_590)).await;
     simulation.rollback().await.expect_code(0);
     let mut wanted = before;
     wanted.entries.remove("file:f3");

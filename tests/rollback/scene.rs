@@ -17,7 +17,7 @@ pub(crate) const BEGIN: i64 = 1_800_000_000;
 /// A vector that somebody else wrote.
 pub(crate) fn theirs(number: u64) -> StoredVector {
     StoredVector {
-        namespace: (number % 2 == 0).then(|| "tenant".to_owned()),
+        namespace: number.is_multiple_of(2).then(|| "tenant".to_owned()),
         values: values(900 + number, DIMENSIONS),
         metadata: Some(json!({"owner": "application", "number": number, "half": 0.5})),
     }

@@ -127,10 +127,7 @@ impl<'a> Rollback<'a> {
         if self.migration.is_dry_run() {
             ledger.rehearse_taking_back()?;
         } else {
-            self.migration.reach(Milestone::RollbackBegun)?;
-            for held in [Milestone::Proven, Milestone::Indexed, Milestone::Settled] {
-                ledger.retract(held)?;
-            }
+            ledger.begin_rollback(&self.migration.timestamp())?;
         }
         // Somebody may have changed it again, back to what we wrote.
         ledger.reconsider_kept()

@@ -64,6 +64,22 @@ pub enum Switch {
     Duplicate,
     /// Every page comes backwards.
     Backwards,
+    /// The key may only read.
+    ReadOnly,
+    /// Upserts of more points than this are refused as too large.
+    RefuseUpsertsAbove { points: usize },
+    /// Writes fail for lack of room once a collection has so many points.
+    FullAfter { points: u64 },
+    /// Writes are never answered once a collection has so many points.
+    StallAfter { points: u64 },
+    /// So many writes are applied, and their answers lost.
+    LoseReplies { calls: u32 },
+    /// A point whose first number is stored otherwise than it was written.
+    Nudge(Id),
+    /// A point that is stored with another payload than it was written with.
+    Retell(Id),
+    /// A point that is acknowledged and not stored.
+    Lose(Id),
     /// The connection breaks after this many more bytes, once.
     CutAfter { bytes: u64 },
     /// Nothing of the above that spoils answers.
@@ -84,6 +100,7 @@ pub(super) struct Faults {
     pub(super) no_aliases: bool,
     pub(super) no_samples: bool,
     pub(super) delay: Option<Duration>,
+    read_only: bool,
     pub(super) spoil: Spoil,
 }
 
@@ -100,6 +117,36 @@ pub(super) struct Spoil {
     pub(super) payload_altered: BTreeSet<Id>,
     pub(super) order: Disorder,
     pub(super) cut_after: Option<u64>,
+    pub(super) writes: Writes,
+}
+
+/// What spoils writing.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Writes {
+    large_above: Option<usize>,
+    full_after: Option<u64>,
+    stall_after: Option<u64>,
+    replies_lost: u32,
+    pub(super) nudged: BTreeSet<Id>,
+    pub(super) retold: BTreeSet<Id>,
+    pub(super) lost: BTreeSet<Id>,
+}
+
+impl Writes {
+    /// The failure of a write into a collection that holds so many points.
+    pub(super) fn failure_at(&self, held: u64) -> Option<Failure> {
+        let at = |bound: Option<u64>| bound.is_some_and(|bound| held >= bound);
+        if at(self.full_after) {
+            Some(Failure::StorageFull)
+        } else {
+            at(self.stall_after).then_some(Failure::Hang)
+        }
+    }
+
+    pub(super) fn failure_by_size(&self, points: usize) -> Option<Failure> {
+        let above = self.large_above.is_some_and(|most| points > most);
+        above.then_some(Failure::TooLarge)
+    }
 }
 
 /// How the points of a page are ordered.
@@ -155,13 +202,35 @@ impl Faults {
             Switch::NoAliases => self.no_aliases = true,
             Switch::NoSamples => self.no_samples = true,
             Switch::Delay(delay) => self.delay = Some(delay),
+            Switch::ReadOnly => self.read_only = true,
             Switch::Healthy => self.spoil = Spoil::default(),
             spoiling => self.spoil.set(spoiling),
         }
     }
 }
 
+impl Faults {
+    pub(super) fn check_writable(&self) -> Result<(), Status> {
+        match self.read_only {
+            true => Err(Status::permission_denied(
+                "Forbidden: Global manage access is required",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Spoil {
+    /// The failure of a write that was applied.
+    pub(super) fn lose_reply(&mut self) -> Result<(), Status> {
+        let lost = self.writes.replies_lost > 0;
+        self.writes.replies_lost = self.writes.replies_lost.saturating_sub(1);
+        match lost {
+            true => Err(Status::unavailable("the node went away")),
+            false => Ok(()),
+        }
+    }
+
     fn set(&mut self, switch: Switch) {
         match switch {
             Switch::RateLimit {
@@ -184,6 +253,13 @@ impl Spoil {
             Switch::AlterPayload(id) => drop(self.payload_altered.insert(id)),
             Switch::Duplicate => self.order = Disorder::Duplicate,
             Switch::Backwards => self.order = Disorder::Backwards,
+            Switch::RefuseUpsertsAbove { points } => self.writes.large_above = Some(points),
+            Switch::FullAfter { points } => self.writes.full_after = Some(points),
+            Switch::StallAfter { points } => self.writes.stall_after = Some(points),
+            Switch::LoseReplies { calls } => self.writes.replies_lost = calls,
+            Switch::Nudge(id) => drop(self.writes.nudged.insert(id)),
+            Switch::Retell(id) => drop(self.writes.retold.insert(id)),
+            Switch::Lose(id) => drop(self.writes.lost.insert(id)),
             Switch::CutAfter { bytes } => self.cut_after = Some(bytes),
             other => panic!("{other:?} spoils nothing"),
         }

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use super::collection::{Collection, Id};
 use super::cut::Cuttable;
-use super::faults::{Disorder, PageFate};
+use super::faults::{Disorder, Failure, PageFate};
 use super::wire::{self, Form};
 use super::{Shared, State, locked};
 
@@ -106,7 +106,7 @@ fn check_key(key: Option<&str>, metadata: &MetadataMap) -> Result<(), Status> {
 }
 
 impl State {
-    fn collection(&self, name: &str) -> Result<&Collection, Status> {
+    pub(super) fn collection(&self, name: &str) -> Result<&Collection, Status> {
         let real = self.faults.aliases.get(name).copied().unwrap_or(name);
         self.collections.get(real).ok_or_else(|| {
             Status::not_found(format!("Not found: Collection `{name}` doesn't exist!"))
@@ -302,6 +302,21 @@ fn check_timeout(collection: &Collection, timeout: Option<u64>) -> Result<(), St
     }
 }
 
+/// Applied when it was waited for, else only taken.
+fn written(wait: bool) -> api::PointsOperationResponse {
+    let status = match wait {
+        true => api::UpdateStatus::Completed,
+        false => api::UpdateStatus::Acknowledged,
+    };
+    api::PointsOperationResponse {
+        result: Some(api::UpdateResult {
+            operation_id: Some(1),
+            status: status.into(),
+        }),
+        ..api::PointsOperationResponse::default()
+    }
+}
+
 #[tonic::async_trait]
 impl Qdrant for Service {
     async fn health_check(
@@ -374,9 +389,20 @@ service! {
             });
             Ok(Response::new(api::ListAliasesResponse { aliases: aliases.collect(), time: 0.0 }))
         }
+
+        async fn create(
+            &self,
+            request: Request<api::CreateCollection>,
+        ) -> Answer<api::CollectionOperationResponse> {
+            self.enter("create", request.metadata()).await?;
+            let mut state = locked(&self.state);
+            state.faults.check_writable()?;
+            state.create(request.into_inner())?;
+            state.faults.spoil.lose_reply()?;
+            Ok(Response::new(api::CollectionOperationResponse { result: true, time: 0.0 }))
+        }
     }
     absent {
-        create: CreateCollection => CollectionOperationResponse,
         update: UpdateCollection => CollectionOperationResponse,
         delete: DeleteCollection => CollectionOperationResponse,
         update_aliases: ChangeAliases => CollectionOperationResponse,
@@ -426,6 +452,39 @@ service! {
             Ok(Response::new(api::QueryResponse { result, ..api::QueryResponse::default() }))
         }
 
+        async fn upsert(
+            &self,
+            request: Request<api::UpsertPoints>,
+        ) -> Answer<api::PointsOperationResponse> {
+            let points = request.get_ref().points.len();
+            locked(&self.state).upserts.push(points);
+            self.enter("upsert", request.metadata()).await?;
+            let wait = request.get_ref().wait == Some(true);
+            let failure = locked(&self.state).upsert_failure(request.get_ref());
+            match failure.map(Failure::status) {
+                None => {}
+                Some(Some(status)) => return Err(status),
+                Some(None) => std::future::pending().await,
+            }
+            let mut state = locked(&self.state);
+            state.faults.check_writable()?;
+            state.upsert(request.into_inner())?;
+            state.faults.spoil.lose_reply()?;
+            Ok(Response::new(written(wait)))
+        }
+
+        async fn create_field_index(
+            &self,
+            request: Request<api::CreateFieldIndexCollection>,
+        ) -> Answer<api::PointsOperationResponse> {
+            self.enter("create_field_index", request.metadata()).await?;
+            let wait = request.get_ref().wait == Some(true);
+            let mut state = locked(&self.state);
+            state.faults.check_writable()?;
+            state.create_index(request.into_inner())?;
+            Ok(Response::new(written(wait)))
+        }
+
         async fn get(&self, request: Request<api::GetPoints>) -> Answer<api::GetResponse> {
             self.enter("get", request.metadata()).await?;
             let request = request.get_ref();
@@ -441,7 +500,6 @@ service! {
         }
     }
     absent {
-        upsert: UpsertPoints => PointsOperationResponse,
         delete: DeletePoints => PointsOperationResponse,
         update_vectors: UpdatePointVectors => PointsOperationResponse,
         delete_vectors: DeletePointVectors => PointsOperationResponse,
@@ -449,7 +507,6 @@ service! {
         overwrite_payload: SetPayloadPoints => PointsOperationResponse,
         delete_payload: DeletePayloadPoints => PointsOperationResponse,
         clear_payload: ClearPayloadPoints => PointsOperationResponse,
-        create_field_index: CreateFieldIndexCollection => PointsOperationResponse,
         delete_field_index: DeleteFieldIndexCollection => PointsOperationResponse,
         create_vector_name: CreateVectorNameRequest => PointsOperationResponse,
         delete_vector_name: DeleteVectorNameRequest => PointsOperationResponse,

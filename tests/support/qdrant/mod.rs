@@ -16,6 +16,7 @@ mod json;
 mod recorded;
 mod rest;
 mod wire;
+mod write;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -74,6 +75,8 @@ struct State {
     faults: Faults,
     calls: BTreeMap<&'static str, u64>,
     scroll_limits: Vec<u32>,
+    /// How many points each upsert had, failed ones included.
+    upserts: Vec<usize>,
     /// Pages under way, and the most there were at once.
     pages: (usize, usize),
 }
@@ -133,7 +136,7 @@ impl Server {
     }
 
     /// How often a method was called: `scroll`, `count`, `info`, `health`,
-    /// `aliases`, `list`, `get`, `query`, `rest`.
+    /// `aliases`, `list`, `get`, `query`, `rest`, `create`, `create_field_index`, `upsert`.
     pub fn calls(&self, method: &str) -> u64 {
         locked(&self.state).calls.get(method).copied().unwrap_or(0)
     }
@@ -141,6 +144,23 @@ impl Server {
     /// The limits of all scroll calls so far, failed ones included.
     pub fn scroll_limits(&self) -> Vec<u32> {
         locked(&self.state).scroll_limits.clone()
+    }
+
+    /// How many points each upsert so far had, failed ones included.
+    pub fn upserts(&self) -> Vec<usize> {
+        locked(&self.state).upserts.clone()
+    }
+
+    /// The description of a collection; none where there is none.
+    pub fn info(&self, collection: &str) -> Option<qdrant_client::qdrant::CollectionInfo> {
+        let state = locked(&self.state);
+        let collection = state.collections.get(collection)?;
+        Some(collection.info.clone())
+    }
+
+    /// A point as it is held.
+    pub fn point(&self, collection: &str, id: Id) -> Option<qdrant_client::qdrant::RetrievedPoint> {
+        locked(&self.state).collections[collection].get(id)
     }
 
     /// The most pages that were under way at once, single ids left out.
@@ -156,6 +176,13 @@ impl Server {
     /// Puts a point, as another client of the server would.
     pub fn put(&self, collection: &str, point: qdrant_client::qdrant::RetrievedPoint) {
         self.change(collection, |collection| collection.put(point));
+    }
+
+    /// Removes a payload index, as another client of the server would.
+    pub fn drop_index(&self, collection: &str, field: &str) {
+        self.change(collection, |collection| {
+            collection.info.payload_schema.remove(field);
+        });
     }
 
     /// Deletes a point, as another client of the server would.

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::error::ParquetFileError;
 use crate::archive::CREATED_BY;
 use crate::error::Error;
+use crate::parquet_bounds;
 use crate::source::file::error::FileError;
 use crate::source::file::identity::Stamp;
 
@@ -30,6 +31,8 @@ pub(super) struct DataFile {
     /// Its path within the folder, with `/` between names.
     pub(super) name: String,
     pub(super) rows: u64,
+    /// Bytes that a row takes in memory, where its rows are heaviest.
+    pub(super) row_bytes: u64,
     /// As it was before it was looked at.
     pub(super) stamp: Stamp,
     /// Payload fields of every row: folders that are called `key=value`.
@@ -47,11 +50,18 @@ impl Opened {
     /// that some writers add says no more than how the writer held the columns.
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(FileError::io(path))?;
+        parquet_bounds::check_footer(&file).map_err(ParquetFileError::bounds(path))?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata =
             ArrowReaderMetadata::load(&file, options).map_err(ParquetFileError::footer(path))?;
         check_readable(path, metadata.metadata())?;
         Ok(Self { file, metadata })
+    }
+
+    /// Looks at the pages; gives the bytes that rows take in memory.
+    pub(super) fn check_pages(&self, path: &Path) -> Result<u64, ParquetFileError> {
+        parquet_bounds::check_pages(&self.file, self.row_groups())
+            .map_err(ParquetFileError::bounds(path))
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -110,6 +120,7 @@ impl DataFile {
         let opened = Opened::at(&path)?;
         let file = Self {
             rows: opened.rows(&path)?,
+            row_bytes: opened.check_pages(&path)?,
             partitions: partitions(&name),
             path,
             name,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use parquet::errors::ParquetError;
 
 use crate::error::{Error, Kind};
+use crate::parquet_bounds::Unbounded;
 
 /// Why a Parquet file could not be read as points.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,18 @@ impl ParquetFileError {
             path,
             after: None,
             source,
+        }
+    }
+}
+
+impl ParquetFileError {
+    /// Wraps what is out of bounds in a file's headers.
+    pub(super) fn bounds(path: &Path) -> impl FnOnce(Unbounded) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Damaged {
+            path,
+            after: None,
+            source: ParquetError::External(Box::new(error)),
         }
     }
 }

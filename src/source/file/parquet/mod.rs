@@ -24,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::FileError;
 use super::{PAGE_POINTS, identity};
+use crate::contained::{GaveUp, contained};
 use crate::error::Error;
 use crate::point::{DenseField, Point, PointName, Shape};
 use crate::source::{Cursor, Page, ReadPoint, Source, SourceFacts};
@@ -64,6 +65,15 @@ impl ParquetSource {
     /// Opens the files at these paths, each with its name within `path`: reads every
     /// footer, the beginning of the vectors, and every byte once for the hash.
     pub(super) fn open(
+        path: &Path,
+        found: Vec<(PathBuf, String)>,
+        choice: &ColumnChoice,
+    ) -> Result<Self, Error> {
+        let opened = contained(|| Self::open_files(path, found, choice));
+        opened.unwrap_or_else(|gave_up| Err(beyond_sense(path, None, gave_up).into()))
+    }
+
+    fn open_files(
         path: &Path,
         found: Vec<(PathBuf, String)>,
         choice: &ColumnChoice,
@@ -128,6 +138,12 @@ impl ParquetSource {
             .warnings
             .extend(changes.loss.told(&column, &which));
         Ok(())
+    }
+
+    /// The page after so many rows of all files.
+    fn page_after(&mut self, after: u64) -> Result<Page, Error> {
+        let read = contained(|| self.read_page(after));
+        read.unwrap_or_else(|gave_up| Err(beyond_sense(&self.path, Some(after), gave_up).into()))
     }
 
     fn read_page(&mut self, after: u64) -> Result<Page, Error> {
@@ -282,7 +298,7 @@ fn batches(
         .filter(|(_, field)| wanted(field.name()))
         .map(|(position, _)| position)
         .collect();
-    let rows = batch_rows(&opened);
+    let rows = batch_rows(file, &opened);
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened.file, opened.metadata);
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
     let offset = usize::try_from(after - skipped).unwrap_or(usize::MAX);
@@ -296,12 +312,13 @@ fn batches(
 }
 
 /// How many rows to read at a time, from the size of the largest rows.
-fn batch_rows(opened: &Opened) -> usize {
+fn batch_rows(file: &DataFile, opened: &Opened) -> usize {
     let sizes = opened.row_groups().iter().map(|row_group| {
         let rows = row_group.num_rows().unsigned_abs().max(1);
         row_group.total_byte_size().unsigned_abs() / rows
     });
-    let rows = BATCH_BYTES / sizes.max().unwrap_or_default().max(1);
+    let largest = sizes.max().unwrap_or_default().max(file.row_bytes);
+    let rows = BATCH_BYTES / largest.max(1);
     usize::try_from(rows)
         .unwrap_or(PAGE_POINTS)
         .clamp(1, PAGE_POINTS)
@@ -332,6 +349,14 @@ fn learn_batch(
         }
     }
     Ok(dimensions)
+}
+
+fn beyond_sense(path: &Path, after: Option<u64>, gave_up: GaveUp) -> ParquetFileError {
+    ParquetFileError::Damaged {
+        path: path.to_owned(),
+        after,
+        source: ParquetError::External(Box::new(gave_up)),
+    }
 }
 
 fn damaged(file: &DataFile, after: u64, source: ParquetError) -> ParquetFileError {
@@ -371,8 +396,8 @@ impl Source for ParquetSource {
 
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
         match from {
-            None => self.read_page(0),
-            Some(Cursor::AfterPoint(read)) => self.read_page(*read),
+            None => self.page_after(0),
+            Some(Cursor::AfterPoint(read)) => self.page_after(*read),
             Some(_) => {
                 let path = self.path.clone();
                 Err(FileError::ForeignCursor { path }.into())

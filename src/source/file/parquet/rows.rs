@@ -8,7 +8,8 @@ use super::columns::Columns;
 use super::dataset::DataFile;
 use super::vector::Loss;
 use super::{id, value, vector};
-use crate::point::{Payload, Point};
+use crate::point::{Extent, MAX_PAYLOAD_LEVELS, Payload, Point};
+use crate::source::file::lines::MAX_LINE_BYTES;
 
 /// What reading has changed, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -80,6 +81,16 @@ impl Rows<'_> {
             let value = value::of(field, column, row, not_finite)
                 .map_err(|reason| format!("{:?} {reason}", field.name()))?;
             payload.insert(field.name().clone(), value);
+        }
+        let Extent { levels, bytes } = Extent::of(&payload);
+        if levels > MAX_PAYLOAD_LEVELS {
+            return Err(format!(
+                "the payload nests {levels} levels deep; up to {MAX_PAYLOAD_LEVELS} are read"
+            ));
+        }
+        if bytes > MAX_LINE_BYTES {
+            let mebibytes = MAX_LINE_BYTES >> 20;
+            return Err(format!("the payload is larger than {mebibytes} MiB"));
         }
         Ok(payload)
     }

@@ -230,3 +230,57 @@ proptest! {
         let _ = point(&fields(), named([(name, vector)]));
     }
 }
+
+mod back {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::super::{json, wire_value};
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>()
+                .prop_filter("JSON has no others", |number| number.is_finite())
+                .prop_map(Value::from),
+            ".*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map(".*", inner, 0..5)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_that_came_over_grpc_goes_back_as_it_was(value in any_value()) {
+            let wire = wire_value(&value).unwrap();
+            prop_assert_eq!(json(wire.clone()), value.clone());
+            prop_assert_eq!(wire_value(&json(wire.clone())), Some(wire));
+        }
+    }
+
+    #[test]
+    fn only_what_no_double_holds_cannot_go_back() {
+        let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(wire_value(&parse("1e999")), None);
+        assert_eq!(wire_value(&parse(r#"[{"a": -1e400}]"#)), None);
+        let back = |text: &str| json(wire_value(&parse(text)).unwrap()).to_string();
+        let rows = [
+            ("9223372036854775807", "9223372036854775807"),
+            ("9223372036854775808", "9.223372036854776e+18"),
+            ("1.0", "1.0"),
+            ("1e2", "100.0"),
+            ("-0", "-0.0"),
+            ("7", "7"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(back(text), expected);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The file of variables, `.env`: in the working directory, or the next above it
+//! that has one.
+
+use std::path::{Path, PathBuf};
+
+use crate::limited;
+
+/// Sets the variables of the file that are not set yet; no file is no mistake.
+///
+/// # Errors
+///
+/// What is to be told of a file that cannot be read.
+pub(super) fn load() -> Result<(), String> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let Some(path) = find(&here) else {
+        return Ok(());
+    };
+    let content = limited::read(&path, limited::MAX_SETTINGS_BYTES);
+    let content = content.map_err(|error| format!(".env cannot be read: {error}"))?;
+    dotenvy::from_read(content.as_slice()).map_err(|error| unreadable(&error))
+}
+
+fn find(here: &Path) -> Option<PathBuf> {
+    let mut folders = here.ancestors();
+    folders.find_map(|folder| Some(folder.join(".env")).filter(|path| path.is_file()))
+}
+
+/// Says which variable of `.env` is malformed; never its line, which may hold a
+/// secret.
+fn unreadable(error: &dotenvy::Error) -> String {
+    match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let name = line.split_once('=').map_or("", |(name, _)| name.trim());
+            let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            let named = match name.is_empty() || !name.chars().all(is_name) {
+                true => "a line".to_owned(),
+                false => format!("the line of {name}"),
+            };
+            format!(
+                ".env cannot be read: {named} is malformed; write NAME=VALUE, and quotes in pairs"
+            )
+        }
+        dotenvy::Error::Io(error) => format!(".env cannot be read: {error}"),
+        _ => ".env cannot be read".to_owned(),
+    }
+}
