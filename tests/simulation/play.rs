@@ -96,7 +96,9 @@ impl Play {
     async fn catch_up(&mut self, world: &mut World, figures: &mut Figures) -> Result<(), Finding> {
         for _ in 0..self.dice.weighted(&[(5, 0), (3, 1), (1, 4)]) {
             let scenario = &self.scenario;
-            let moves_on = self.takes_back() && !scenario.collection.pinned && scenario.expected.refusal.is_none();
+            let moves_on = self.takes_back()
+                && !scenario.collection.pinned
+                && scenario.expected.refusal.is_none();
             if !moves_on || !(Judge { world }).different().is_empty() {
                 return Ok(());
             }
@@ -115,11 +117,7 @@ impl Play {
     }
 
     /// The undisturbed run at the end, and sometimes the same once more.
-    async fn finish(
-        &mut self,
-        world: &World,
-        figures: &mut Figures,
-    ) -> Result<(), Finding> {
+    async fn finish(&mut self, world: &World, figures: &mut Figures) -> Result<(), Finding> {
         world.sandbox.set_faults(Vec::new());
         let start = self.undisturbed(world);
         let ended = self.run(world, &start, figures).await?;
@@ -138,11 +136,7 @@ impl Play {
     }
 
     /// Takes everything back, disturbed any number of times.
-    async fn roll_back(
-        &mut self,
-        world: &World,
-        figures: &mut Figures,
-    ) -> Result<(), Finding> {
+    async fn roll_back(&mut self, world: &World, figures: &mut Figures) -> Result<(), Finding> {
         figures.rollbacks += 1;
         for _ in 0..self.dice.weighted(&[(2, 0), (2, 1), (1, 4)]) {
             world.sandbox.set_faults(self.faults());
@@ -186,11 +180,7 @@ impl Play {
     }
 
     /// Starts in bad nights, any number of them.
-    async fn disturbed(
-        &mut self,
-        world: &World,
-        figures: &mut Figures,
-    ) -> Result<(), Finding> {
+    async fn disturbed(&mut self, world: &World, figures: &mut Figures) -> Result<(), Finding> {
         for _ in 0..self
             .dice
             .weighted(&[(1, 0), (3, 1), (3, 2), (2, 4), (1, 9)])
@@ -235,6 +225,12 @@ impl Play {
             ),
         });
         figures.ended(start, ended.as_ref());
+        if ended
+            .as_ref()
+            .is_none_or(|ended| !matches!(ended.code(), 0 | 3 | 4))
+        {
+            world.watch.stumble();
+        }
         // What the dead process left on the runtime ends here.
         for _ in 0..3 {
             tokio::task::yield_now().await;

@@ -125,9 +125,7 @@ impl Scenario {
         let mut scenario = Self {
             collection: Arc::new(collection),
             file_index,
-            ttl: dice
-                .chance(0.15)
-                .then(|| dice.between(200, 400) * 86_400),
+            ttl: dice.chance(0.15).then(|| dice.between(200, 400) * 86_400),
             count_key: dice.chance(0.1).then_some("vectors in docs"),
             prune: file_index && knows_its_keys && dice.chance(0.3),
             overwrite: dice.chance(0.85),
@@ -169,11 +167,15 @@ impl Scenario {
             vectors: self.expected.vectors.clone(),
             entries: self.expected.entries.clone(),
         };
-        next.earlier.retain(|id, _| !self.expected.deleted.contains(id));
+        next.earlier
+            .retain(|id, _| !self.expected.deleted.contains(id));
         let written = self.expected.written();
-        next.earlier.extend(written.map(|(id, made)| (id.clone(), made.clone())));
-        next.earlier_ids.extend(self.expected.records.keys().cloned());
-        next.earlier_files.extend(self.expected.files.keys().cloned());
+        next.earlier
+            .extend(written.map(|(id, made)| (id.clone(), made.clone())));
+        next.earlier_ids
+            .extend(self.expected.records.keys().cloned());
+        next.earlier_files
+            .extend(self.expected.files.keys().cloned());
         // What verification says of differences is then exact.
         next.whole_sample = true;
         next.expect();
@@ -185,7 +187,12 @@ impl Scenario {
 
     /// Whether no entry of a former file has to go that others wrote as it is.
     fn is_plain(&self) -> bool {
-        self.prune || self.expected.left.iter().all(|key| self.before.entries.get(key) != self.base.entries.get(key))
+        self.prune
+            || self
+                .expected
+                .left
+                .iter()
+                .all(|key| self.before.entries.get(key) != self.base.entries.get(key))
     }
 
     pub fn count_key(&self) -> &'static str {
@@ -244,12 +251,17 @@ impl Scenario {
 
     fn conclude(&mut self) {
         let mut expected = std::mem::take(&mut self.expected);
-        let new = expected.records.keys().filter(|id| !self.earlier.contains_key(*id));
+        let new = expected
+            .records
+            .keys()
+            .filter(|id| !self.earlier.contains_key(*id));
         let conflicting = new.filter(|id| self.before.vectors.contains_key(*id));
         expected.conflicts = conflicting.count();
         expected.deleted = self.deleted(&expected);
         expected.vectors = self.base.vectors.clone();
-        expected.vectors.retain(|id, _| !expected.deleted.contains(id));
+        expected
+            .vectors
+            .retain(|id, _| !expected.deleted.contains(id));
         let written: Vec<_> = expected
             .written()
             .map(|(id, made)| (id.clone(), made.vector.clone()))
@@ -268,13 +280,19 @@ impl Scenario {
     fn deleted(&self, expected: &Expected) -> BTreeSet<String> {
         let rules = self.rules();
         let current = self.collection.current();
-        let rejected: BTreeSet<&PointName> = expected.rejected.iter().map(|(name, _)| name).collect();
-        let rejected = current.into_iter().filter(|point| rejected.contains(&point.name()));
+        let rejected: BTreeSet<&PointName> =
+            expected.rejected.iter().map(|(name, _)| name).collect();
+        let rejected = current
+            .into_iter()
+            .filter(|point| rejected.contains(&point.name()));
         let ids: Option<BTreeSet<String>> = rejected.map(|point| rules.id_of(point)).collect();
         let Some(kept) = ids.filter(|_| self.prune) else {
             return BTreeSet::new();
         };
-        let vanished = self.earlier.keys().filter(|id| !expected.records.contains_key(*id));
+        let vanished = self
+            .earlier
+            .keys()
+            .filter(|id| !expected.records.contains_key(*id));
         vanished
             .filter(|id| !kept.contains(*id) && !self.before.vectors.contains_key(*id))
             .cloned()
@@ -352,7 +370,12 @@ const TOO_MANY_VANISHED: &str = "more than half has vanished";
 
 /// An entry that is ours to write: others' metadata stays, and the expiry is as it
 /// was asked for.
-fn replace(entries: &mut BTreeMap<String, StoredEntry>, key: &str, value: Vec<u8>, ttl: Option<u64>) {
+fn replace(
+    entries: &mut BTreeMap<String, StoredEntry>,
+    key: &str,
+    value: Vec<u8>,
+    ttl: Option<u64>,
+) {
     let there = entries.get(key);
     let json = |value: &[u8]| serde_json::from_slice::<Value>(value).ok();
     let as_it_was = there.is_some_and(|there| {
@@ -508,10 +531,13 @@ fn evolve(collection: &Collection, taste: &Taste, dice: &mut Dice) -> Collection
             }
             let mut point = point.clone();
             if dice.chance(changed) {
-                point.payload.insert("title".to_owned(), points::words(dice).into());
+                point
+                    .payload
+                    .insert("title".to_owned(), points::words(dice).into());
             }
             if dice.chance(changed / 3.0) {
-                point.dense[taste.chosen] = Some(points::vector(taste.dimensions[taste.chosen], dice));
+                point.dense[taste.chosen] =
+                    Some(points::vector(taste.dimensions[taste.chosen], dice));
             }
             if dice.chance(moved) {
                 let file = points::file_id(dice.between(0, taste.files));

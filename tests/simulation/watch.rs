@@ -20,8 +20,8 @@ use crate::binary::{INDEX, NAMESPACE};
 use crate::broken::Broken;
 use crate::dice::Dice;
 use crate::doom::Doom;
-use crate::play::Manner;
 use crate::model::same_vector;
+use crate::play::Manner;
 use crate::scenario::{Scenario, ids_of};
 
 /// What is seen of all calls of a migration, whatever process makes them.
@@ -41,6 +41,8 @@ struct Seen {
     trace: DefaultHasher,
     violations: Vec<String>,
     limited: u64,
+    /// Whether any process did not come to its end.
+    stumbled: bool,
     writes: u64,
     writes_now: u64,
     /// Whether this start has to be refused.
@@ -118,6 +120,16 @@ impl Watch {
         (seen.verb, seen.stern) = (verb, stern);
         seen.checked = false;
         seen.writes_now = 0;
+    }
+
+    /// A process did not come to its end.
+    pub fn stumble(&self) {
+        self.seen().stumbled = true;
+    }
+
+    /// Whether any did not.
+    pub fn stumbled(&self) -> bool {
+        self.seen().stumbled
     }
 
     /// Whether anything was written so far.
@@ -257,7 +269,10 @@ impl Watch {
             self.violation(format!("{refusal}, and yet: {} {}", call.method, call.what));
         }
         if self.seen().stern {
-            self.violation(format!("not allowed, and yet: {} {}", call.method, call.what));
+            self.violation(format!(
+                "not allowed, and yet: {} {}",
+                call.method, call.what
+            ));
         }
         if self.seen().checked {
             return;
@@ -277,7 +292,9 @@ impl Watch {
     fn only_our_vectors(&self, scenario: &Scenario, body: &[u8]) {
         for id in vector_ids(body) {
             let Some(record) = scenario.expected.records.get(&id) else {
-                self.violation(format!("upserts {id:?}, which is no record of this migration"));
+                self.violation(format!(
+                    "upserts {id:?}, which is no record of this migration"
+                ));
                 continue;
             };
             let earlier = scenario.earlier.get(&id);
@@ -299,7 +316,9 @@ impl Watch {
                 ids.contains(&id)
             };
             if let Some(key) = scenario.expected.files.keys().find(names) {
-                self.violation(format!("deletes {id:?}, which the entry {key:?} still names"));
+                self.violation(format!(
+                    "deletes {id:?}, which the entry {key:?} still names"
+                ));
             }
         }
     }
