@@ -3,56 +3,17 @@
 use std::collections::BTreeMap;
 
 use cf_migrate::sandbox::inspect::{StoredEntry, StoredVector};
-use serde_json::Value;
 
+use crate::account::Held;
 use crate::binary::{INDEX, NAMESPACE};
+use crate::complaints::Complaints;
 use crate::model::same_vector;
 use crate::play::Finding;
 use crate::process::{Ended, Start, World};
-use crate::scenario::Held;
 use crate::watch::differing;
 
 pub struct Judge<'a> {
     pub world: &'a World,
-}
-
-/// Things that are not as they should be.
-#[derive(Default)]
-struct Complaints(Vec<String>);
-
-impl Complaints {
-    fn unless(&mut self, fine: bool, what: impl FnOnce() -> String) {
-        if !fine {
-            self.0.push(what());
-        }
-    }
-
-    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: T, wanted: T) {
-        self.unless(found == wanted, || {
-            format!("{what}: {found:?} instead of {wanted:?}")
-        });
-    }
-
-    fn none(&mut self, what: &str, found: Vec<String>) {
-        let count = found.len();
-        let shown = found.into_iter().take(4).collect::<Vec<_>>();
-        self.unless(shown.is_empty(), || format!("{count} {what}: {shown:?}"));
-    }
-
-    fn conclude(mut self, ended: Option<&Ended>) -> Result<(), Finding> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        if let Some(ended) = ended {
-            self.0.push(format!(
-                "{:?} {:#}\n{}",
-                ended.error,
-                ended.report,
-                ended.said.join("\n")
-            ));
-        }
-        Err(Finding { what: self.0 })
-    }
 }
 
 impl Judge<'_> {
@@ -69,7 +30,7 @@ impl Judge<'_> {
     }
 
     /// The exit code of a migration that comes to its end.
-    fn good_code(&self) -> u64 {
+    pub fn good_code(&self) -> u64 {
         let scenario = &self.world.scenario;
         match scenario.expected.rejections() {
             _ if !scenario.expected.stale.is_empty() && !scenario.prune => 4,
@@ -333,103 +294,5 @@ impl Judge<'_> {
             (at, wanted) => at == wanted,
         };
         expiry && now.value == wanted.value && now.metadata == wanted.metadata
-    }
-
-    /// What the report says, and `rejected.ndjson`.
-    fn report(&self, ended: &Ended) -> Complaints {
-        let mut complaints = Complaints::default();
-        let scenario = &self.world.scenario;
-        let expected = &scenario.expected;
-        let number = |name: &str| ended.number(&format!("/points/{name}"));
-        let points = scenario.collection.current().len() as u64;
-        complaints.equal("archived points", number("archived"), points);
-        complaints.equal("points of the source", number("source"), points);
-        complaints.equal("rejections", number("rejected"), expected.rejections());
-        complaints.equal(
-            "settled, unchanged and rejected points",
-            number("settled") + number("unchanged") + number("rejected"),
-            points,
-        );
-        complaints.equal(
-            "foreign vectors",
-            number("foreign"),
-            scenario.foreign() as u64,
-        );
-        let stale = expected.stale.len() as u64;
-        let verdict = ended.report["verification"]["verdict"]
-            .as_str()
-            .unwrap_or_default();
-        complaints.equal(
-            "verdict",
-            verdict,
-            if self.good_code() == 4 {
-                "different"
-            } else {
-                "equal"
-            },
-        );
-        if scenario.file_index {
-            let entries = ended.number("/file_index/entries");
-            complaints.equal("entries", entries, expected.current_files as u64);
-            let ids = expected.current_ids;
-            complaints.equal(
-                "ids in entries",
-                ended.number("/file_index/ids"),
-                ids as u64,
-            );
-            if !scenario.prune {
-                complaints.equal(
-                    "stale entries",
-                    ended.number("/verification/file_index_stale"),
-                    stale,
-                );
-            }
-        }
-        complaints.equal(
-            "rejected.ndjson",
-            self.listed_rejections(),
-            self.expected_rejections(),
-        );
-        complaints
-    }
-
-    fn expected_rejections(&self) -> Vec<(Option<String>, String, String)> {
-        let expected = &self.world.scenario.expected;
-        let checked = expected
-            .rejected
-            .iter()
-            .map(|(name, reason)| (name, *reason));
-        let refused = expected.refused.iter().map(|name| (name, "refused"));
-        let mut all: Vec<_> = checked
-            .chain(refused)
-            .map(|(name, reason)| {
-                (
-                    name.namespace.clone(),
-                    name.id.to_string(),
-                    reason.to_owned(),
-                )
-            })
-            .collect();
-        all.sort();
-        all
-    }
-
-    fn listed_rejections(&self) -> Vec<(Option<String>, String, String)> {
-        let text =
-            std::fs::read_to_string(self.world.folder.join("rejected.ndjson")).unwrap_or_default();
-        let mut listed: Vec<_> = text
-            .lines()
-            .map(|line| {
-                let line: Value = serde_json::from_str(line).unwrap();
-                let text = |name: &str| line[name].as_str().map(str::to_owned);
-                let reason = match text("reason").unwrap().as_str() {
-                    "refused_by_vectorize" | "refused_class" => "refused".to_owned(),
-                    other => other.to_owned(),
-                };
-                (text("namespace"), text("source_id").unwrap(), reason)
-            })
-            .collect();
-        listed.sort();
-        listed
     }
 }
