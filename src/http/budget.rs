@@ -2,7 +2,7 @@
 //! waits until there is one. Real runs share the window with every process of
 //! this machine through a locked file; the embedded sandbox keeps it in memory.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -169,7 +169,9 @@ impl Judge<'_> {
         complaints.0.extend(self.world.watch.violations());
         let code = ended.code();
         let passing = matches!(code, 5 | 6 | 130) || code == 1 && ended.disk_failed;
-        complaints.unless(passing || self.rollback_codes().contains(&code), || format!("a disturbed rollback ended with {code}"));
+        complaints.unless(passing || self.rollback_codes().contains(&code), || {
+            format!("a disturbed rollback ended with {code}")
+        });
         complaints.conclude(Some(ended))
     }
 
@@ -193,15 +195,37 @@ impl Judge<'_> {
         let mut complaints = self.foreign();
         complaints.0.extend(self.world.watch.violations());
         let (scenario, held, code) = (&self.world.scenario, self.held(), ended.code());
-        complaints.unless(self.rollback_codes().contains(&code), || format!("a rollback ended with {code}"));
-        let lost = |id: &String| !scenario.keep_overwritten && scenario.expected.records.contains_key(id) && scenario.before.vectors.contains_key(id) && held.vectors.contains_key(id);
+        complaints.unless(self.rollback_codes().contains(&code), || {
+            format!("a rollback ended with {code}")
+        });
+        let lost = |id: &String| {
+            !scenario.keep_overwritten
+                && scenario.expected.records.contains_key(id)
+                && scenario.before.vectors.contains_key(id)
+                && held.vectors.contains_key(id)
+        };
         let mut wrong = differing(&held.vectors, &scenario.before.vectors, same_vector);
         let lost = wrong.extract_if(.., |id| lost(id)).count();
         complaints.none("vectors are not as they were", wrong);
-        complaints.none("entries are not as they were", differing(&held.entries, &scenario.before.entries, PartialEq::eq));
-        complaints.equal("a rollback that lost something ends with 4", code == 4, lost > 0);
-        complaints.equal("whether the index is there", self.world.sandbox.vectors(INDEX).is_ok(), scenario.index_exists);
-        complaints.equal("whether the namespace is there", self.namespace().is_some(), !scenario.before.entries.is_empty());
+        complaints.none(
+            "entries are not as they were",
+            differing(&held.entries, &scenario.before.entries, PartialEq::eq),
+        );
+        complaints.equal(
+            "a rollback that lost something ends with 4",
+            code == 4,
+            lost > 0,
+        );
+        complaints.equal(
+            "whether the index is there",
+            self.world.sandbox.vectors(INDEX).is_ok(),
+            scenario.index_exists,
+        );
+        complaints.equal(
+            "whether the namespace is there",
+            self.namespace().is_some(),
+            !scenario.before.entries.is_empty(),
+        );
         complaints.conclude(Some(ended))
     }
 

@@ -93,7 +93,12 @@ impl Play {
     }
 
     /// The undisturbed run at the end, and sometimes the same once more.
-    async fn finish(&mut self, world: &World, judge: &Judge<'_>, figures: &mut Figures) -> Result<(), Finding> {
+    async fn finish(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
         world.sandbox.set_faults(Vec::new());
         let start = self.undisturbed(world);
         let ended = self.run(world, &start, figures).await?;
@@ -112,11 +117,19 @@ impl Play {
     }
 
     /// Takes everything back, disturbed any number of times.
-    async fn roll_back(&mut self, world: &World, judge: &Judge<'_>, figures: &mut Figures) -> Result<(), Finding> {
+    async fn roll_back(
+        &mut self,
+        world: &World,
+        judge: &Judge<'_>,
+        figures: &mut Figures,
+    ) -> Result<(), Finding> {
         figures.rollbacks += 1;
         for _ in 0..self.dice.weighted(&[(2, 0), (2, 1), (1, 4)]) {
             world.sandbox.set_faults(self.faults());
-            let start = Start { verb: Verb::Rollback, ..self.random_start(world) };
+            let start = Start {
+                verb: Verb::Rollback,
+                ..self.random_start(world)
+            };
             match self.run(world, &start, figures).await? {
                 Some(ended) => judge.disturbed_rollback(&ended)?,
                 None => judge.crashed()?,
@@ -125,7 +138,10 @@ impl Play {
             world.clock.sleep(pause).await;
         }
         world.sandbox.set_faults(Vec::new());
-        let start = Start { verb: Verb::Rollback, ..self.undisturbed(world) };
+        let start = Start {
+            verb: Verb::Rollback,
+            ..self.undisturbed(world)
+        };
         let ended = self.run(world, &start, figures).await?;
         judge.rolled_back(&ended.expect("nothing ends this start"))
     }
@@ -179,7 +195,9 @@ impl Play {
         figures: &mut Figures,
     ) -> Result<Option<Ended>, Finding> {
         world.watch.tell(|| format!("start {start:?}"));
-        world.watch.begin(start.verb, Judge { world }.is_stern(start));
+        world
+            .watch
+            .begin(start.verb, Judge { world }.is_stern(start));
         figures.starts += 1;
         let ended = tokio::select! {
             biased;

@@ -205,9 +205,12 @@ impl Watch {
             }
             Kind::Delete => {
                 for id in deleted_ids(body) {
-                    let ours = expected.records.contains_key(&id) && !before.vectors.contains_key(&id);
+                    let ours =
+                        expected.records.contains_key(&id) && !before.vectors.contains_key(&id);
                     if !ours && !id.starts_with("cf-migrate-marker-") {
-                        self.violation(format!("takes away {id:?}, which the migration did not bring"));
+                        self.violation(format!(
+                            "takes away {id:?}, which the migration did not bring"
+                        ));
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Budgets on simulated time, several on one file.
 
+use std::fs;
 use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
