@@ -134,6 +134,17 @@ impl Ledger {
         })
     }
 
+    /// Whether the service has taken anything of any batch.
+    pub fn has_accepted(&self) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM batch WHERE mutation IS NOT NULL)",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// The mutation ids of the batches that are accepted and not settled.
     pub fn accepted_mutations(&self) -> Result<Vec<String>, Error> {
         self.with(|connection| {

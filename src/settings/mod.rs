@@ -18,7 +18,7 @@ use crate::source::DEFAULT_READERS;
 pub use environment::{Environment, Variable};
 pub use file::ConfigFile;
 pub use options::{MappingOptions, PaceOptions};
-pub use sizes::{Pause, Size};
+pub use sizes::{Pause, Share, Size};
 
 /// Calls in five minutes that we take by default; the account has 1,200
 /// (Cloudflare API limits page), and production shares them.
@@ -43,6 +43,8 @@ pub struct Pace {
     pub memory: usize,
     /// How long the index may make no progress before we stop.
     pub settle_timeout: Duration,
+    /// What part of the records Vectorize may refuse before we stop.
+    pub max_poison: Share,
 }
 
 impl Pace {
@@ -58,6 +60,7 @@ impl Pace {
             settle_timeout: options
                 .settle_timeout
                 .map_or(Duration::from_secs(900), Pause::get),
+            max_poison: options.max_poison.unwrap_or(Share::percent(1)),
         };
         pace.check()?;
         Ok(pace)

@@ -5,7 +5,7 @@
 use clap::Args;
 use serde::Deserialize;
 
-use super::sizes::{Pause, Size};
+use super::sizes::{Pause, Share, Size};
 use crate::error::Error;
 use crate::record::{Dimensions, Metric, key_problem};
 use crate::transform::{
@@ -99,6 +99,14 @@ pub struct PaceOptions {
     /// How long the index may make no progress before we stop [default: 15m]
     #[arg(long, value_name = "TIME", global = true)]
     pub settle_timeout: Option<Pause>,
+    /// Records that Vectorize itself may refuse before we stop: a share of all, or 10 where that is more; 0 for none [default: 1%]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        global = true,
+        help_heading = "Permissions"
+    )]
+    pub max_poison: Option<Share>,
 }
 
 impl MappingOptions {
@@ -192,6 +200,7 @@ impl PaceOptions {
             concurrency: self.concurrency.or(lower.concurrency),
             memory: self.memory.or(lower.memory),
             settle_timeout: self.settle_timeout.or(lower.settle_timeout),
+            max_poison: self.max_poison.or(lower.max_poison),
         }
     }
 }

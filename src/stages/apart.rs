@@ -106,6 +106,19 @@ impl Apart {
         self.parts.extend([later, part]);
     }
 
+    /// Has so many lines sent next, each alone, from all over what is still to be
+    /// sent.
+    pub(super) fn probe(&mut self, count: usize) {
+        let left: Part = self.parts.iter().flatten().copied().collect();
+        let step = left.len().div_ceil(count.max(1)).max(1);
+        let probes: Part = left.into_iter().step_by(step).collect();
+        for part in &mut self.parts {
+            part.retain(|at| !probes.contains(at));
+        }
+        self.parts.retain(|part| !part.is_empty());
+        self.parts.extend(probes.into_iter().map(|at| vec![at]));
+    }
+
     /// Takes the lines out of what is still to be sent that `is_refused` names,
     /// and puts the rest together again.
     pub(super) fn set_aside(&mut self, is_refused: impl Fn(&Line) -> bool) -> Vec<Line> {
@@ -181,6 +194,20 @@ mod tests {
         apart.split(vec![1, 2]);
         assert_eq!(apart.next(), Some(vec![1]));
         assert_eq!(apart.next(), Some(vec![2]));
+        assert_eq!(apart.next(), None);
+    }
+
+    #[test]
+    fn probes_come_from_all_over_and_are_sent_once() {
+        let mut apart = apart("a\nb\nc\nd\ne\nf", &[]);
+        let whole = apart.next().unwrap();
+        apart.split(whole);
+        apart.probe(2);
+        let mut sent = [apart.next().unwrap(), apart.next().unwrap()];
+        sent.sort();
+        assert_eq!(sent, [vec![0], vec![3]]);
+        assert_eq!(apart.next(), Some(vec![1, 2]));
+        assert_eq!(apart.next(), Some(vec![4, 5]));
         assert_eq!(apart.next(), None);
     }
 

@@ -76,6 +76,7 @@ mod tests {
             concurrency: 4,
             memory,
             settle_timeout: Duration::from_secs(900),
+            max_poison: crate::settings::Share::percent(1),
         }
     }
 

@@ -14,12 +14,12 @@ use crate::error::Error;
 use crate::ledger::RejectedAt;
 use crate::stages::apart::{Apart, Line, Refused, TakenPart};
 use crate::stages::context::Migration;
+use crate::stages::poison::{Doubt, Reception, Tolerance, all_refused};
 use crate::stages::records::{Made, Records};
 use crate::transform::{Notes, Reason, Rejection, Transform};
 
-/// Records of one batch that may be refused, each for itself, before we stop:
-/// more than that is no odd record but a misunderstanding.
-const MAX_REFUSED: usize = 50;
+/// Where the ledger keeps the rejections that Vectorize made.
+const STAGE: &str = "vectorize";
 /// Refused records of one form that make it a class.
 const MAKE_A_CLASS: usize = 3;
 /// Records that are set aside between two writes to the ledger.
@@ -35,6 +35,9 @@ pub(super) struct Refusals<'a> {
     doubtful: Vec<Refused>,
     /// The open forms of records that went through, once each.
     taken: Vec<Notes>,
+    /// Whether anything at all went through.
+    reception: Reception,
+    tolerance: Tolerance,
 }
 
 /// Records of a form that the service refuses.
@@ -58,6 +61,17 @@ impl Class {
     }
 }
 
+/// The search for what is refused of one batch.
+struct Hunt {
+    apart: Apart,
+    /// Records of the batch.
+    count: usize,
+    /// Records refused alone, since the last class was found.
+    odd: u64,
+    /// What was found and is not in the ledger yet.
+    pending: Vec<(Line, Reason)>,
+}
+
 /// Why a batch could not be brought through.
 pub(super) struct Unsent {
     pub(super) error: Error,
@@ -70,15 +84,28 @@ impl<'a> Refusals<'a> {
         migration: &'a Migration,
         generation: &'a Generation,
         transform: &'a Transform,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Error> {
+        let share = migration.pace.max_poison;
+        // Where everything may be refused, that is no reason to doubt.
+        let undoubted = share.is_all() || migration.ledger.has_accepted()?;
+        Ok(Self {
             migration,
             generation,
             transform,
             classes: Vec::new(),
             doubtful: Vec::new(),
             taken: Vec::new(),
-        }
+            reception: match undoubted {
+                true => Reception::Taken,
+                false => Reception::Nothing { refused: 0 },
+            },
+            tolerance: Tolerance::new(share, generation.points()),
+        })
+    }
+
+    /// A batch was taken as it is.
+    pub(super) fn note_accepted(&mut self) {
+        self.reception = Reception::Taken;
     }
 
     /// Brings through what can be of a refused batch, and quarantines the rest;
@@ -90,23 +117,27 @@ impl<'a> Refusals<'a> {
         refused: ApiError,
     ) -> Result<Vec<TakenPart>, Unsent> {
         let lines = self.lines(batch).map_err(refused_whole)?;
-        let mut apart = Apart::of(batch.body.clone(), lines);
-        let mut quarantine = Vec::new();
-        self.set_aside(&mut apart, &mut quarantine);
+        let mut hunt = Hunt {
+            apart: Apart::of(batch.body.clone(), lines),
+            count: batch.count,
+            odd: 0,
+            pending: Vec::new(),
+        };
+        self.set_aside(&mut hunt);
         // The answer is about what is left only where nothing was set aside.
-        let answer = Some(refused).filter(|_| quarantine.is_empty());
-        let sent = self.send(index, &mut apart, answer, &mut quarantine).await;
-        let taken = !apart.taken().is_empty();
+        let answer = Some(refused).filter(|_| hunt.pending.is_empty());
+        let sent = self.send(index, &mut hunt, answer).await;
+        let taken = !hunt.apart.taken().is_empty();
         sent.map_err(|(error, known)| Unsent {
             error,
             whole: known && !taken,
         })?;
-        let kept = self.quarantine(&quarantine);
+        let kept = self.keep(&mut hunt);
         kept.map_err(|error| Unsent {
             error,
             whole: !taken,
         })?;
-        Ok(apart.taken().to_vec())
+        Ok(hunt.apart.taken().to_vec())
     }
 
     /// Sends part after part, the first one unless its answer is there already;
@@ -114,38 +145,64 @@ impl<'a> Refusals<'a> {
     async fn send(
         &mut self,
         index: &Vectorize,
-        apart: &mut Apart,
+        hunt: &mut Hunt,
         mut answer: Option<ApiError>,
-        quarantine: &mut Vec<(Line, Reason)>,
     ) -> Result<(), (Error, bool)> {
-        let mut odd = 0;
-        while let Some(part) = apart.next() {
-            self.migration.stop.check().map_err(|error| (error, true))?;
+        while let Some(part) = hunt.apart.next() {
+            let known = |error| (error, true);
+            self.migration.stop.check().map_err(known)?;
             let sent = match answer.take() {
                 Some(refused) => Err(refused),
-                None => index.upsert(apart.body(&part)).await,
+                None => index.upsert(hunt.apart.body(&part)).await,
             };
             match sent {
                 Ok(mutation) => {
-                    apart.take(&part, mutation);
-                    self.note_taken(part.iter().map(|at| apart.line(*at).unsettled));
+                    hunt.apart.take(&part, mutation);
+                    self.reception = Reception::Taken;
+                    self.note_taken(part.iter().map(|at| hunt.apart.line(*at).unsettled));
                 }
                 Err(error) if !error.blames_a_record() => return Err((error.into(), false)),
-                Err(_) if part.len() > 1 => apart.split(part),
-                Err(error) if odd == MAX_REFUSED => return Err((too_many(error), true)),
-                Err(error) => {
-                    odd += 1;
-                    let refused = apart.refused(part[0], &error);
-                    self.tell(&refused);
-                    quarantine.push((refused.line.clone(), alone(&refused)));
-                    if self.makes_a_class(refused) {
-                        self.set_aside(apart, quarantine);
-                        odd = 0;
-                    }
-                }
+                Err(_) if part.len() > 1 => hunt.apart.split(part),
+                Err(error) => self.refused_alone(hunt, part[0], error).map_err(known)?,
+            }
+            // What was found is known to the next start too. Until anything was taken
+            // it is not certain that records are at fault, and settings stay free.
+            if self.reception == Reception::Taken {
+                self.keep(hunt).map_err(known)?;
             }
         }
         Ok(())
+    }
+
+    /// One record was refused by itself: aside with it, unless it is one too many.
+    fn refused_alone(&mut self, hunt: &mut Hunt, at: usize, error: ApiError) -> Result<(), Error> {
+        let refused = hunt.apart.refused(at, &error);
+        self.tell(&refused);
+        hunt.pending.push((refused.line.clone(), alone(&refused)));
+        hunt.odd += 1;
+        if self.makes_a_class(refused) {
+            self.set_aside(hunt);
+            hunt.odd = 0;
+        }
+        match self.reception.refused() {
+            Doubt::None => {}
+            Doubt::Probe(count) => hunt.apart.probe(count),
+            Doubt::Sure => return Err(all_refused(error)),
+        }
+        let all = self.migration.ledger.rejected_at(STAGE)? + hunt.pending.len() as u64;
+        let stopped = match self.tolerance.check(all) {
+            Ok(()) => self.tolerance.check_batch(hunt.odd, hunt.count),
+            too_many => too_many,
+        };
+        match stopped {
+            Ok(()) => Ok(()),
+            Err(too_many) => {
+                if self.reception == Reception::Taken {
+                    self.keep(hunt)?;
+                }
+                Err(too_many.because(error))
+            }
+        }
     }
 
     fn lines(&self, batch: &CutBatch) -> Result<Vec<Line>, Error> {
@@ -202,14 +259,25 @@ impl<'a> Refusals<'a> {
         self.classes.iter().find(|class| class.has(unsettled))
     }
 
-    fn set_aside(&self, apart: &mut Apart, quarantine: &mut Vec<(Line, Reason)>) {
-        let aside = apart.set_aside(|line| self.class_of(line.unsettled).is_some());
+    fn set_aside(&self, hunt: &mut Hunt) {
+        let aside = hunt
+            .apart
+            .set_aside(|line| self.class_of(line.unsettled).is_some());
         for line in aside {
             if let Some(class) = self.class_of(line.unsettled) {
                 let reason = class.reason();
-                quarantine.push((line, reason));
+                hunt.pending.push((line, reason));
             }
         }
+    }
+
+    /// Makes rejections of what was found so far.
+    fn keep(&self, hunt: &mut Hunt) -> Result<(), Error> {
+        if !hunt.pending.is_empty() {
+            self.quarantine(&hunt.pending)?;
+            hunt.pending.clear();
+        }
+        Ok(())
     }
 
     fn tell(&self, refused: &Refused) {
@@ -233,7 +301,7 @@ impl<'a> Refusals<'a> {
                 RejectedAt { ordinal, json }
             })
             .collect();
-        self.migration.ledger.reject("vectorize", &rejections)
+        self.migration.ledger.reject(STAGE, &rejections)
     }
 
     /// What keeps records of refused classes from being sent.
@@ -272,6 +340,8 @@ impl Sieve<'_, '_> {
         if !self.aside.is_empty() {
             self.refusals.quarantine(&self.aside)?;
             self.aside.clear();
+            let ledger = &self.refusals.migration.ledger;
+            self.refusals.tolerance.check(ledger.rejected_at(STAGE)?)?;
         }
         Ok(())
     }
@@ -294,12 +364,4 @@ fn alone(refused: &Refused) -> Reason {
 
 fn refused_whole(error: Error) -> Unsent {
     Unsent { error, whole: true }
-}
-
-fn too_many(error: ApiError) -> Error {
-    Error::failed(format!(
-        "Vectorize refused more than {MAX_REFUSED} records of one batch, each by itself"
-    ))
-    .advise("the answer names one of them: choose other mapping options or mend them in the source; a folder of which Vectorize has taken nothing accepts both, another one needs a new --dir and --overwrite")
-    .because(error)
 }

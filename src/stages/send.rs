@@ -54,6 +54,9 @@ impl Sending<'_> {
         if let Some(folder) = self.folder {
             write_rejections(&self.migration.ledger, folder.path())?;
         }
+        if let Some(points) = &mut report.points {
+            points.rejected = self.migration.ledger.totals()?.rejected;
+        }
         sent.map(drop)
     }
 

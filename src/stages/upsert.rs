@@ -49,7 +49,8 @@ pub(super) async fn upsert(
     let mut flights = Flights {
         migration,
         index,
-        refusals: Refusals::new(migration, generation, transform),
+        refusals: Refusals::new(migration, generation, transform)?,
+        stopped: false,
         refused_whole: Vec::new(),
         flying: JoinSet::new(),
         done: Upserted::default(),
@@ -182,7 +183,7 @@ impl<'a> Feed<'a> {
 
     fn only_count(mut self) -> Result<Upserted, Error> {
         let mut would = Upserted::default();
-        let refusals = Refusals::new(self.migration, self.generation, self.transform);
+        let refusals = Refusals::new(self.migration, self.generation, self.transform)?;
         while let Some(batch) = self.next(&refusals)? {
             self.migration.stop.check()?;
             would.count(&batch);
@@ -233,6 +234,8 @@ struct Flights<'a> {
     migration: &'a Migration,
     index: &'a Vectorize,
     refusals: Refusals<'a>,
+    /// Whether an error has ended it: what is refused now is not taken apart.
+    stopped: bool,
     flying: JoinSet<(CutBatch, Result<MutationId, ApiError>)>,
     /// Batches of which nothing was taken, by their first ordinal.
     refused_whole: Vec<u64>,
@@ -281,10 +284,17 @@ impl Flights<'_> {
         let (batch, answer) = joined
             .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
         let taken = match answer {
-            Ok(mutation) => Ok(vec![TakenPart {
-                first: batch.first,
-                mutation,
-            }]),
+            Ok(mutation) => {
+                self.refusals.note_accepted();
+                Ok(vec![TakenPart {
+                    first: batch.first,
+                    mutation,
+                }])
+            }
+            Err(error) if error.blames_a_record() && self.stopped => Err(Unsent {
+                error: error.into(),
+                whole: true,
+            }),
             Err(error) if error.blames_a_record() => {
                 self.refusals.take_apart(self.index, &batch, error).await
             }
@@ -321,6 +331,7 @@ impl Flights<'_> {
     }
 
     fn explain(&mut self, batch: &CutBatch, unsent: Unsent) -> Error {
+        self.stopped = true;
         if unsent.whole {
             self.refused_whole.push(batch.first);
         }

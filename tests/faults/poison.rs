@@ -7,7 +7,7 @@ use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions, Unsettled};
 use cf_migrate::settings::PaceOptions;
 
 use crate::binary::{Served, Workplace, point};
-use crate::simulation::{DIMENSIONS, Simulation};
+use crate::simulation::{Crash, DIMENSIONS, Simulation};
 use crate::support::qdrant::QdrantDouble;
 
 const POINTS: u64 = 64;
@@ -129,6 +129,7 @@ async fn a_form_that_the_service_refuses_is_set_aside_as_a_class() {
     simulation.pace = PaceOptions {
         batch_count: Some(100),
         concurrency: Some(1),
+        max_poison: Some("60%".parse().unwrap()),
         ..PaceOptions::default()
     };
     let outcome = simulation.run().await.expect_code(3);
@@ -194,13 +195,175 @@ async fn a_service_that_refuses_everything_leaves_the_settings_free() {
     let simulation = Simulation::new(200, |_| {}).refusing(40001, ["{".to_owned()]);
     let outcome = simulation.run().await.expect_code(1);
     let told = outcome.error.unwrap();
-    assert!(told.contains("more than 50 records of one batch"), "{told}");
+    assert!(
+        told.contains("refuses every record that was tried"),
+        "{told}"
+    );
     assert!(told.contains("code 40001"), "{told}");
     assert_eq!(outcome.report["points"]["rejected"], 0);
+    // The batch, eight halvings of two hundred, and ten records.
+    let upserts = simulation.upserts.lock().unwrap().len();
+    assert!(upserts <= 1 + 8 + 3 * 2 + 10, "{upserts}");
 
     let mut simulation = simulation.refusing(40001, []);
     simulation.mapping.id = Some("{id}".parse().unwrap());
     simulation.run().await.expect_code(0).check_sum();
+}
+
+/// So many points, of which an account refuses these, in one batch.
+fn refused_of(points: u64, poison: &[u64]) -> Simulation {
+    let texts: Vec<String> = poison.iter().map(|number| quoted_id(*number)).collect();
+    let mut simulation = Simulation::new(points, |_| {}).refusing(40008, texts);
+    simulation.file_index = false;
+    simulation
+}
+
+fn quoted_id(number: u64) -> String {
+    format!("\"f{}_{}\"", number / 5, number % 5)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_bad_record_costs_at_most_two_requests_for_each_halving_of_a_batch() {
+    for points in [1_000_u64, 5_000] {
+        let last = points - 1;
+        let clustered: Vec<u64> = (points / 2..points / 2 + 5).collect();
+        let spread: Vec<u64> = (0..5).map(|part| part * points / 5 + 7).collect();
+        let cases = [
+            vec![0],
+            vec![last],
+            vec![points / 3],
+            vec![0, last],
+            clustered,
+            spread,
+        ];
+        for poison in cases {
+            let simulation = refused_of(points, &poison);
+            let outcome = simulation.run().await.expect_code(3);
+            outcome.check_sum();
+            assert_eq!(outcome.number("/points/rejected"), poison.len() as u64);
+            let upserts = simulation.upserts.lock().unwrap().len();
+            let halvings = (points as f64).log2().ceil() as usize;
+            // The batch itself, and the barrier.
+            let most = 2 + poison.len() * 2 * halvings;
+            assert!(upserts <= most, "{upserts} for {poison:?} of {points}");
+            assert_eq!(outcome.number("/requests/retried"), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_the_stated_share_stops_and_a_larger_one_goes_on_where_it_stopped() {
+    let poison: Vec<u64> = (0..30).map(|number| number * 30 + 3).collect();
+    let mut simulation = refused_of(1_000, &poison);
+    simulation.pace.batch_count = Some(100);
+    simulation.pace.concurrency = Some(1);
+    let outcome = simulation.run().await.expect_code(1);
+    let told = outcome.error.as_deref().unwrap();
+    assert!(
+        told.contains("more than 10 of 1000 records, which is what --max-poison 1% tolerates"),
+        "{told}"
+    );
+    assert!(
+        told.contains("code 40008") && told.contains("nothing is lost"),
+        "{told}"
+    );
+    assert_eq!(outcome.number("/points/rejected"), 11);
+    assert_eq!(rejected(&simulation).len(), 11, "each is named");
+
+    let before = simulation.upserts.lock().unwrap().len();
+    simulation.pace.max_poison = Some("5%".parse().unwrap());
+    let outcome = simulation.run().await.expect_code(3);
+    outcome.check_sum();
+    assert_eq!(outcome.number("/points/rejected"), 30);
+    let sent = simulation.upserts.lock().unwrap()[before..].to_vec();
+    let known = |body: &bytes::Bytes| {
+        let text = std::str::from_utf8(body).unwrap();
+        poison[..11]
+            .iter()
+            .any(|number| text.contains(&quoted_id(*number)))
+    };
+    assert!(
+        !sent.iter().any(known),
+        "what is set aside is not tried again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_nothing_stops_at_the_first() {
+    let mut simulation = refused_of(1_000, &[500]);
+    simulation.pace.max_poison = Some("0".parse().unwrap());
+    simulation.run().await.expect_code(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_records_at_the_beginning_are_no_reason_to_doubt_all() {
+    let poison: Vec<u64> = (0..9).collect();
+    let simulation = refused_of(2_000, &poison);
+    let outcome = simulation.run().await.expect_code(3);
+    outcome.check_sum();
+    assert_eq!(outcome.number("/points/rejected"), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wholly_refused_first_batch_of_five_thousand_costs_a_few_requests() {
+    let simulation = Simulation::new(20_000, |_| {}).refusing(40012, ["{".to_owned()]);
+    let outcome = simulation.run().await.expect_code(1);
+    assert!(outcome.error.unwrap().contains("settings are still free"));
+    let upserts = simulation.upserts.lock().unwrap().len();
+    // What else was on the wire is not taken apart.
+    assert!(upserts <= 4 + 13 + 3 * 2 + 10, "{upserts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_that_is_cut_off_anywhere_does_not_look_for_what_it_found() {
+    let poison = [3, 200, 201, 390];
+    for at in (12..60).step_by(3) {
+        let mut simulation = refused_of(400, &poison);
+        simulation.crash = Some(Crash::After(at));
+        let ended = simulation.run_or_crash().await;
+        let (before, known) = (simulation.upserts.lock().unwrap().len(), found(&simulation));
+        simulation.crash = None;
+        let outcome = simulation.run().await.expect_code(3);
+        outcome.check_sum();
+        assert_eq!(outcome.number("/points/rejected"), 4, "cut off at {at}");
+        if ended.is_none() {
+            let again = simulation.upserts.lock().unwrap().len() - before;
+            let left = poison.len() - known;
+            assert!(again <= 2 + left * 2 * 9, "{again} after {at}, {left} left");
+        }
+    }
+}
+
+/// How many records the ledger of a crashed run has set aside.
+fn found(simulation: &Simulation) -> usize {
+    let ledger = cf_migrate::ledger::Ledger::open(&simulation.folder.join("ledger.db")).unwrap();
+    ledger.rejected_at("vectorize").unwrap() as usize
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_in_the_middle_of_a_search_do_not_blame_records() {
+    let poison = [3, 200, 201, 390];
+    for seed in 0..8 {
+        let texts = poison.map(quoted_id);
+        let mut simulation = Simulation::new(400, |options| {
+            options.seed = seed;
+            options.faults = ["503:0.2", "429:0.1", "drop-after:0.1"]
+                .map(|fault| fault.parse().unwrap())
+                .to_vec();
+        })
+        .refusing(40008, texts);
+        simulation.file_index = false;
+        let mut outcome = simulation.run().await;
+        for _ in 0..20 {
+            if outcome.report["exit_code"] == 3 {
+                break;
+            }
+            assert!(outcome.number("/points/rejected") <= 4);
+            outcome = simulation.run().await;
+        }
+        outcome.check_sum();
+        assert_eq!(outcome.number("/points/rejected"), 4, "seed {seed}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -330,6 +330,8 @@ fn pace(dice: &mut Dice) -> PaceOptions {
         settle_timeout: dice
             .weighted(&[(4, None), (1, Some("10m"))])
             .map(|text| text.parse().unwrap()),
+        // As many as the scenario likes.
+        max_poison: Some("100%".parse().unwrap()),
     }
 }
 
