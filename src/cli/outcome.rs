@@ -29,6 +29,17 @@ pub(super) struct Ending<'a> {
     pub(super) resumable: bool,
     /// What the application needs next.
     pub(super) next: Vec<String>,
+    /// Whether this is the end of the command.
+    pub(super) last: Last,
+}
+
+/// Whether an ending is that of the command, or of one pass of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// Of the command: the result object is printed.
+    Command,
+    /// Of a pass: others may follow.
+    Pass,
 }
 
 impl<'a> Ending<'a> {
@@ -42,6 +53,7 @@ impl<'a> Ending<'a> {
             safe: Vec::new(),
             resumable: false,
             next: Vec::new(),
+            last: Last::Command,
         }
     }
 
@@ -56,7 +68,7 @@ impl<'a> Ending<'a> {
         self.report.notes = self.setup.progress.remarks(Level::Info);
         self.keep_report();
         self.show();
-        match self.setup.global.json {
+        match self.setup.global.json && self.last == Last::Command {
             true => print_json(self.report),
             false => ExitCode::from(self.report.exit_code),
         }
@@ -199,6 +211,18 @@ fn table(report: &Report) -> Option<Table> {
             format!(
                 "{} records written, {} unchanged, {} foreign vectors left alone",
                 points.settled, points.unchanged, points.foreign
+            ),
+        );
+    }
+    if let Some(points) = &report.points
+        && points.vanished > 0
+    {
+        row(
+            "vanished",
+            None,
+            format!(
+                "{} are not in the source any more, {} of them deleted from the index",
+                points.vanished, points.deleted
             ),
         );
     }
@@ -359,7 +383,7 @@ fn command_line() -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-fn print_json(report: &Report) -> ExitCode {
+pub(super) fn print_json(report: &Report) -> ExitCode {
     let mut json = serde_json::to_string(report).expect("a report is plain JSON");
     json.push('\n');
     print(&json, report.exit_code)

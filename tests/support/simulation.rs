@@ -179,6 +179,8 @@ impl Outcome {
 #[derive(Debug, Clone, Copy)]
 pub enum Verb {
     Run,
+    RunBehind,
+    RunFinally,
     Verify,
     Index,
 }
@@ -348,6 +350,8 @@ impl Simulation {
             Ok(mut job) => {
                 let ended = match verb {
                     Verb::Run => job.run(&mut report).await,
+                    Verb::RunBehind => job.run_behind(&mut report).await,
+                    Verb::RunFinally => job.run_finally(&mut report).await,
                     Verb::Verify => job.verify(&mut report).await,
                     Verb::Index => job.index(&mut report).await,
                 };
@@ -365,6 +369,12 @@ impl Simulation {
             error: ended.err().map(|error| told(&error)),
             said: progress.recording.lines(),
         }
+    }
+
+    /// A job of this migration, as a process of its own would have it.
+    pub fn job_alone(&self) -> Job {
+        self.job(Arc::new(Recording::default()), Stop::new().1)
+            .unwrap()
     }
 
     fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Job, Error> {
