@@ -128,6 +128,19 @@ impl FileIndex<'_> {
         self.compare_files(files).await
     }
 
+    /// Compares the entries of files that earlier generations had and this one has not:
+    /// what should be left of them is what is not ours, or not deleted. Keys without an
+    /// entry are left out.
+    pub async fn compare_left(&self, keys: &[String]) -> Result<Vec<Compared>, Error> {
+        let left = keys.iter().map(|key| FileEntry {
+            key: key.clone(),
+            ids: Vec::new(),
+        });
+        let mut compared = self.compare_files(left.collect()).await?;
+        compared.retain(|entry| entry.standing != Standing::Missing);
+        Ok(compared)
+    }
+
     fn compare_file(&self, file: FileEntry, held: Held) -> Result<Compared, Error> {
         let (stored, ids) = match held {
             Held::Absent => return Ok(Compared::absent(file)),
@@ -142,7 +155,23 @@ impl FileIndex<'_> {
             }
         }
         let expiry = self.plan.expiry();
-        Ok(Compared::with(file, stored, &ids, &kept, expiry))
+        let mut compared = Compared::with(file, stored, &ids, &kept, expiry);
+        let mut gone = Vec::with_capacity(compared.dropped.len());
+        for id in compared.dropped {
+            if !self.leaves(&id)? {
+                gone.push(id);
+            }
+        }
+        compared.dropped = gone;
+        Ok(compared)
+    }
+
+    /// Whether an id that is not the file's has no place in its entry whatever the index
+    /// holds: it is another file's, or about to be deleted.
+    fn leaves(&self, id: &str) -> Result<bool, Error> {
+        // A record that belongs to no file is in this entry by somebody else's will.
+        let record = self.ledger.record_of(id)?;
+        Ok(record.is_some_and(|row| row.file.is_some()) || self.ledger.is_doomed(id)?)
     }
 
     /// The ids of an entry that belong to no file of this migration.
@@ -150,16 +179,7 @@ impl FileIndex<'_> {
         let ours: HashSet<&String> = file.ids.iter().collect();
         let mut foreign = Vec::new();
         for id in ids {
-            // A record that belongs to no file is in this entry by somebody
-            // else's will.
-            let is_filed = || {
-                Ok::<_, Error>(
-                    self.ledger
-                        .record_of(id)?
-                        .is_some_and(|row| row.file.is_some()),
-                )
-            };
-            if !ours.contains(id) && !is_filed()? {
+            if !ours.contains(id) && !self.leaves(id)? {
                 foreign.push(id.clone());
             }
         }

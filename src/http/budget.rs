@@ -11,7 +11,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::clock::{Clock, Instant};
+use crate::clock::Clock;
 use crate::disk::{self, Trouble};
 use crate::error::{Error, Kind};
 use crate::http::window::{Ask, Ticket, Turn, Window};
@@ -26,9 +26,6 @@ pub const USUAL_LIMIT: usize = 1_000;
 
 /// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
 const PER_SECOND: usize = 150;
-
-/// What a wall clock may gain on the other within a moment.
-const DRIFT: Duration = Duration::from_secs(1);
 
 /// The largest file of a window: a call takes some dozens of bytes.
 const MAX_WINDOW_BYTES: u64 = 1 << 20;
@@ -84,8 +81,6 @@ struct Shared {
     limit: usize,
     clock: Clock,
     store: Store,
-    /// What both clocks said last, so that a jump of the wall clock shows.
-    seen: Mutex<Option<(u64, Instant)>>,
     /// Whoever waits for a turn holds this, so that turns go out in the order
     /// they were asked for and only one task wakes when one is free.
     queue: tokio::sync::Mutex<()>,
@@ -144,7 +139,6 @@ impl Budget {
                 limit,
                 clock,
                 store,
-                seen: Mutex::default(),
                 queue: tokio::sync::Mutex::default(),
             }),
         }
@@ -209,32 +203,9 @@ impl Budget {
     }
 
     fn change<T>(&self, window: &mut Window, change: impl FnOnce(&mut Window, u64) -> T) -> T {
-        let now_ms = self.shared.clock.wall_ms();
-        let ahead_ms = self.gone_ahead(now_ms);
-        if ahead_ms > 0 {
-            window.shift(ahead_ms);
-        }
+        let clock = &self.shared.clock;
+        let now_ms = window.now_ms(clock.uptime(), clock.wall_ms());
         change(window, now_ms)
-    }
-
-    /// How much further than time itself the wall clock has come since the last
-    /// look; nothing where that is within what clocks do.
-    fn gone_ahead(&self, now_ms: u64) -> u64 {
-        let mut seen = self
-            .shared
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let now = self.shared.clock.now();
-        let Some((then_ms, then)) = seen.replace((now_ms, now)) else {
-            return 0;
-        };
-        let passed_ms = u64::try_from((now - then).as_millis()).unwrap_or(u64::MAX);
-        let ahead_ms = now_ms.saturating_sub(then_ms.saturating_add(passed_ms));
-        match Duration::from_millis(ahead_ms) > DRIFT {
-            true => ahead_ms,
-            false => 0,
-        }
     }
 }
 

@@ -113,8 +113,12 @@ impl Answer {
         declared.starts_with("text/html") || self.body.trim_ascii_start().starts_with(b"<")
     }
 
-    /// How long the service asks to wait, by its `Retry-After` header.
+    /// How long the service asks to wait, by its `Retry-After` header. A date in it is
+    /// held against the service's own (`Date`), which it sends along as a rule; `now`
+    /// is for one that does not.
     pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        let date = self.header("date").map(httpdate::parse_http_date);
+        let now = date.and_then(Result::ok).unwrap_or(now);
         parse_retry_after(self.header("retry-after")?, now)
     }
 
@@ -171,6 +175,28 @@ mod tests {
         assert_eq!(parse_retry_after("-5", now), None);
         assert_eq!(parse_retry_after("1.5", now), None);
         assert_eq!(parse_retry_after("", now), None);
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_held_against_the_services_own_clock() {
+        let at = |seconds| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+        let answer = |date: Option<String>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", at(1_000_000_090).parse().unwrap());
+            if let Some(date) = date {
+                headers.insert("date", date.parse().unwrap());
+            }
+            Answer {
+                status: 429,
+                headers,
+                body: Bytes::new(),
+            }
+        };
+        let ours = UNIX_EPOCH + Duration::from_secs(1_000_000_080);
+        let waits = |date| answer(date).retry_after(ours).unwrap().as_secs();
+        assert_eq!(waits(Some(at(1_000_000_000))), 90);
+        assert_eq!(waits(Some("yesterday".to_owned())), 10);
+        assert_eq!(waits(None), 10);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A sliding window over the calls of the last five minutes, as pure arithmetic
-//! on wall-clock milliseconds. It does not sleep and holds no file: that is
+//! on milliseconds. It does not sleep and holds no file: that is
 //! [`crate::http::budget`].
 //!
 //! The service counts a call when it arrives, and that is known only to be between
@@ -8,6 +8,8 @@
 //! for as long as its patience would have lasted.
 
 use serde::{Deserialize, Serialize};
+
+use crate::clock::Uptime;
 
 /// The span that Cloudflare counts calls over: five minutes.
 pub const WINDOW_MS: u64 = 300_000;
@@ -82,6 +84,19 @@ pub struct Window {
     line: Vec<Waiter>,
     /// Nothing goes out before this instant, in Unix milliseconds.
     paused_until_ms: u64,
+    /// What time it is, whatever the wall clock says.
+    #[serde(default)]
+    timeline: Timeline,
+}
+
+/// A time that goes on evenly from what the wall clock said when the machine's start
+/// was first seen: a clock that is set neither frees a turn nor holds one back, and
+/// a machine's sleep counts as time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Timeline {
+    boot: u64,
+    origin_ms: i64,
 }
 
 /// One that was told to come back.
@@ -145,13 +160,19 @@ impl Window {
         self.bound_ms = now_ms;
     }
 
-    /// The wall clock went ahead by so much more than time has passed (it was set,
-    /// or the machine slept): what counts, counts on as if it had not.
-    pub fn shift(&mut self, ahead_ms: u64) {
-        let instants = [&mut self.calls_ms, &mut self.flying_ms, &mut self.recent_ms];
-        for instant in instants.into_iter().flatten() {
-            *instant = instant.saturating_add(ahead_ms);
+    /// What time it is for this window. The wall clock is believed only after a start
+    /// of the machine.
+    pub fn now_ms(&mut self, uptime: Uptime, wall_ms: u64) -> u64 {
+        let up_ms = i64::try_from(uptime.ms).unwrap_or(i64::MAX);
+        if self.timeline.boot != uptime.boot {
+            let wall_ms = i64::try_from(wall_ms).unwrap_or(i64::MAX);
+            self.timeline = Timeline {
+                boot: uptime.boot,
+                origin_ms: wall_ms.saturating_sub(up_ms),
+            };
         }
+        let now_ms = self.timeline.origin_ms.saturating_add(up_ms);
+        u64::try_from(now_ms).unwrap_or(0)
     }
 
     /// When a turn may be free for one behind `ahead` others; none for now.

@@ -76,6 +76,29 @@ impl Ledger {
         })
     }
 
+    /// The next keys after `after` under which earlier generations had records and this
+    /// one has none.
+    pub fn left_files_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        self.with(|connection| {
+            index_files(connection)?;
+            connection.execute_batch(
+                "CREATE INDEX IF NOT EXISTS held_file ON held (file) WHERE file IS NOT NULL",
+            )?;
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT file FROM held WHERE file > ?
+                 AND NOT EXISTS (SELECT 1 FROM record WHERE record.file = held.file)
+                 ORDER BY file LIMIT ?",
+            )?;
+            let bounds = (after.unwrap_or(""), super::records::as_sql(limit as u64));
+            let rows = statement.query_map(bounds, |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
     /// A file whose entry would have more than `bytes` bytes, with its size.
     pub fn file_larger_than(&self, bytes: u64) -> Result<Option<(String, u64)>, Error> {
         self.with(|connection| {

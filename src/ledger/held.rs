@@ -127,27 +127,6 @@ impl Ledger {
         })
     }
 
-    /// How many ids are to be deleted that are not known to be gone.
-    pub fn to_delete(&self) -> Result<u64, Error> {
-        self.with(|connection| {
-            count(
-                connection,
-                "SELECT count(*) FROM doomed WHERE state <> 'deleted'",
-            )
-        })
-    }
-
-    /// Whether this id was deleted in this generation.
-    pub fn was_deleted(&self, id: &str) -> Result<bool, Error> {
-        self.with(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM doomed WHERE id = ? AND state = 'deleted')",
-                )?
-                .query_row([id], |row| row.get(0))
-        })
-    }
-
     /// Whether an earlier generation brought this id into the index.
     pub fn holds(&self, id: &str) -> Result<bool, Error> {
         self.with(|connection| {

@@ -5,6 +5,7 @@
 
 mod batches;
 mod changes;
+mod doomed;
 mod files;
 mod held;
 mod inventory;
@@ -26,6 +27,7 @@ use crate::error::Error;
 
 pub use batches::{Batch, BatchState};
 pub use changes::{ChangeCount, MAX_NAMES};
+pub use doomed::{DeletionMark, Vanishing};
 pub use files::FileEntry;
 pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};

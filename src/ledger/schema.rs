@@ -80,6 +80,7 @@ CREATE TABLE IF NOT EXISTS doomed (
     state    TEXT NOT NULL CHECK (state IN ('doomed', 'accepted', 'deleted')),
     mutation TEXT
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS doomed_mutation ON doomed (state, mutation, id);
 ";
 
 /// From the second generation on records may be as they should be without a batch.

@@ -25,6 +25,8 @@ pub enum Step {
     Settle,
     /// Entries to KV.
     Index,
+    /// Deleting what vanished from the source.
+    Prune,
     /// Reading back and comparing.
     Verify,
     /// Taking back what was written.
@@ -44,6 +46,7 @@ impl Step {
             Self::Upsert => "upsert",
             Self::Settle => "settle",
             Self::Index => "index",
+            Self::Prune => "prune",
             Self::Verify => "verify",
             Self::Rollback => "rollback",
         }
@@ -58,6 +61,7 @@ impl Step {
             Self::Upsert => "records",
             Self::Settle => "batches",
             Self::Index => "entries",
+            Self::Prune => "vectors",
             Self::Verify => "checks",
             Self::Rollback => "vectors",
         }

@@ -5,8 +5,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 /// How many calls an account may make in which time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
@@ -30,8 +28,8 @@ impl Default for Budget {
 #[derive(Debug)]
 pub(super) struct Window {
     budget: Budget,
-    calls: VecDeque<Instant>,
-    blocked_until: Option<Instant>,
+    calls: VecDeque<Duration>,
+    blocked_until: Option<Duration>,
 }
 
 impl Window {
@@ -43,8 +41,9 @@ impl Window {
         }
     }
 
-    /// Takes a turn, or says how long the account is blocked.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Takes a turn, or says how long the account is blocked. `now`: by the service's
+    /// uptime.
+    pub(super) fn take(&mut self, now: Duration) -> Result<(), Duration> {
         if let Some(until) = self.blocked_until {
             if now < until {
                 return Err(until - now);
@@ -55,7 +54,7 @@ impl Window {
         while self
             .calls
             .front()
-            .is_some_and(|oldest| now.duration_since(*oldest) >= self.budget.window)
+            .is_some_and(|oldest| now.saturating_sub(*oldest) >= self.budget.window)
         {
             self.calls.pop_front();
         }

@@ -1,6 +1,8 @@
 //! The way of a call: recorded, counted against the budget, struck by a fault or
 //! not, admitted, carried out, answered.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
 use bytes::Bytes;
 use serde_json::json;
@@ -71,6 +73,7 @@ impl Sandbox {
         let now = self.inner.clock.now();
         lock(&self.inner.calls).record(operation, now);
         if let Some(window) = lock(&self.inner.budget).as_mut() {
+            let now = Duration::from_millis(self.inner.clock.uptime().ms);
             window.take(now).map_err(|blocked| {
                 Failure::too_many(10000, Some(blocked.as_secs_f64().ceil() as u64))
             })?;

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// The most keys of an object that is read as one of a known form: a point, or named
+/// vectors.
+const MAX_KEYS: usize = 1_000;
 /// How much of an offending text is shown.
 const SHOWN_CHARS: usize = 40;
 
@@ -89,6 +92,11 @@ impl<'de> Deserialize<'de> for RawObject<'de> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut entries: Vec<(String, &RawValue)> = Vec::with_capacity(4);
                 while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+                    // Each key is compared with all before it: a few are all that any form has.
+                    if entries.len() == MAX_KEYS {
+                        let many = format!("it has more than {MAX_KEYS} keys");
+                        return Err(serde::de::Error::custom(many));
+                    }
                     if entries.iter().any(|(name, _)| *name == key) {
                         let twice = format!("the key {key:?} occurs twice");
                         return Err(serde::de::Error::custom(twice));

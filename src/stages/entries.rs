@@ -15,10 +15,36 @@ pub(super) async fn next_page(
     after: Option<&str>,
 ) -> Result<Page, Error> {
     let mut page = file_index.compare(after).await?;
+    let again = async |keys: Vec<String>| file_index.compare_keys(&keys).await;
+    read_all(migration, file_index, &mut page.compared, again).await?;
+    Ok(page)
+}
+
+/// What is left of entries of files that there are no longer, each of them read.
+///
+/// Errors: as of [`next_page`].
+pub(super) async fn left(
+    migration: &Migration,
+    file_index: &FileIndex<'_>,
+    keys: &[String],
+) -> Result<Vec<Compared>, Error> {
+    let mut compared = file_index.compare_left(keys).await?;
+    let again = async |keys: Vec<String>| file_index.compare_left(&keys).await;
+    read_all(migration, file_index, &mut compared, again).await?;
+    Ok(compared)
+}
+
+/// Compares again what could not be read, until it can.
+async fn read_all(
+    migration: &Migration,
+    file_index: &FileIndex<'_>,
+    compared: &mut Vec<Compared>,
+    compare: impl AsyncFn(Vec<String>) -> Result<Vec<Compared>, Error>,
+) -> Result<(), Error> {
     for pause in AGAIN {
-        let keys = take_unread(&mut page.compared);
+        let keys = take_unread(compared);
         if keys.is_empty() {
-            return Ok(page);
+            return Ok(());
         }
         migration.tell(format!(
             "{} KV entries are listed and cannot be read yet, for example {}; looking again in {} seconds",
@@ -28,10 +54,10 @@ pub(super) async fn next_page(
         ));
         migration.stop.pause(&migration.clock, pause).await?;
         file_index.list().await?;
-        page.compared.extend(file_index.compare_keys(&keys).await?);
+        compared.extend(compare(keys).await?);
     }
-    match take_unread(&mut page.compared).first() {
-        None => Ok(page),
+    match take_unread(compared).first() {
+        None => Ok(()),
         Some(key) => Err(unread(key)),
     }
 }

@@ -10,18 +10,21 @@ use crate::progress::Step;
 use crate::report::FileIndexFacts;
 use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
-use crate::stages::entries::next_page;
+use crate::stages::entries::{left, next_page};
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::put_all;
+use crate::stages::kv_bulk::{delete_all, put_all};
 use crate::stages::stale_entries;
 
-/// What to do with entries none of whose vectors exists.
+/// What to do with what nobody needs any more: entries none of whose vectors exists, and
+/// vectors whose points vanished from the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaleEntries {
     /// Only say so.
     Report,
     /// Remove them.
     Prune,
+    /// Remove them, even where that looks like a mistake.
+    PruneAnyway,
 }
 
 /// Makes KV hold the file index, and the number of vectors under the count key.
@@ -35,6 +38,16 @@ pub async fn index(
     vectors: u64,
     stale: StaleEntries,
 ) -> Result<FileIndexFacts, Error> {
+    let facts = write_entries(migration, file_index, stale).await?;
+    conclude(migration, file_index, (count_kv, vectors), stale, facts).await
+}
+
+/// Makes KV hold the entries.
+pub(super) async fn write_entries(
+    migration: &Migration,
+    file_index: &FileIndex<'_>,
+    stale: StaleEntries,
+) -> Result<FileIndexFacts, Error> {
     let files = migration.ledger.files()?;
     migration.begin(Step::Index, Some(files));
     file_index.list().await?;
@@ -44,8 +57,19 @@ pub async fn index(
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
-    let mut facts = writer.facts;
-    facts.stale = stale_entries::report_or_prune(migration, file_index, stale).await?;
+    writer.left_entries(stale).await?;
+    Ok(writer.facts)
+}
+
+/// Sees to stale entries and to the count, when no vector is deleted any more.
+pub(super) async fn conclude(
+    migration: &Migration,
+    file_index: &FileIndex<'_>,
+    (count_kv, vectors): (&Kv, u64),
+    stale: StaleEntries,
+    mut facts: FileIndexFacts,
+) -> Result<FileIndexFacts, Error> {
+    facts.stale += stale_entries::report_or_prune(migration, file_index, stale).await?;
     match count_key::keep(migration, file_index.plan, count_kv, vectors).await? {
         Kept::Already => facts.unchanged += 1,
         Kept::Written => facts.written += 1,
@@ -67,6 +91,9 @@ pub async fn index(
     );
     Ok(facts)
 }
+
+/// Entries of former files that are looked at together.
+const LEFT_AT_ONCE: usize = 1_000;
 
 struct Writer<'a> {
     migration: &'a Migration,
@@ -92,6 +119,70 @@ impl Writer<'_> {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Entries of files that earlier generations had: what is not there any more, or is
+    /// another file's now, is taken out of them.
+    async fn left_entries(&mut self, stale: StaleEntries) -> Result<(), Error> {
+        let ledger = &self.migration.ledger;
+        let mut after: Option<String> = None;
+        loop {
+            self.migration.stop.check()?;
+            let keys = ledger.left_files_after(after.as_deref(), LEFT_AT_ONCE)?;
+            let Some(last) = keys.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            let compared = left(self.migration, self.file_index, &keys).await?;
+            let changed = compared
+                .into_iter()
+                .filter(|entry| entry.standing == Standing::Different);
+            let (empty, shrunk): (Vec<_>, Vec<_>) =
+                changed.partition(|entry| entry.expected.is_empty());
+            self.write_changed(shrunk).await?;
+            self.remove_empty(empty, stale).await?;
+        }
+    }
+
+    /// An entry that we wrote and whose ids are all other files' now is removed unasked:
+    /// whoever deletes by it would delete in those files.
+    async fn remove_empty(
+        &mut self,
+        empty: Vec<Compared>,
+        stale: StaleEntries,
+    ) -> Result<(), Error> {
+        let (mut moved, mut gone) = (Vec::new(), Vec::new());
+        for entry in empty {
+            match stale == StaleEntries::Report && !self.is_moved(&entry)? {
+                true => gone.push(entry),
+                false => moved.push(entry),
+            }
+        }
+        if let Some(first) = gone.first() {
+            self.facts.stale += gone.len() as u64;
+            self.migration.warn(format!(
+                "{} entries name only vectors that do not exist or belong to other files now, for example {}; --prune removes them",
+                gone.len(),
+                first.key
+            ));
+        }
+        self.facts.written += moved.len() as u64;
+        if self.migration.is_dry_run() || moved.is_empty() {
+            return Ok(());
+        }
+        let namespace = &self.file_index.plan.namespace;
+        let inventory: Vec<_> = moved.iter().map(|entry| before(namespace, entry)).collect();
+        self.migration.ledger.add_entry_inventory(&inventory)?;
+        let keys = moved.into_iter().map(|entry| entry.key).collect();
+        delete_all(self.migration, self.file_index.kv, keys).await
+    }
+
+    /// Whether the entry is as we wrote it, and the index holds all that it names.
+    fn is_moved(&self, entry: &Compared) -> Result<bool, Error> {
+        let namespace = &self.file_index.plan.namespace;
+        let ours = self.migration.ledger.entry_value(namespace, &entry.key)?;
+        let held = entry.stored.as_ref().map(|stored| &stored.value);
+        Ok(entry.dropped.is_empty() && ours.as_ref() == held)
     }
 
     async fn write_changed(&mut self, compared: Vec<Compared>) -> Result<(), Error> {

@@ -9,6 +9,7 @@ mod changes;
 mod check;
 pub mod context;
 mod count_key;
+mod deletion;
 pub mod dimensions;
 mod entries;
 mod evidence;
@@ -42,6 +43,7 @@ mod tenants;
 mod timing;
 pub mod to_file;
 mod upsert;
+mod vanished;
 pub(crate) mod vector_count;
 mod whole;
 

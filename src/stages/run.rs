@@ -2,18 +2,19 @@
 //! function reads as its own summary; how a step works is in the step's file.
 
 use crate::archive::Generation;
-use crate::cloudflare::Vectorize;
+use crate::cloudflare::{Kv, Vectorize};
 use crate::error::{Error, Kind};
 use crate::file_index::{CountKey, FileIndex, FileIndexPlan, Holdings};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Milestone};
 use crate::plan::{IndexState, KvState, load_file_index};
-use crate::report::{PointFacts, Report, RequestFacts};
+use crate::report::{FileIndexFacts, PointFacts, Report, RequestFacts};
 use crate::stages::check::{self, Files, write_rejections};
 use crate::stages::context::Migration;
+use crate::stages::deletion::delete_doomed;
 use crate::stages::export::export;
 use crate::stages::generation::{Choice, Purpose};
-use crate::stages::index::{StaleEntries, index};
+use crate::stages::index::{self, StaleEntries};
 use crate::stages::inventory::{Existing, inventory, inventory_entries};
 use crate::stages::keep_overwritten::keep;
 use crate::stages::mend::mend;
@@ -26,7 +27,7 @@ use crate::stages::prepare::{
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
 use crate::stages::{
-    changes, dimensions, gate, generation, left_behind, remarks, stale_entries, tenants,
+    changes, dimensions, gate, generation, left_behind, remarks, stale_entries, tenants, vanished,
     vector_count,
 };
 use crate::verify::{Depth, Subject, verify};
@@ -73,9 +74,14 @@ impl Job {
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
+        self.vanished_gate(&ready)?;
         self.file_keys_gate(&ready, self.permissions.allowed_rejects)?;
         let index = self.write_records(&ready, report).await?;
+        self.doom(&ready)?;
         let file_index = self.write_file_index(&ready, &index, report).await?;
+        if file_index.is_none() {
+            self.delete_vanished(&index, report).await?;
+        }
         if self.migration.is_dry_run() {
             return Ok(());
         }
@@ -88,7 +94,51 @@ impl Job {
         gate::rollback(&self.migration)?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
-        self.write_records(&ready, report).await.map(drop)
+        self.vanished_gate(&ready)?;
+        let index = self.write_records(&ready, report).await?;
+        self.doom(&ready)?;
+        match self.has_other_entries()? {
+            true => Ok(()),
+            false => self.delete_vanished(&index, report).await,
+        }
+    }
+
+    /// Whether there is a file index that this verb does not write.
+    fn has_other_entries(&self) -> Result<bool, Error> {
+        let begun = load_file_index(&self.migration.ledger)?.is_some();
+        Ok(begun && self.request.file_index.is_none())
+    }
+
+    /// Says what vanished from the source, and refuses what looks like a mistake.
+    fn vanished_gate(&self, ready: &Ready) -> Result<(), Error> {
+        let (generation, transform) = (&ready.generation, &ready.prepared.transform);
+        let wanted = self.permissions.stale;
+        if wanted != StaleEntries::Report && self.has_other_entries()? {
+            return Err(Error::refused(
+                "this migration has a file index, whose entries name what --prune would delete",
+            )
+            .advise("give --prune to cf-migrate run, which rewrites the entries first"));
+        }
+        vanished::gate(&self.migration, generation, transform, wanted)
+    }
+
+    fn doom(&self, ready: &Ready) -> Result<(), Error> {
+        let (generation, transform) = (&ready.generation, &ready.prepared.transform);
+        vanished::doom(
+            &self.migration,
+            generation,
+            transform,
+            self.permissions.stale,
+        )
+    }
+
+    /// Deletes what was doomed, when no entry names it any more.
+    async fn delete_vanished(&self, index: &Vectorize, report: &mut Report) -> Result<(), Error> {
+        let deleted = delete_doomed(&self.migration, index).await?;
+        if let Some(points) = &mut report.points {
+            points.deleted += deleted;
+        }
+        Ok(())
     }
 
     /// The file index alone, of a migration whose records are written.
@@ -419,7 +469,6 @@ impl Job {
         };
         let migration = &self.migration;
         let timing = Timing::begin(&migration.clock);
-        let vectors = vector_count::in_index(migration, vectorize).await?;
         let kv = self.accounts.kv.kv(&planned_namespace(&plan.namespace)?);
         let count_kv = self
             .accounts
@@ -439,17 +488,27 @@ impl Job {
             holdings,
             plan: &plan,
         };
-        let written = index(
-            migration,
-            &file_index,
-            &count_kv,
-            vectors,
-            self.permissions.stale,
-        )
-        .await;
+        let written = self.entries_then_vectors(&file_index, &count_kv, vectorize, report);
+        let written = written.await;
         timing.end(&mut report.seconds.index);
         report.file_index = Some(written?);
         Ok(Some(plan))
+    }
+
+    /// An entry must not name what is gone, so vectors are deleted when no entry names
+    /// them any more, and counted when that is done.
+    async fn entries_then_vectors(
+        &self,
+        file_index: &FileIndex<'_>,
+        count_kv: &Kv,
+        vectorize: &Vectorize,
+        report: &mut Report,
+    ) -> Result<FileIndexFacts, Error> {
+        let (migration, stale) = (&self.migration, self.permissions.stale);
+        let facts = index::write_entries(migration, file_index, stale).await?;
+        self.delete_vanished(vectorize, report).await?;
+        let vectors = vector_count::in_index(migration, vectorize).await?;
+        index::conclude(migration, file_index, (count_kv, vectors), stale, facts).await
     }
 
     async fn verify_all(

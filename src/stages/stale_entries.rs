@@ -42,14 +42,14 @@ pub(super) async fn report_or_prune(
     let found = migration.ledger.suspects()?;
     match wanted {
         _ if found == 0 => Ok(0),
-        StaleEntries::Prune if migration.is_dry_run() => Ok(found),
-        StaleEntries::Prune => prune(migration, file_index, found).await,
         StaleEntries::Report => {
             migration.warn(format!(
                 "{found} entries name only vectors that do not exist; --prune removes them"
             ));
             Ok(found)
         }
+        _ if migration.is_dry_run() => Ok(found),
+        _ => prune(migration, file_index, found).await,
     }
 }
 
@@ -117,7 +117,6 @@ async fn remove(
     migration.ledger.add_entry_inventory(&before)?;
     let keys: Vec<String> = stale.into_iter().map(|stale| stale.key).collect();
     let removed = keys.len() as u64;
-    migration.ledger.add_removed_entries(namespace, &keys)?;
     delete_all(migration, file_index.kv, keys).await?;
     Ok(removed)
 }

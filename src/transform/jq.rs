@@ -175,13 +175,15 @@ const FROM_JSON: &str = "fromjson";
 fn from_json() -> Fun<Data> {
     native::run((FROM_JSON, native::v(0), |(_, value)| {
         let outcome = value.try_as_utf8_bytes_owned().and_then(|text| {
-            limits::json(&text).map_err(|why| {
-                jaq_core::Error::str(format_args!("cannot parse a text as JSON: {why}"))
-            })?;
-            let failed =
-                |error| jaq_core::Error::str(format_args!("cannot parse {value} as JSON: {error}"));
-            let values = jaq_json::read::parse_many(&text);
-            let values = values.map(|value| value.map_err(failed));
+            let said = |text: String| jaq_core::Error::new(Val::utf8_str(text));
+            limits::json(&text)
+                .map_err(|why| said(format!("cannot parse a text as JSON: {why}")))?;
+            let failed = |error| said(format!("cannot parse {value} as JSON: {error}"));
+            // Behind its first error the library's iterator has no end.
+            let mut sound = true;
+            let values = jaq_json::read::parse_many(&text)
+                .take_while(|value| std::mem::replace(&mut sound, value.is_ok()))
+                .map(|value| value.map_err(failed));
             Ok(values.collect::<Vec<_>>())
         });
         let values = outcome.unwrap_or_else(|error| vec![Err(error)]);

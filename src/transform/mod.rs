@@ -156,6 +156,14 @@ impl Transform {
             .map_err(|refused| refused.of(point.id, point.namespace))
     }
 
+    /// The id that the point's record has, or would have if it were not rejected; none
+    /// where the point does not give one.
+    pub fn vector_id(&self, point: &Point) -> Option<VectorId> {
+        let (mut point, mut seen) = (self.needed_of(point), Seen::default());
+        self.mapping.shape(&mut point, &mut seen).ok()?;
+        self.id(&point, &mut seen).ok()
+    }
+
     /// A copy of the point without the vectors that do not matter.
     fn needed_of(&self, point: &Point) -> Point {
         let dense = point.dense.iter().enumerate();

@@ -22,6 +22,7 @@ pub(crate) type AfterPass = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 struct Live {
     file: Box<dyn Source>,
     facts: SourceFacts,
+    empty: bool,
     fails: Option<String>,
     after_pass: AfterPass,
 }
@@ -33,10 +34,16 @@ impl Source for Live {
     }
 
     async fn count(&mut self) -> Result<Option<u64>, Error> {
-        self.file.count().await
+        match self.empty {
+            true => Ok(Some(0)),
+            false => self.file.count().await,
+        }
     }
 
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
+        if self.empty {
+            return Ok(Page::default());
+        }
         let page = self.file.page(from).await?;
         if page.next.is_none() {
             if let Some(why) = &self.fails {
@@ -75,6 +82,11 @@ fn opener(
 ) -> crate::simulation::OpenSource {
     let (path, after_pass) = (path.to_owned(), Arc::clone(after_pass));
     Arc::new(move || {
+        let empty = std::fs::metadata(&path).unwrap().len() == 0;
+        if empty {
+            // A file must have a point; a server need not.
+            write_lines(&path, points([0]));
+        }
         let file = file::open(&path, &ColumnChoice::default()).unwrap();
         let facts = SourceFacts {
             identity: "the live server".to_owned(),
@@ -83,6 +95,7 @@ fn opener(
         Box::new(Live {
             file,
             facts,
+            empty,
             fails: fails.clone(),
             after_pass: Arc::clone(&after_pass),
         })

@@ -14,3 +14,4 @@ mod support;
 
 mod changes;
 mod live;
+mod prune;

@@ -12,5 +12,5 @@ mod simulation;
 #[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
+mod clock;
 mod every_change;
-mod real;

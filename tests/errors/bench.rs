@@ -76,6 +76,11 @@ impl Bench {
         self.qdrant.insert(server)
     }
 
+    /// The Qdrant that was served last.
+    pub(crate) fn qdrant(&self) -> &Server {
+        self.qdrant.as_ref().expect("one is served")
+    }
+
     /// A running Upstash index, which the variables name.
     pub(crate) fn serve_upstash(&mut self, double: UpstashDouble) -> &upstash::Server {
         let server = double.start();

@@ -44,6 +44,7 @@ mod files;
 mod folder;
 mod points;
 mod qdrant;
+mod restore;
 mod rollback;
 mod settings;
 mod upstash;
@@ -54,6 +55,7 @@ fn every_row_of_the_document_has_a_test_and_every_test_a_row() {
         settings::ROWS,
         account::ROWS,
         qdrant::ROWS,
+        restore::ROWS,
         upstash::ROWS,
         files::ROWS,
         points::ROWS,

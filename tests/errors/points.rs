@@ -63,6 +63,11 @@ rows! {
         bench.run_lines(&[point(1, &json!({"a.b": 1, "a_b": 2}))], "--create --fix-keys _")
     }
 
+    fn map_text_too_deep(bench) {
+        let points = [point(1, &json!({"x": "[".repeat(500_000)}))];
+        bench.run_lines(&points, "--create --map '{x: .x | fromjson}'")
+    }
+
     fn map_fails(bench) {
         let points = [point(1, &json!({"x": {"y": 1}})), point(2, &json!({"x": 1})), point(3, &json!({"x": {"y": false}}))];
         let told = bench.run_lines(&points, "--create --map 'select(.x.y)'");

@@ -164,6 +164,16 @@ rows! {
         bench.run_sample("")
     }
 
+    fn dotenv_huge(bench) {
+        bench.shell.write(".env", "A=b\n".repeat(300_000));
+        bench.run_sample("")
+    }
+
+    fn config_huge(bench) {
+        bench.shell.write("cf-migrate.toml", "# so many\n".repeat(110_000));
+        bench.run_sample("")
+    }
+
     fn config_unknown_key(bench) {
         bench.shell.write("cf-migrate.toml", "[pace]\nconcurency = 2\n");
         bench.run_sample("")
@@ -263,6 +273,11 @@ rows! {
     fn map_in_settings_file(bench) {
         bench.shell.write("cf-migrate.toml", "[mapping]\nmap = '.a |'\n");
         bench.run_sample("")
+    }
+
+    fn map_too_deep(bench) {
+        let program = "(".repeat(5_000);
+        bench.run_sample(&format!("--map '{program}'"))
     }
 
     fn rename_malformed(bench) {

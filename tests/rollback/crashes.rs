@@ -1,6 +1,9 @@
 //! A crash at every call of the run and then a rollback; and a crash at every call of
 //! the rollback and then the same command.
 
+use std::time::Duration;
+
+use cf_migrate::sandbox::{Call, Operation, SandboxOptions};
 use cf_migrate::stages::inventory::Existing;
 
 use crate::binary::INDEX;
@@ -33,6 +36,30 @@ async fn a_run_that_crashed_at_any_call_is_taken_back() {
         }
     }
     assert!(crashes >= 2 * (calls - 3), "{crashes} of {calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_crashed_run_left_in_the_queue_is_waited_for() {
+    let slow = |options: &mut SandboxOptions| options.apply_delay = Duration::from_secs(30);
+    let calls = {
+        let simulation = lived_in(slow).await;
+        simulation.run().await.expect_code(0);
+        let calls = simulation.sandbox.calls();
+        let last = |call: &Call| call.operation == Operation::Upsert;
+        1 + calls.all().iter().rposition(last).unwrap()
+    };
+    for number in (calls.saturating_sub(8)..=calls).chain([6, 8]) {
+        for crash in [Crash::Before(number), Crash::After(number)] {
+            let mut simulation = lived_in(slow).await;
+            let before = simulation.state();
+            simulation.crash = Some(crash);
+            drop(simulation.run_or_crash().await);
+            simulation.crash = None;
+            simulation.rollback().await.expect_code(0);
+            simulation.clock.sleep(Duration::from_secs(600)).await;
+            same(&before, &simulation, &format!("{crash:?}"));
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

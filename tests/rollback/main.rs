@@ -5,6 +5,9 @@
 
 #[path = "../support/binary.rs"]
 mod binary;
+#[path = "../catchup/live.rs"]
+#[allow(dead_code, reason = "shared with the tests of catching up")]
+mod live;
 #[path = "../support/simulation.rs"]
 mod simulation;
 
@@ -12,6 +15,7 @@ mod account;
 mod changed;
 mod crashes;
 mod faults;
+mod generations;
 mod overwritten;
 mod plain;
 mod prompt;

@@ -54,6 +54,8 @@ pub const DIMENSIONS: usize = 32;
 pub struct Simulation {
     dir: TempDir,
     pub clock: Clock,
+    /// The account's own clock, which nobody here can set.
+    pub service_clock: Clock,
     pub sandbox: Sandbox,
     pub pace: PaceOptions,
     pub allowed_rejects: u64,
@@ -64,6 +66,8 @@ pub struct Simulation {
     pub sample: usize,
     /// What to do with entries none of whose vectors exists.
     pub stale: StaleEntries,
+    /// What a rollback does with a sealed folder.
+    pub seal: Seal,
     /// Whether anything may be written.
     pub mode: Mode,
     /// What happens before a call reaches the account.
@@ -191,15 +195,16 @@ impl Simulation {
         change: impl FnOnce(&mut SandboxOptions),
     ) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let clock = Clock::simulated(wall);
+        let (clock, service_clock) = (Clock::simulated(wall), Clock::simulated(wall));
         let mut options = SandboxOptions::default();
         change(&mut options);
         let dir = scratch();
         let source = dir.path().join("points.ndjson");
         write_lines(&source, points);
         Self {
-            sandbox: Sandbox::open(None, options, clock).unwrap(),
+            sandbox: Sandbox::open(None, options, service_clock).unwrap(),
             clock,
+            service_clock,
             pace: PaceOptions::default(),
             allowed_rejects: 0,
             existing: Existing::Refuse,
@@ -215,6 +220,7 @@ impl Simulation {
             change_answer: None,
             drop_header: None,
             stale: StaleEntries::Report,
+            seal: Seal::Respect,
             mode: Mode::Write,
             refused: None,
             crash: None,
@@ -240,7 +246,7 @@ impl Simulation {
     /// The same migration on an account that holds the same and has no faults.
     pub async fn with_a_healthy_account(self) -> Self {
         let state = self.state();
-        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.clock).unwrap();
+        let sandbox = Sandbox::open(None, SandboxOptions::default(), self.service_clock).unwrap();
         create_index(&sandbox, DIMENSIONS).await;
         let namespace = create_namespace(&sandbox).await;
         for (id, vector) in &state.vectors {
@@ -296,7 +302,7 @@ impl Simulation {
     }
 
     async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
-        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, self.seal)?;
         rollback.tell_prospect()?;
         rollback.carry_out(report).await
     }
@@ -557,7 +563,7 @@ impl Progress for Listener {
 
 /// A folder in memory where there is one: bringing hundreds of ledgers to a real
 /// disk takes minutes.
-fn scratch() -> TempDir {
+pub fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 

@@ -180,11 +180,16 @@ fn a_clock_set_back_neither_panics_nor_frees_a_turn() {
 }
 
 #[test]
-fn a_clock_that_is_set_ahead_frees_no_turn_either() {
+fn a_clock_that_is_set_is_not_believed_until_the_machine_starts_again() {
     let mut window = Window::default();
-    assert_eq!(call(&mut window, 1_000, 1), None);
-    window.shift(900_000);
-    assert_eq!(call(&mut window, 901_000, 1), Some(SPAN_MS));
+    let up = |boot, ms| Uptime { boot, ms };
+    assert_eq!(window.now_ms(up(7, 50_000), 900_000), 900_000);
+    assert_eq!(window.now_ms(up(7, 50_010), 9_900_000), 900_010);
+    assert_eq!(window.now_ms(up(7, 50_020), 0), 900_020);
+    assert_eq!(window.now_ms(up(8, 1_000), 990_000), 990_000);
+    assert_eq!(window.now_ms(up(8, 1_001), 5), 990_001);
+    assert_eq!(window.now_ms(up(8, u64::MAX), 5), i64::MAX as u64);
+    assert_eq!(window.now_ms(up(9, u64::MAX), 0), 0);
 }
 
 #[test]

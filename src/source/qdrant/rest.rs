@@ -18,6 +18,9 @@ use crate::point::{Payload, Point, PointId, SparseVector};
 
 /// Ids of one request.
 const BATCH: usize = 64;
+/// The largest answer that is read. Points that are larger together are asked for in
+/// parts.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// A collection as REST gives it.
 pub(super) struct Rest {
@@ -27,11 +30,21 @@ pub(super) struct Rest {
     pace: Pace,
 }
 
+/// What came of a request that was tried until it was answered.
+enum Answered {
+    Whole(Vec<u8>),
+    /// Nothing listens there.
+    Nothing,
+    TooLarge,
+}
+
 /// Why a request gave no points.
 enum AskError {
     /// Nothing listens there.
     Unreachable,
     Failed(Decision, CallError),
+    /// More than [`MAX_ANSWER_BYTES`].
+    TooLarge,
 }
 
 /// Why an answer is not what it should be.
@@ -85,9 +98,17 @@ impl Rest {
         ids: &[PointId],
     ) -> Result<Option<Vec<Point>>, Error> {
         let mut found = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(BATCH) {
-            let Some(answer) = self.answer(fields, batch).await? else {
-                return Ok(None);
+        let mut batches: Vec<&[PointId]> = ids.chunks(BATCH).rev().collect();
+        while let Some(batch) = batches.pop() {
+            let answer = match self.answer(fields, batch).await? {
+                Answered::Whole(answer) => answer,
+                Answered::Nothing => return Ok(None),
+                Answered::TooLarge if batch.len() > 1 => {
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    batches.extend([second, first]);
+                    continue;
+                }
+                Answered::TooLarge => return Err(self.too_large()),
             };
             let points = decode(fields, &answer).map_err(|error| {
                 Error::failed(format!("cannot read the answer of {}", self.url))
@@ -99,14 +120,24 @@ impl Rest {
         Ok(Some(found))
     }
 
-    async fn answer(&self, fields: &Fields, ids: &[PointId]) -> Result<Option<Vec<u8>>, Error> {
+    fn too_large(&self) -> Error {
+        let mebibytes = MAX_ANSWER_BYTES >> 20;
+        Error::failed(format!(
+            "the answer of {} is larger than {mebibytes} MiB",
+            self.url
+        ))
+        .advise("See whether that is Qdrant's REST port; set QDRANT_REST_PORT where it is another")
+    }
+
+    async fn answer(&self, fields: &Fields, ids: &[PointId]) -> Result<Answered, Error> {
         let doing = format!("reading points by id from {}", self.url);
         let body = request(fields, ids).to_string();
         let mut patience = self.pace.patience();
         loop {
             match self.ask(body.clone()).await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(AskError::Unreachable) => return Ok(None),
+                Ok(answer) => return Ok(Answered::Whole(answer)),
+                Err(AskError::Unreachable) => return Ok(Answered::Nothing),
+                Err(AskError::TooLarge) => return Ok(Answered::TooLarge),
                 Err(AskError::Failed(decision, error)) => {
                     patience.after(&doing, decision, error).await?;
                 }
@@ -123,14 +154,26 @@ impl Rest {
         let response = request.send().await.map_err(transport)?;
         let status = response.status();
         let wait = retry_after(response.headers());
-        let answer = response.bytes().await.map_err(transport)?;
+        let answer = whole_body(response).await?;
         if status.is_success() {
-            return Ok(answer.into());
+            return Ok(answer);
         }
         let text = String::from_utf8_lossy(&answer[..answer.len().min(500)]);
         let error = CallError::text(format!("HTTP {status}: {text}"));
         Err(AskError::Failed(decide(status, wait), error))
     }
+}
+
+/// The whole body, up to [`MAX_ANSWER_BYTES`].
+async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, AskError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(AskError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn transport(error: reqwest::Error) -> AskError {

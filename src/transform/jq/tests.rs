@@ -344,3 +344,11 @@ fn numbers_whose_digits_take_minutes_are_refused() {
     let long = "7".repeat(1_000);
     assert!(mapped("{b: .a}", &format!("{{\"a\":{long}}}")).is_ok());
 }
+
+#[test]
+fn a_text_that_is_no_json_fails_once_and_can_be_caught() {
+    let told = mapped("{b: .a | fromjson}", r#"{"a":"N"}"#).unwrap_err();
+    assert!(told.contains("as JSON: byte offset 0"), "{told}");
+    let caught = mapped("{b: [.a | try fromjson catch 7]}", r#"{"a":"1 N"}"#);
+    assert_eq!(caught.as_deref(), Ok(r#"{"b":[1,7]}"#));
+}

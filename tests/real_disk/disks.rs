@@ -1,7 +1,7 @@
-//! The binary on disks that really are full, limited, read-only or gone. What needs
-//! a mount of its own is left out, with a word, where this machine allows none.
+//! Each test gives the binary another disk.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -111,7 +111,10 @@ fn with_mounts(place: &Workplace, script: &str, extra: &[&str]) -> Option<Told> 
     match probe {
         Ok(status) if status.success() => Some(under(place, &shell, script, extra)),
         _ => {
-            eprintln!("no mounts here: left out (try it by hand, docs/reliability.md)");
+            let _ = writeln!(
+                std::io::stderr(),
+                "no mounts here: left out (try it by hand, docs/reliability.md)"
+            );
             None
         }
     }
