@@ -7,7 +7,6 @@
 #[path = "../support/binary.rs"]
 mod binary;
 #[path = "../support/simulation.rs"]
-#[allow(dead_code, reason = "shared with other test binaries")]
 mod simulation;
 #[path = "../support/mod.rs"]
 #[allow(unused_imports, reason = "shared with other test binaries")]
