@@ -159,6 +159,23 @@ mod tests {
         assert_eq!(fs::read(dir.path().join("report.json")).unwrap(), b"old");
     }
 
+    #[test]
+    fn a_file_system_without_locks_and_a_folder_that_went_away_are_told() {
+        let path = Path::new("docs.migration");
+        let told = unlocked(path, io::ErrorKind::Unsupported.into());
+        assert_eq!(told.to_string(), "docs.migration cannot be locked");
+        assert!(told.advice().unwrap().contains("on a local disk"));
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docs.migration");
+        let folder = MigrationFolder::open(&path).unwrap();
+        fs::remove_dir_all(&path).unwrap();
+        let told = folder.write("report.json", |file| file.write_all(b"late"));
+        let told = told.unwrap_err();
+        assert_eq!(told.kind(), Kind::Failed);
+        assert!(told.advice().unwrap().contains("was removed"), "{told}");
+    }
+
     #[cfg(unix)]
     #[test]
     fn the_folder_is_private_to_the_user() {

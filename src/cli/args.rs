@@ -59,7 +59,7 @@ pub struct Global {
     /// Print one result object on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// Also write a log to this file, a JSON object a line
+    /// Also write a log to this file, a JSON object a line; RUST_LOG=trace for all there is
     #[arg(long, global = true, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// The settings file [default: cf-migrate.toml, where there is one]
@@ -322,7 +322,7 @@ fn sample(text: &str) -> Result<Sample, String> {
 /// `sandbox`
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// Where to listen; port 0 lets the system choose
+    /// Where to listen; port 0 lets the system choose, and other than loopback needs --token
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     pub listen: std::net::SocketAddr,
     /// The only bearer token that is accepted [default: any]

@@ -163,7 +163,8 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
     }))
 }
 
-/// Removes a folder, unless something is in it; one that is not there is no error.
+/// Removes a folder that is empty; one that holds something stays, and one that is
+/// not there is no error.
 ///
 /// # Errors
 ///

@@ -29,10 +29,10 @@ pub enum Step {
     Prune,
     /// Reading back and comparing.
     Verify,
-    /// Reading the source once more.
-    Confirm,
     /// Taking back what was written.
     Rollback,
+    /// Reading the source once more.
+    Confirm,
 }
 
 impl Step {
@@ -50,8 +50,8 @@ impl Step {
             Self::Index => "index",
             Self::Prune => "prune",
             Self::Verify => "verify",
-            Self::Confirm => "confirm",
             Self::Rollback => "rollback",
+            Self::Confirm => "confirm",
         }
     }
 

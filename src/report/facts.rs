@@ -304,10 +304,10 @@ pub struct Report {
     pub file_index: Option<FileIndexFacts>,
     /// What verification found.
     pub verification: Option<VerificationFacts>,
-    /// How far behind the target is; none where it was not brought up to the source.
-    pub catch_up: Option<CatchUpFacts>,
     /// What a rollback did.
     pub rollback: Option<RollbackFacts>,
+    /// How far behind the target is; none where it was not brought up to the source.
+    pub catch_up: Option<CatchUpFacts>,
     /// Times.
     pub seconds: Seconds,
     /// The most memory this process held, in bytes.
@@ -339,8 +339,8 @@ impl Report {
             restore: None,
             file_index: None,
             verification: None,
-            catch_up: None,
             rollback: None,
+            catch_up: None,
             seconds: Seconds::default(),
             peak_rss_bytes: 0,
             warnings: Vec::new(),
@@ -386,5 +386,6 @@ pub fn chain(error: &Error) -> String {
         text.push_str(&below.to_string());
         cause = below.source();
     }
-    text
+    // A library's words, or a service's, may hold what we sent.
+    crate::conceal::conceal(&text).into_owned()
 }

@@ -122,8 +122,8 @@ impl Job {
     }
 
     async fn pass(&mut self, source_is: SourceIs, report: &mut Report) -> Result<Ready, Error> {
-        catch_up::refuse_sealed(&self.migration)?;
         gate::rollback(&self.migration)?;
+        catch_up::refuse_sealed(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
@@ -146,8 +146,8 @@ impl Job {
 
     /// Plan, export (of a file), upsert, settle.
     pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
-        catch_up::refuse_sealed(&self.migration)?;
         gate::rollback(&self.migration)?;
+        catch_up::refuse_sealed(&self.migration)?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
         self.vanished_gate(&ready)?;
@@ -199,8 +199,8 @@ impl Job {
 
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
-        catch_up::refuse_sealed(&self.migration)?;
         gate::rollback(&self.migration)?;
+        catch_up::refuse_sealed(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::AsItIs, report).await?;
         self.gate(&ready, report).await?;

@@ -14,4 +14,3 @@ mod support;
 
 mod clock;
 mod every_change;
-mod real;

@@ -29,7 +29,7 @@ fn pragma(bench: &Bench, statement: &str) {
 
 /// With files of at most so many blocks of 512 bytes.
 fn run_in_little_space(bench: &Bench, blocks: u32) -> Told {
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let script = format!("ulimit -f {blocks}; exec \"$@\"");
     let line = format!("run {} vectorize:docs {MAPPED} --create", sample());
     bench.shell.run_under(&script, &line)
 }
@@ -266,10 +266,37 @@ rows! {
 
     fn size_limit_output(bench) {
         let line = format!("transform {} out.ndjson {MAPPED}", sample());
-        let script = "trap '' XFSZ; ulimit -f 2000; exec \"$@\"";
+        let script = "ulimit -f 2000; exec \"$@\"";
         let told = bench.shell.run_under(script, &line);
         assert_eq!(bench.shell.listing(), Vec::<String>::new());
         told
+    }
+
+    fn state_folder_full(bench) {
+        bench.migrated();
+        let state = fs::read_dir(bench.shell.path(".state")).unwrap();
+        let mut names = state.map(|entry| entry.unwrap().path());
+        let window = names.find(|path| path.extension().is_some_and(|kind| kind == "json"));
+        std::os::unix::fs::symlink("/dev/full", window.unwrap().with_extension("next")).unwrap();
+        bench.run_sample("")
+    }
+
+    fn report_unwritable(bench) wrote {
+        fs::create_dir_all(bench.shell.path("docs.migration/report.json")).unwrap();
+        let told = bench.run_sample("--create");
+        assert_eq!(bench.cloud.vectors("docs").len(), 269);
+        fs::remove_dir(bench.shell.path("docs.migration/report.json")).unwrap();
+        bench.run_sample("").ends(0);
+        told
+    }
+
+    fn stdout_full(bench) wrote {
+        let line = format!("run {} vectorize:docs {MAPPED} --create --json", sample());
+        bench.shell.run_under("exec \"$@\" > /dev/full", &line)
+    }
+
+    fn log_full(bench) wrote {
+        bench.run_sample("--create --log /dev/full")
     }
 
     fn output_folder_missing(bench) {

@@ -66,6 +66,8 @@ pub struct Simulation {
     pub sample: usize,
     /// What to do with entries none of whose vectors exists.
     pub stale: StaleEntries,
+    /// What a rollback does with a sealed folder.
+    pub seal: Seal,
     /// Whether anything may be written.
     pub mode: Mode,
     /// What happens before a call reaches the account.
@@ -220,6 +222,7 @@ impl Simulation {
             change_answer: None,
             drop_header: None,
             stale: StaleEntries::Report,
+            seal: Seal::Respect,
             mode: Mode::Write,
             refused: None,
             crash: None,
@@ -301,7 +304,7 @@ impl Simulation {
     }
 
     async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
-        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, self.seal)?;
         rollback.tell_prospect()?;
         rollback.carry_out(report).await
     }

@@ -16,6 +16,7 @@ use crate::cli::workspace::Workspace;
 use crate::cli::{interrupt, open};
 use crate::clock::Clock;
 use crate::cloudflare::IndexName;
+use crate::conceal::Concealing;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::locator::Locator;
@@ -123,13 +124,20 @@ fn start_log(global: &Global) -> Result<(), Error> {
             .advise("give a file in a folder that exists and that this user can write to")
             .because(error)
     })?;
-    let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
-        .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
+    let wanted = std::env::var("RUST_LOG").ok();
+    let wanted = wanted.as_deref().filter(|text| !text.trim().is_empty());
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(wanted.unwrap_or("info,cf_migrate=debug"))
+        .map_err(|error| {
+            Error::usage("RUST_LOG does not say what to log")
+                .advise("write a level, as trace, or levels of single parts, as info,cf_migrate=trace; or unset it")
+                .because(error)
+        })?;
     tracing_subscriber::fmt()
         .json()
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(std::sync::Mutex::new(file))
+        .with_writer(std::sync::Mutex::new(Concealing(file)))
         .try_init()
         .map_err(|error| Error::failed("the log cannot be set up").because(error))
 }

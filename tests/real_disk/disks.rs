@@ -1,5 +1,4 @@
-//! The binary on disks that really are full, limited, read-only or gone. What needs
-//! a mount of its own is left out, with a word, where this machine allows none.
+//! Each test gives the binary another disk.
 
 use std::fs;
 use std::io::Write as _;
