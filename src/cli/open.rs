@@ -146,8 +146,8 @@ fn without_source(
     error: Error,
 ) -> Result<(Origin, Option<String>), Error> {
     let passing = matches!(error.kind(), Kind::Failed | Kind::Stopped);
-    let complete = passing && archive.unfinished()?.is_none();
-    let archived = if complete { archive.current()? } else { None };
+    // A newer export that was begun leaves the generation before it as it was.
+    let archived = if passing { archive.current()? } else { None };
     let named = locator.to_string();
     match archived {
         Some(generation)

@@ -81,6 +81,27 @@ fn a_live_collection_is_caught_up_with_followed_and_sealed() {
 }
 
 #[test]
+fn what_was_migrated_is_verified_though_the_source_died_during_a_catch_up() {
+    let (place, server) = recorded("half");
+    let line = "run qdrant:half vectorize:docs --json";
+    place.run(&format!("{line} --create")).ends(0);
+    let manifest = place
+        .shell
+        .read("docs.migration/archive/0001/manifest.json");
+    let begun = manifest.replace("\"complete\"", "\"exporting\"");
+    let begun = begun.replace("\"generation\": 1", "\"generation\": 2");
+    std::fs::create_dir(place.shell.path("docs.migration/archive/0002")).unwrap();
+    place
+        .shell
+        .write("docs.migration/archive/0002/manifest.json", begun);
+    drop(server);
+    place
+        .run("verify qdrant:half vectorize:docs")
+        .ends(0)
+        .says("going on with the generation that was complete before");
+}
+
+#[test]
 fn ctrl_c_between_two_passes_is_a_clean_end() {
     let place = Place::new();
     let line = format!(
