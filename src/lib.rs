@@ -18,6 +18,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod cloudflare;
+pub mod conceal;
 mod contained;
 pub mod disk;
 pub mod error;

@@ -24,6 +24,9 @@ pub const MAX_ID_BYTES: usize = 64;
 pub const MAX_NAMESPACE_BYTES: usize = 64;
 /// The largest metadata of one record, in bytes of compact JSON.
 pub const MAX_METADATA_BYTES: usize = 10_240;
+/// The deepest metadata, itself counted: readers of JSON take 128 levels, and an answer
+/// has some around it. Vectorize publishes no bound of its own.
+pub const MAX_METADATA_LEVELS: usize = 100;
 /// The fewest dimensions of an index.
 pub const MIN_DIMENSIONS: usize = 32;
 /// The most dimensions of an index.
@@ -64,6 +67,14 @@ pub enum LimitError {
         /// Its size.
         bytes: usize,
     },
+    /// Metadata that nests deeper than [`MAX_METADATA_LEVELS`].
+    #[error(
+        "the metadata nests {levels} levels deep; more than {MAX_METADATA_LEVELS} cannot be read back from an answer"
+    )]
+    DeepMetadata {
+        /// How deep.
+        levels: usize,
+    },
     /// A metadata key that Vectorize refuses.
     #[error("the metadata key {key:?} {rule}")]
     Key {
@@ -84,6 +95,7 @@ impl LimitError {
             Self::LongNamespace { .. } => "namespace_too_long",
             Self::Dimensions { .. } => "dimensions",
             Self::LargeMetadata { .. } => "metadata_too_large",
+            Self::DeepMetadata { .. } => "metadata_too_deep",
             Self::Key { .. } => "metadata_key",
         }
     }

@@ -96,6 +96,11 @@ pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
     disk::remove(path).map_err(ArchiveError::io("remove", path))
 }
 
+/// Removes a folder, unless something is in it.
+pub(super) fn remove_folder(folder: &Path) -> Result<(), ArchiveError> {
+    disk::remove_empty_folder(folder).map_err(ArchiveError::io("remove", folder))
+}
+
 /// The names in a folder, sorted; those that are not UTF-8 are left out, none
 /// of ours being so. An absent folder is empty.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {

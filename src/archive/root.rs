@@ -154,6 +154,18 @@ impl Archive {
         }
     }
 
+    /// Removes a generation: its parts, then its manifest, so that what a kill leaves is
+    /// removed the next time. Files of others in its folder stay, and the folder then.
+    pub fn remove(&self, number: GenerationNumber) -> Result<(), ArchiveError> {
+        let folder = folder_of(&self.root, number);
+        let ours = |name: &String| name.starts_with("part-");
+        for name in files::names(&folder)?.iter().filter(|name| ours(name)) {
+            files::remove(&folder.join(name))?;
+        }
+        files::remove(&folder.join(super::manifest::FILE_NAME))?;
+        files::remove_folder(&folder)
+    }
+
     /// The number behind every folder that may hold something of value: a
     /// folder whose manifest was lost is never written to.
     fn next_number(&self) -> Result<GenerationNumber, ArchiveError> {

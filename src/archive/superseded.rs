@@ -109,6 +109,12 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_all_that_there_can_be_is_counted_as_far_as_numbers_go() {
+        let all = Superseded::try_from(format!("0-{}", u64::MAX)).unwrap();
+        assert_eq!(all.count(), u64::MAX);
+    }
+
+    #[test]
     fn what_is_no_ascending_list_is_refused() {
         for text in [
             "a",

@@ -1,6 +1,7 @@
 //! Every verb's arguments. Flags are valid anywhere; each help shows an example
 //! that works.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ pub struct Global {
     /// Print one result object on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// Also write a log to this file, a JSON object a line
+    /// Also write a log to this file, a JSON object a line; RUST_LOG=trace for all there is
     #[arg(long, global = true, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// The settings file [default: cf-migrate.toml, where there is one]
@@ -104,10 +105,12 @@ pub enum Verb {
         after_help = "Example: cf-migrate verify qdrant:docs vectorize:docs --file-index kv:files"
     )]
     Verify(VerifyArgs),
-    /// The whole migration; the same command again resumes
+    /// The whole migration; the same command again resumes, and once complete catches up with the source
     #[command(
-        after_help = "Example: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
-        --id '{file_id}_{chunk_index}' --create --sandbox"
+        after_help = "Examples: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
+        --id '{file_id}_{chunk_index}' --create --sandbox\n          \
+        cf-migrate run qdrant:docs vectorize:docs --follow 15m --prune\n          \
+        cf-migrate run qdrant:docs vectorize:docs --prune --final"
     )]
     Run(RunArgs),
     /// Take back what a migration wrote, where it still is what was written; resumable
@@ -247,6 +250,8 @@ pub struct RunArgs {
     pub(super) permissions: PermissionArgs,
     #[command(flatten)]
     pub(super) depth: DepthArgs,
+    #[command(flatten)]
+    pub(super) catch_up: CatchUpArgs,
 }
 
 /// `rollback`
@@ -317,7 +322,7 @@ fn sample(text: &str) -> Result<Sample, String> {
 /// `sandbox`
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// Where to listen; port 0 lets the system choose
+    /// Where to listen; port 0 lets the system choose, and other than loopback needs --token
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     pub listen: std::net::SocketAddr,
     /// The only bearer token that is accepted [default: any]
@@ -405,9 +410,32 @@ pub(super) struct PermissionArgs {
     /// Go on when up to so many points cannot become records
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub allow_rejects: u64,
-    /// Remove file-index entries none of whose vectors exists
+    /// Delete what vanished from the source since it was migrated, and file-index entries none
+    /// of whose vectors exists
     #[arg(long)]
     pub prune: bool,
+    /// As --prune, even when more than half vanished or rejected points may hide some of it
+    #[arg(long)]
+    pub prune_anyway: bool,
+}
+
+/// How a migration that is complete follows its source.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Catching up")]
+pub(super) struct CatchUpArgs {
+    /// Repeat the run every so often until stopped, as 15m; what is new or changed is sent
+    #[arg(long, value_name = "EVERY", conflicts_with = "final_pass")]
+    pub follow: Option<Pause>,
+    /// The last pass before the switch-over: read the source once more, and seal the folder
+    /// when nothing changed
+    #[arg(long = "final")]
+    pub final_pass: bool,
+    /// Write again to a folder that --final sealed
+    #[arg(long)]
+    pub reopen: bool,
+    /// Generations of the archive to keep; older ones are removed once the newest is proven
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub keep_generations: NonZeroU32,
 }
 
 /// How deep to verify.
@@ -470,7 +498,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 16);
+        assert_eq!(examples, 18);
     }
 
     #[test]

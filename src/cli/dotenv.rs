@@ -1,6 +1,7 @@
 //! The file of variables, `.env`: in the working directory, or the next above it
 //! that has one.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::limited;
@@ -16,7 +17,12 @@ pub(super) fn load() -> Result<(), String> {
         return Ok(());
     };
     let content = limited::read(&path, limited::MAX_SETTINGS_BYTES);
-    let content = content.map_err(|error| format!(".env cannot be read: {error}"))?;
+    let content = content.map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            format!(".env cannot be read: {error}; it has a line NAME=VALUE for each variable")
+        }
+        _ => format!(".env cannot be read: {error}"),
+    })?;
     dotenvy::from_read(content.as_slice()).map_err(|error| unreadable(&error))
 }
 

@@ -3,6 +3,7 @@
 
 mod args;
 mod dotenv;
+mod guard;
 mod interrupt;
 mod log;
 mod open;
@@ -24,6 +25,7 @@ pub use args::Cli;
 pub fn main() -> ExitCode {
     // Variables that are set win over `.env`; no file is no mistake.
     let dotenv = dotenv::load();
+    guard::begin();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return outcome::unparsed(&error),

@@ -221,7 +221,7 @@ async fn live_source(
 ) -> Result<Box<dyn Source>, Error> {
     match locator {
         Locator::Qdrant(collection) => {
-            let settings = qdrant_settings(&setup.settings, &setup.pace)?;
+            let settings = qdrant_settings(setup)?;
             let source = QdrantSource::open(collection, vector, settings, setup.clock).await?;
             Ok(Box::new(source))
         }
@@ -246,7 +246,7 @@ pub(super) async fn qdrant_target(locator: &Locator, setup: &Setup) -> Result<Qd
                 .advise("write the target as qdrant:COLLECTION"),
         );
     };
-    let settings = qdrant_settings(&setup.settings, &setup.pace)?;
+    let settings = qdrant_settings(setup)?;
     QdrantTarget::reach(collection, settings, setup.clock).await
 }
 
@@ -267,9 +267,11 @@ fn surroundings(setup: &Setup) -> Surroundings {
     }
 }
 
-fn qdrant_settings(settings: &Settings, pace: &Pace) -> Result<QdrantSettings, Error> {
+fn qdrant_settings(setup: &Setup) -> Result<QdrantSettings, Error> {
+    let settings = &setup.settings;
     Ok(QdrantSettings {
-        readers: pace.readers,
+        readers: setup.pace.readers,
+        insecure_http: setup.global.insecure_http,
         url: settings.qdrant_url()?,
         api_key: settings.qdrant_api_key()?,
         grpc_port: settings.qdrant_grpc_port()?,

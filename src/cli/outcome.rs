@@ -1,6 +1,7 @@
 //! How a verb ends at the terminal: the result object, the closing table, what
 //! is safe and how to go on, and the exit code.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::args::Global;
 use super::verbs::Setup;
 use super::{rollback, tenants};
+use crate::conceal::conceal;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
@@ -27,6 +29,17 @@ pub(super) struct Ending<'a> {
     pub(super) resumable: bool,
     /// What the application needs next.
     pub(super) next: Vec<String>,
+    /// Whether this is the end of the command.
+    pub(super) last: Last,
+}
+
+/// Whether an ending is that of the command, or of one pass of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// Of the command: the result object is printed.
+    Command,
+    /// Of a pass: others may follow.
+    Pass,
 }
 
 impl<'a> Ending<'a> {
@@ -40,6 +53,7 @@ impl<'a> Ending<'a> {
             safe: Vec::new(),
             resumable: false,
             next: Vec::new(),
+            last: Last::Command,
         }
     }
 
@@ -54,7 +68,7 @@ impl<'a> Ending<'a> {
         self.report.notes = self.setup.progress.remarks(Level::Info);
         self.keep_report();
         self.show();
-        match self.setup.global.json {
+        match self.setup.global.json && self.last == Last::Command {
             true => print_json(self.report),
             false => ExitCode::from(self.report.exit_code),
         }
@@ -65,8 +79,9 @@ impl<'a> Ending<'a> {
     fn keep_report(&mut self) {
         const NAME: &str = "report.json";
         let Some(folder) = self.folder else { return };
-        let json = serde_json::to_vec_pretty(&self.report).expect("a report is plain JSON");
-        let Err(error) = folder.write(NAME, |file| file.write_all(&json)) else {
+        let json = serde_json::to_string_pretty(&self.report).expect("a report is plain JSON");
+        let json = conceal(&json);
+        let Err(error) = folder.write(NAME, |file| file.write_all(json.as_bytes())) else {
             return;
         };
         // The one of an earlier start would be taken for this one's.
@@ -121,7 +136,7 @@ impl<'a> Ending<'a> {
                 .for_each(|next| text.push_str(&format!("\n{next}\n")));
             text.push_str(&format!("\n{}\n", self.verdict()));
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = std::io::stderr().write_all(conceal(&text).as_bytes());
     }
 
     fn verdict(&self) -> String {
@@ -196,6 +211,18 @@ fn table(report: &Report) -> Option<Table> {
             format!(
                 "{} records written, {} unchanged, {} foreign vectors left alone",
                 points.settled, points.unchanged, points.foreign
+            ),
+        );
+    }
+    if let Some(points) = &report.points
+        && points.vanished > 0
+    {
+        row(
+            "vanished",
+            None,
+            format!(
+                "{} are not in the source any more, {} of them deleted from the index",
+                points.vanished, points.deleted
             ),
         );
     }
@@ -356,7 +383,7 @@ fn command_line() -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-fn print_json(report: &Report) -> ExitCode {
+pub(super) fn print_json(report: &Report) -> ExitCode {
     let mut json = serde_json::to_string(report).expect("a report is plain JSON");
     json.push('\n');
     print(&json, report.exit_code)
@@ -367,7 +394,9 @@ fn print_json(report: &Report) -> ExitCode {
 /// wanted.
 pub(super) fn print(text: &str, exit_code: u8) -> ExitCode {
     let mut out = std::io::stdout();
-    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let printed = out
+        .write_all(conceal(text).as_bytes())
+        .and_then(|()| out.flush());
     match printed {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             let told = format!(
@@ -392,9 +421,12 @@ pub(super) fn usage(global: &Global, problem: &str) -> ExitCode {
 /// Ends a command line that is none, or asks for help or the version.
 pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
     // A closed terminal changes nothing about the exit code.
-    let _ = error.print();
+    let text = error.to_string();
+    let _ = match conceal(&text) {
+        Cow::Borrowed(_) => error.print(),
+        Cow::Owned(shown) => std::io::stderr().write_all(shown.as_bytes()),
+    };
     if error.use_stderr() && std::env::args().any(|word| word == "--json") {
-        let text = error.to_string();
         // What follows the first empty line is the usage.
         let told = text.split("\n\n").next().unwrap_or_default().trim_end();
         let told = Error::usage(told.trim_start_matches("error: "))
@@ -414,7 +446,7 @@ pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitC
     if let Some(advice) = error.advice() {
         text.push_str(&format!("  what to do: {advice}\n"));
     }
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(conceal(&text).as_bytes());
     match global.json {
         true => print_json(&report),
         false => ExitCode::from(report.exit_code),

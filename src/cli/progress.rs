@@ -9,6 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock::{Clock, Instant};
+use crate::conceal::conceal;
 use crate::progress::{Level, Progress, Step};
 
 /// Between two plain lines of one step.
@@ -76,12 +77,12 @@ impl Progress for Bars {
         }
         let line = format!("{:>9}  {summary}", step.name());
         // The terminal may be gone; the log and the result are not.
-        let _ = self.all.println(line);
+        let _ = self.all.println(conceal(&line));
     }
 
     fn remark(&self, level: Level, text: &str) {
         log_remark(level, text);
-        let _ = self.all.println(remark_line(level, text));
+        let _ = self.all.println(conceal(&remark_line(level, text)));
     }
 }
 
@@ -176,7 +177,7 @@ fn remark_line(level: Level, text: &str) -> String {
 }
 
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", conceal(line));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -257,6 +257,28 @@ mod tests {
     }
 
     #[test]
+    fn only_the_keys_that_were_asked_for_are_kept() {
+        let body = r#"{"result":{"values":{"a":"x","b":[0],"c":{"value":"y","metadata":{"k":1.50},"expiration":7}}}}"#;
+        let keys = ["a".to_owned(), "c".to_owned()];
+        let told = kv_values(body.as_bytes(), &keys).unwrap();
+        assert_eq!(told.keys().collect::<Vec<_>>(), ["a", "c"]);
+        let value = |key: &str| kv_value(told[key]).unwrap().unwrap();
+        assert_eq!(value("a").value, "x");
+        let whole = value("c");
+        assert_eq!((whole.value.as_str(), whole.expiration), ("y", Some(7)));
+        assert_eq!(whole.metadata.unwrap().to_string(), r#"{"k":1.50}"#);
+        assert!(kv_values(br#"{"result":{}}"#, &keys).is_none());
+    }
+
+    #[test]
+    fn metadata_larger_than_kv_stores_is_no_value() {
+        let metadata = "0,".repeat(40_000);
+        let text = format!("{{\"value\":\"x\",\"metadata\":[{metadata}0]}}");
+        let raw = RawValue::from_string(text).unwrap();
+        assert_eq!(kv_value(&raw), None);
+    }
+
+    #[test]
     fn what_is_no_number_is_refused() {
         for text in ["null", "\"1\"", "[1]", "true", "NaN"] {
             assert!(serde_json::from_str::<Single>(text).is_err(), "{text}");

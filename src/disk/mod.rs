@@ -163,6 +163,20 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
     }))
 }
 
+/// Removes a folder that is empty; one that holds something stays, and one that is
+/// not there is no error.
+///
+/// # Errors
+///
+/// The operating system's.
+pub fn remove_empty_folder(folder: &Path) -> io::Result<()> {
+    let removed = pass(Change::RemoveFolder(folder), || fs::remove_dir(folder));
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => or_absent(removed),
+    }
+}
+
 /// Makes a folder and those above it, durably.
 ///
 /// # Errors

@@ -135,6 +135,8 @@ pub fn excerpt(body: &[u8]) -> String {
     // A character has at most four bytes, so this prefix is always enough.
     let prefix = &body[..body.len().min(EXCERPT_CHARS * 4 + 4)];
     let text = String::from_utf8_lossy(prefix);
+    // Before it is cut, so that no half of a secret is left.
+    let text = crate::conceal::conceal_cut(&text);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let visible = words.chars().filter(|c| !c.is_control());
     let mut short: String = visible.clone().take(EXCERPT_CHARS).collect();

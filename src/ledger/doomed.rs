@@ -94,6 +94,18 @@ impl Ledger {
         })
     }
 
+    /// Whether a rejection of a record, by its twin or by Vectorize, names this id.
+    pub fn is_rejected(&self, id: &str) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM rejection WHERE stage <> 'transform'
+                     AND json_extract(json, '$.value') = ?)",
+                )?
+                .query_row([id], |row| row.get(0))
+        })
+    }
+
     /// How many ids are to be deleted that are not known to be gone.
     pub fn to_delete(&self) -> Result<u64, Error> {
         self.with(|connection| {

@@ -210,16 +210,20 @@ impl Ledger {
 
     /// Whether a milestone was reached.
     pub fn reached(&self, milestone: Milestone) -> Result<bool, Error> {
+        self.reached_at(milestone).map(|at| at.is_some())
+    }
+
+    /// When a milestone was reached (RFC 3339), where it was.
+    pub fn reached_at(&self, milestone: Milestone) -> Result<Option<String>, Error> {
         self.with(|connection| {
             connection
                 .query_row(
-                    "SELECT 1 FROM milestone WHERE name = ?",
+                    "SELECT at FROM milestone WHERE name = ?",
                     [milestone.name()],
-                    |_| Ok(()),
+                    |row| row.get(0),
                 )
                 .optional()
         })
-        .map(|row| row.is_some())
     }
 
     /// Remembers that a milestone was reached, and when (RFC 3339).

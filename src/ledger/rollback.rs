@@ -262,21 +262,6 @@ impl Ledger {
         .map(|row| row.is_some())
     }
 
-    /// Whether this migration deleted a vector that it had replaced: nothing of it is
-    /// known under that id any more, though its old value was saved.
-    pub fn deleted_since_saved(&self, id: &str) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM saved_vector WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM held WHERE id = ?1)
-             AND NOT EXISTS (SELECT 1 FROM record WHERE id = ?1)";
-        self.with(|connection| {
-            connection
-                .prepare_cached(sql)?
-                .query_row([id], |_| Ok(()))
-                .optional()
-        })
-        .map(|row| row.is_some())
-    }
-
     /// The next ids after `after` that are there, will be replaced, and of which
     /// neither an old value was saved nor a new one sent.
     pub fn unsaved_conflicts(&self, after: &str, limit: usize) -> Result<Vec<String>, Error> {

@@ -31,6 +31,8 @@ pub enum Step {
     Verify,
     /// Taking back what was written.
     Rollback,
+    /// Reading the source once more.
+    Confirm,
 }
 
 impl Step {
@@ -49,6 +51,7 @@ impl Step {
             Self::Prune => "prune",
             Self::Verify => "verify",
             Self::Rollback => "rollback",
+            Self::Confirm => "confirm",
         }
     }
 
@@ -56,7 +59,7 @@ impl Step {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Plan => "checks",
-            Self::Export | Self::Check | Self::Recall | Self::Transform => "points",
+            Self::Export | Self::Check | Self::Recall | Self::Transform | Self::Confirm => "points",
             Self::Inventory => "ids",
             Self::Upsert => "records",
             Self::Settle => "batches",
@@ -107,6 +110,11 @@ impl Remembering {
             inner,
             remarks: Mutex::default(),
         }
+    }
+
+    /// Forgets what was said: what follows is told apart from it.
+    pub fn forget(&self) {
+        lock(&self.remarks).clear();
     }
 
     /// The remarks of that level, in order.

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::{LimitError, MAX_METADATA_BYTES};
-use crate::point::{Payload, canonical_json};
+use super::{LimitError, MAX_METADATA_BYTES, MAX_METADATA_LEVELS};
+use crate::point::{Extent, Payload, canonical_json};
 
 /// An object that cannot be metadata, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,10 @@ impl Metadata {
 
 fn checked_json(object: &Payload) -> Result<String, LimitError> {
     check_keys(object)?;
+    let Extent { levels, .. } = Extent::of(object);
+    if levels > MAX_METADATA_LEVELS {
+        return Err(LimitError::DeepMetadata { levels });
+    }
     let json = canonical_json(object);
     if json.len() > MAX_METADATA_BYTES {
         return Err(LimitError::LargeMetadata { bytes: json.len() });

@@ -295,3 +295,14 @@ proptest! {
         prop_assert_eq!(metadata.json(), canonical_json(&payload));
     }
 }
+
+#[test]
+fn metadata_that_could_not_be_read_back_is_refused() {
+    let nested = |levels: usize| {
+        let lists = "[".repeat(levels - 1) + &"]".repeat(levels - 1);
+        serde_json::from_str(&format!("{{\"a\":{lists}}}")).unwrap()
+    };
+    assert!(Metadata::new(nested(100)).is_ok());
+    let error = Metadata::new(nested(101)).unwrap_err();
+    assert_eq!(error, LimitError::DeepMetadata { levels: 101 });
+}

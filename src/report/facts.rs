@@ -154,6 +154,23 @@ pub struct FileIndexFacts {
     pub stale: u64,
 }
 
+/// Where the target stands in following its source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CatchUpFacts {
+    /// The archive's generation that was migrated last.
+    pub generation: u64,
+    /// When its first point was read (RFC 3339); none where it has no point.
+    pub export_began: Option<String>,
+    /// How old that view of the source was when the pass ended.
+    pub behind_seconds: Option<f64>,
+    /// Passes of this command, this one included.
+    pub passes: u64,
+    /// Whether the folder is sealed: the source was read once more and is the same.
+    pub sealed: bool,
+    /// Older generations that were removed.
+    pub removed_generations: Vec<u64>,
+}
+
 /// What verification says as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -289,6 +306,8 @@ pub struct Report {
     pub verification: Option<VerificationFacts>,
     /// What a rollback did.
     pub rollback: Option<RollbackFacts>,
+    /// How far behind the target is; none where it was not brought up to the source.
+    pub catch_up: Option<CatchUpFacts>,
     /// Times.
     pub seconds: Seconds,
     /// The most memory this process held, in bytes.
@@ -321,6 +340,7 @@ impl Report {
             file_index: None,
             verification: None,
             rollback: None,
+            catch_up: None,
             seconds: Seconds::default(),
             peak_rss_bytes: 0,
             warnings: Vec::new(),
@@ -366,5 +386,6 @@ pub fn chain(error: &Error) -> String {
         text.push_str(&below.to_string());
         cause = below.source();
     }
-    text
+    // A library's words, or a service's, may hold what we sent.
+    crate::conceal::conceal(&text).into_owned()
 }

@@ -16,6 +16,6 @@ pub use shown::{ShownPoint, ShownRecord, ShownVector};
 
 pub use dimensions::{DimensionFacts, RecallFacts};
 pub use facts::{
-    CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome, PointFacts, Report,
-    RequestFacts, Seconds, Verdict, VerificationFacts,
+    CatchUpFacts, CutFacts, FileIndexFacts, Findings, FixedKeyFacts, MappingFacts, Outcome,
+    PointFacts, Report, RequestFacts, Seconds, Verdict, VerificationFacts,
 };

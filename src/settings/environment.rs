@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use secrecy::SecretString;
 
+use crate::conceal::keep_secret;
 use crate::error::Error;
 
 /// A variable that we read.
@@ -70,6 +71,17 @@ impl Variable {
         }
     }
 
+    /// Whether its value lets somebody in.
+    fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::CloudflareApiToken
+                | Self::CloudflareKvApiToken
+                | Self::QdrantApiKey
+                | Self::UpstashVectorRestToken
+        )
+    }
+
     /// What to say when it is needed and absent.
     pub(super) fn missing(self) -> Error {
         let advice = match self {
@@ -103,6 +115,18 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
+    /// Has every secret of these concealed from now on: tokens, keys, and what an
+    /// address holds that it should not.
+    pub fn conceal(&self) {
+        for (variable, value) in &self.values {
+            if variable.is_secret() {
+                keep_secret(value);
+            } else {
+                parts_of_address(value).for_each(keep_secret);
+            }
+        }
+    }
+
     /// Asks `lookup` for every variable once.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let values = Variable::ALL
@@ -157,6 +181,17 @@ impl Environment {
             .advise("give a number from 1 to 65535")
         })
     }
+}
+
+/// User, password, and the values of a query: what of an address may be a secret.
+fn parts_of_address(text: &str) -> impl Iterator<Item = &str> {
+    let (_, rest) = text.split_once("://").unwrap_or(("", ""));
+    let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let values = query
+        .split(['&', '#'])
+        .filter_map(|part| part.split('=').next_back());
+    user.split(':').chain([user]).chain(values)
 }
 
 #[cfg(test)]

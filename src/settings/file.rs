@@ -81,10 +81,20 @@ impl ConfigFile {
             // The library's own text shows the whole line, which may hold a token
             // that somebody put there.
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let (line, reason) = (before.matches('\n').count() + 1, error.message());
+            let (line, reason) = (before.matches('\n').count() + 1, without_value(error.message()));
             Error::usage(format!("{}, line {line}: {reason}", path.display()))
                 .advise("see the README's section on configuration; tokens belong in the environment or in .env")
         })
+    }
+}
+
+/// The library's words for a value of the wrong type, without the value.
+fn without_value(message: &str) -> String {
+    match (message.find(" string \""), message.rfind("\", expected")) {
+        (Some(begin), Some(end)) if begin < end => {
+            format!("{} text{}", &message[..begin], &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 

@@ -106,17 +106,25 @@ impl Apart {
         self.parts.extend([later, part]);
     }
 
-    /// Has so many lines sent next, each alone, from all over what is still to be
-    /// sent.
-    pub(super) fn probe(&mut self, count: usize) {
-        let left: Part = self.parts.iter().flatten().copied().collect();
+    /// So many lines from all over what is still to be sent; they stay in it.
+    pub(super) fn spread(&self, count: usize) -> Vec<usize> {
+        let mut left: Part = self.parts.iter().flatten().copied().collect();
+        left.sort_unstable();
         let step = left.len().div_ceil(count.max(1)).max(1);
-        let probes: Part = left.into_iter().step_by(step).collect();
+        left.into_iter().step_by(step).collect()
+    }
+
+    /// Whether the line is still to be sent.
+    pub(super) fn holds(&self, line: usize) -> bool {
+        self.parts.iter().any(|part| part.contains(&line))
+    }
+
+    /// Takes a line out of what is still to be sent.
+    pub(super) fn remove(&mut self, line: usize) {
         for part in &mut self.parts {
-            part.retain(|at| !probes.contains(at));
+            part.retain(|at| *at != line);
         }
         self.parts.retain(|part| !part.is_empty());
-        self.parts.extend(probes.into_iter().map(|at| vec![at]));
     }
 
     /// Takes the lines out of what is still to be sent that `is_refused` names,
@@ -198,17 +206,15 @@ mod tests {
     }
 
     #[test]
-    fn probes_come_from_all_over_and_are_sent_once() {
+    fn lines_from_all_over_stay_until_they_are_removed() {
         let mut apart = apart("a\nb\nc\nd\ne\nf", &[]);
         let whole = apart.next().unwrap();
         apart.split(whole);
-        apart.probe(2);
-        let mut sent = [apart.next().unwrap(), apart.next().unwrap()];
-        sent.sort();
-        assert_eq!(sent, [vec![0], vec![3]]);
-        assert_eq!(apart.next(), Some(vec![1, 2]));
+        assert_eq!(apart.spread(2), [0, 3]);
+        apart.remove(3);
+        assert!(apart.holds(4) && !apart.holds(3));
+        assert_eq!(apart.next(), Some(vec![0, 1, 2]));
         assert_eq!(apart.next(), Some(vec![4, 5]));
-        assert_eq!(apart.next(), None);
     }
 
     #[test]

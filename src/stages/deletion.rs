@@ -82,10 +82,7 @@ async fn wait(
 ) -> Result<(), Error> {
     let mut seen = index.info().await?;
     let (mut progressed, mut pause) = (migration.clock.now(), FIRST_PAUSE);
-    let mut looked = match last {
-        Some(_) => Some(progressed),
-        None => None,
-    };
+    let mut looked = last.as_ref().map(|_| progressed);
     loop {
         if last.is_some() && seen.processed_up_to == last {
             return Ok(());

@@ -196,22 +196,46 @@ impl<'a> Save<'a> {
         mut source: VectorizeSource,
         mut writer: GenerationWriter,
     ) -> Result<Generation, Error> {
-        let Self { migration, .. } = self;
-        migration.begin(Step::Inventory, Some(source.listed()));
+        let progress = &self.migration.progress;
+        let listed = source.listed();
+        progress.begin(Step::Inventory, Some(listed));
+        progress.advance(Step::Inventory, writer.sealed_points());
+        if let Err(error) = self.all_pages(&mut source, &mut writer).await {
+            // What can still be kept need not be read again; why it stopped matters.
+            if let Err(unsealed) = writer.seal() {
+                self.migration
+                    .warn(format!("the last part could not be sealed: {unsealed}"));
+            }
+            return Err(error);
+        }
+        let generation = writer.finish(Some(listed))?;
+        let saved = generation.count();
+        progress.end(
+            Step::Inventory,
+            &format!("{saved} vectors saved before they are replaced"),
+        );
+        Ok(generation)
+    }
+
+    async fn all_pages(
+        &self,
+        source: &mut VectorizeSource,
+        writer: &mut GenerationWriter,
+    ) -> Result<(), Error> {
         let mut from = match writer.resume_from() {
-            Resume::End => return Ok(writer.finish(None)?),
+            Resume::End => return Ok(()),
             Resume::Start => None,
             Resume::At(cursor) => Some(cursor),
         };
         let mut unsealed = 0;
         loop {
-            migration.stop.check()?;
+            self.migration.stop.check()?;
             let page = source.page(from.as_ref()).await?;
             let points = page.points.len() as u64;
             for read in page.points {
                 writer.push(read)?;
             }
-            migration.progress.advance(Step::Inventory, points);
+            self.migration.progress.advance(Step::Inventory, points);
             unsealed += points;
             if source.sealed_points().is_some_and(|most| unsealed >= most) {
                 unsealed = 0;
@@ -219,17 +243,9 @@ impl<'a> Save<'a> {
             }
             match page.next {
                 Some(next) => from = Some(next),
-                None => break,
+                None => return Ok(()),
             }
         }
-        let listed = source.listed();
-        let generation = writer.finish(Some(listed))?;
-        let summary = format!(
-            "{} vectors saved before they are replaced",
-            generation.count()
-        );
-        migration.progress.end(Step::Inventory, &summary);
-        Ok(generation)
     }
 
     /// What is in the archive is saved; what was not there any more when it was

@@ -35,11 +35,15 @@ pub(super) async fn put_all(
     Ok(())
 }
 
+/// Removes all keys; the ledger knows of it before, so that a rollback knows who
+/// removed them.
 pub(super) async fn delete_all(
     migration: &Migration,
     kv: &Kv,
     keys: Vec<String>,
 ) -> Result<(), Error> {
+    let namespace = kv.namespace().as_str();
+    migration.ledger.add_removed_entries(namespace, &keys)?;
     for group in keys.chunks(PAIRS_AT_ONCE) {
         let mut left = group.to_vec();
         for attempt in 0.. {

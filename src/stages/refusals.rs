@@ -70,6 +70,8 @@ struct Hunt {
     odd: u64,
     /// What was found and is not in the ledger yet.
     pending: Vec<(Line, Reason)>,
+    /// Whether the service took a record that is sent again.
+    touched: bool,
 }
 
 /// Why a batch could not be brought through.
@@ -122,12 +124,13 @@ impl<'a> Refusals<'a> {
             count: batch.count,
             odd: 0,
             pending: Vec::new(),
+            touched: false,
         };
         self.set_aside(&mut hunt);
         // The answer is about what is left only where nothing was set aside.
         let answer = Some(refused).filter(|_| hunt.pending.is_empty());
         let sent = self.send(index, &mut hunt, answer).await;
-        let taken = !hunt.apart.taken().is_empty();
+        let taken = hunt.touched || !hunt.apart.taken().is_empty();
         sent.map_err(|(error, known)| Unsent {
             error,
             whole: known && !taken,
@@ -163,7 +166,12 @@ impl<'a> Refusals<'a> {
                 }
                 Err(error) if !error.blames_a_record() => return Err((error.into(), false)),
                 Err(_) if part.len() > 1 => hunt.apart.split(part),
-                Err(error) => self.refused_alone(hunt, part[0], error).map_err(known)?,
+                Err(error) => {
+                    let doubt = self.refused_alone(hunt, part[0], error).map_err(known)?;
+                    if let Doubt::Probe(count) = doubt {
+                        self.probe(index, hunt, count).await?;
+                    }
+                }
             }
             // What was found is known to the next start too. Until anything was taken
             // it is not certain that records are at fault, and settings stay free.
@@ -174,8 +182,43 @@ impl<'a> Refusals<'a> {
         Ok(())
     }
 
+    /// Asks for records from all over the batch until one is taken. That one is sent
+    /// again with its part, so that parts stay ranges, each with its mutation.
+    async fn probe(
+        &mut self,
+        index: &Vectorize,
+        hunt: &mut Hunt,
+        count: usize,
+    ) -> Result<(), (Error, bool)> {
+        for at in hunt.apart.spread(count) {
+            // Set aside with its class meanwhile.
+            if !hunt.apart.holds(at) {
+                continue;
+            }
+            match index.upsert(hunt.apart.body(&[at])).await {
+                Ok(_) => {
+                    self.reception = Reception::Taken;
+                    hunt.touched = true;
+                    return Ok(());
+                }
+                Err(error) if !error.blames_a_record() => return Err((error.into(), false)),
+                Err(error) => {
+                    hunt.apart.remove(at);
+                    self.refused_alone(hunt, at, error)
+                        .map_err(|error| (error, true))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// One record was refused by itself: aside with it, unless it is one too many.
-    fn refused_alone(&mut self, hunt: &mut Hunt, at: usize, error: ApiError) -> Result<(), Error> {
+    fn refused_alone(
+        &mut self,
+        hunt: &mut Hunt,
+        at: usize,
+        error: ApiError,
+    ) -> Result<Doubt, Error> {
         let refused = hunt.apart.refused(at, &error);
         self.tell(&refused);
         hunt.pending.push((refused.line.clone(), alone(&refused)));
@@ -184,10 +227,9 @@ impl<'a> Refusals<'a> {
             self.set_aside(hunt);
             hunt.odd = 0;
         }
-        match self.reception.refused() {
-            Doubt::None => {}
-            Doubt::Probe(count) => hunt.apart.probe(count),
-            Doubt::Sure => return Err(all_refused(error)),
+        let doubt = self.reception.refused();
+        if doubt == Doubt::Sure {
+            return Err(all_refused(error));
         }
         let all = self.migration.ledger.rejected_at(STAGE)? + hunt.pending.len() as u64;
         let stopped = match self.tolerance.check(all) {
@@ -195,7 +237,7 @@ impl<'a> Refusals<'a> {
             too_many => too_many,
         };
         match stopped {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(doubt),
             Err(too_many) => {
                 if self.reception == Reception::Taken {
                     self.keep(hunt)?;

@@ -1,6 +1,8 @@
 //! The whole story of a migration, and of the verbs that are parts of it. Each
 //! function reads as its own summary; how a step works is in the step's file.
 
+use std::num::NonZeroU32;
+
 use crate::archive::Generation;
 use crate::cloudflare::{Kv, Vectorize};
 use crate::error::{Error, Kind};
@@ -27,10 +29,11 @@ use crate::stages::prepare::{
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
 use crate::stages::{
-    changes, dimensions, gate, generation, left_behind, remarks, stale_entries, tenants, vanished,
-    vector_count,
+    catch_up, changes, dimensions, gate, generation, left_behind, remarks, stale_entries, tenants,
+    vanished, vector_count,
 };
-use crate::verify::{Depth, Subject, verify};
+use crate::transform::Transform;
+use crate::verify::{Depth, SourceIs, Subject, verify};
 
 /// What may be done without asking again.
 #[derive(Debug, Clone, Copy)]
@@ -62,15 +65,65 @@ pub struct Job {
 }
 
 /// What is known once both ends were looked at and the archive is complete.
-struct Ready {
+pub(super) struct Ready {
     prepared: Prepared,
     generation: Generation,
 }
 
+impl Ready {
+    /// The generation, and what makes records of its points.
+    pub(super) fn parts(&self) -> (&Generation, &Transform) {
+        (&self.generation, &self.prepared.transform)
+    }
+}
+
 impl Job {
-    /// Plan, export, upsert, settle, index, verify.
+    /// Plan, export, upsert, settle, index, verify; from the second time on, of what is
+    /// new or changed since.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
+        self.pass(SourceIs::Still, report).await.map(drop)
+    }
+
+    /// [`Job::run`] on a source that is written to all the while: that it is ahead of the
+    /// target is no difference.
+    pub async fn run_behind(&mut self, report: &mut Report) -> Result<(), Error> {
+        self.pass(SourceIs::Moving, report).await?;
+        catch_up::tell_age(&self.migration, report);
+        Ok(())
+    }
+
+    /// [`Job::run`], and the folder sealed where the source, read once more, is what was
+    /// migrated.
+    pub async fn run_finally(&mut self, report: &mut Report) -> Result<(), Error> {
+        catch_up::refuse_without_source(self)?;
+        let ready = self.pass(SourceIs::Still, report).await?;
+        match self.migration.is_dry_run() {
+            true => Ok(()),
+            false => catch_up::seal(self, &ready, report).await,
+        }
+    }
+
+    /// Lets a sealed folder be written to again.
+    pub fn reopen(&self) -> Result<(), Error> {
+        self.migration.ledger.retract(Milestone::Sealed)
+    }
+
+    /// Removes what is older than the newest `keep` generations, where the newest is
+    /// proven.
+    pub fn remove_old(&self, keep: NonZeroU32, report: &mut Report) -> Result<(), Error> {
+        if self.migration.is_dry_run() || !self.migration.ledger.reached(Milestone::Proven)? {
+            return Ok(());
+        }
+        let removed = catch_up::remove_old(&self.migration, keep)?;
+        if let Some(facts) = &mut report.catch_up {
+            facts.removed_generations = removed;
+        }
+        Ok(())
+    }
+
+    async fn pass(&mut self, source_is: SourceIs, report: &mut Report) -> Result<Ready, Error> {
         gate::rollback(&self.migration)?;
+        catch_up::refuse_sealed(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
@@ -83,15 +136,18 @@ impl Job {
             self.delete_vanished(&index, report).await?;
         }
         if self.migration.is_dry_run() {
-            return Ok(());
+            return Ok(ready);
         }
-        self.verify_all(&ready, &index, file_index.as_ref(), report)
-            .await
+        let ends = (&index, file_index.as_ref());
+        self.verify_all(&ready, ends, source_is, report).await?;
+        report.catch_up = Some(catch_up::facts(&self.migration, &ready.generation));
+        Ok(ready)
     }
 
     /// Plan, export (of a file), upsert, settle.
     pub async fn upsert(&mut self, report: &mut Report) -> Result<(), Error> {
         gate::rollback(&self.migration)?;
+        catch_up::refuse_sealed(&self.migration)?;
         let ready = self.archive_and_check(Purpose::CatchUp, report).await?;
         self.gate(&ready, report).await?;
         self.vanished_gate(&ready)?;
@@ -144,6 +200,7 @@ impl Job {
     /// The file index alone, of a migration whose records are written.
     pub async fn index(&mut self, report: &mut Report) -> Result<(), Error> {
         gate::rollback(&self.migration)?;
+        catch_up::refuse_sealed(&self.migration)?;
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::AsItIs, report).await?;
         self.gate(&ready, report).await?;
@@ -168,7 +225,8 @@ impl Job {
         self.inherit_file_index()?;
         let ready = self.archive_and_check(Purpose::AsItIs, report).await?;
         let file_index = self.file_index_plan(&ready).await?;
-        self.verify_all(&ready, &index, file_index.as_ref(), report)
+        let ends = (&index, file_index.as_ref());
+        self.verify_all(&ready, ends, SourceIs::Still, report)
             .await?;
         self.count_verified(report)
     }
@@ -514,8 +572,8 @@ impl Job {
     async fn verify_all(
         &mut self,
         ready: &Ready,
-        vectorize: &Vectorize,
-        plan: Option<&FileIndexPlan>,
+        (vectorize, plan): (&Vectorize, Option<&FileIndexPlan>),
+        source_is: SourceIs,
         report: &mut Report,
     ) -> Result<(), Error> {
         let migration = &self.migration;
@@ -550,6 +608,7 @@ impl Job {
             transform: &ready.prepared.transform,
             index: vectorize,
             source: self.origin.source(),
+            source_is,
             file_index: file_index
                 .as_ref()
                 .map(|(index, count_kv)| (index, *count_kv)),

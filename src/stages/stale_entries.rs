@@ -117,7 +117,6 @@ async fn remove(
     migration.ledger.add_entry_inventory(&before)?;
     let keys: Vec<String> = stale.into_iter().map(|stale| stale.key).collect();
     let removed = keys.len() as u64;
-    migration.ledger.add_removed_entries(namespace, &keys)?;
     delete_all(migration, file_index.kv, keys).await?;
     Ok(removed)
 }

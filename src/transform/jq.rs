@@ -175,11 +175,10 @@ const FROM_JSON: &str = "fromjson";
 fn from_json() -> Fun<Data> {
     native::run((FROM_JSON, native::v(0), |(_, value)| {
         let outcome = value.try_as_utf8_bytes_owned().and_then(|text| {
-            limits::json(&text).map_err(|why| {
-                jaq_core::Error::str(format_args!("cannot parse a text as JSON: {why}"))
-            })?;
-            let failed =
-                |error| jaq_core::Error::str(format_args!("cannot parse {value} as JSON: {error}"));
+            let said = |text: String| jaq_core::Error::new(Val::utf8_str(text));
+            limits::json(&text)
+                .map_err(|why| said(format!("cannot parse a text as JSON: {why}")))?;
+            let failed = |error| said(format!("cannot parse {value} as JSON: {error}"));
             // Behind its first error the library's iterator has no end.
             let mut sound = true;
             let values = jaq_json::read::parse_many(&text)

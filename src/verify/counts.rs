@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ids::ListedIds;
 use super::source::source_is_gone;
-use super::{Finding, Notebook, Subject};
+use super::{Finding, Notebook, SourceIs, Subject};
 use crate::archive::Manifest;
 use crate::error::Error;
 use crate::stages::context::Migration;
@@ -40,15 +40,17 @@ async fn source_and_archive(
 ) -> Result<(), Error> {
     let archived = subject.generation.count();
     if let Some(told) = export_difference(subject.generation.manifest(), archived) {
-        notebook.add(Finding::Count, told);
+        add(migration, subject.source_is, notebook, told);
         return Ok(());
     }
     let Some(source) = subject.source.as_deref_mut() else {
         return Ok(());
     };
     match source.count().await {
-        Ok(Some(now)) if now != archived => notebook.add(
-            Finding::Count,
+        Ok(Some(now)) if now != archived => add(
+            migration,
+            subject.source_is,
+            notebook,
             format!("the source counts {now} points now, the archive holds {archived}"),
         ),
         Ok(_) => {}
@@ -58,6 +60,14 @@ async fn source_and_archive(
         }
     }
     Ok(())
+}
+
+/// A finding, unless the source may be ahead.
+fn add(migration: &Migration, source_is: SourceIs, notebook: &mut Notebook, told: String) {
+    match source_is {
+        SourceIs::Still => notebook.add(Finding::Count, told),
+        SourceIs::Moving => migration.tell(format!("{told}: the next pass catches up with it")),
+    }
 }
 
 /// A source that is written to while it is exported may have any number of

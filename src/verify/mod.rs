@@ -23,6 +23,8 @@ use crate::source::Source;
 use crate::stages::context::Migration;
 use crate::transform::Transform;
 
+pub(crate) use seen::Seen;
+
 /// Records whose values are compared by default.
 pub const DEFAULT_SAMPLE: usize = 3_000;
 
@@ -79,8 +81,19 @@ pub struct Subject<'a> {
     pub index: &'a Vectorize,
     /// The source, while it can be reached.
     pub source: Option<&'a mut (dyn Source + 'static)>,
+    /// Whether the source is expected to stand still.
+    pub source_is: SourceIs,
     /// The file index, where there is one, and the namespace of its count.
     pub file_index: Option<(&'a FileIndex<'a>, &'a Kv)>,
+}
+
+/// Whether a source is written to while its target follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceIs {
+    /// It should be what was archived: what is not is a finding.
+    Still,
+    /// It may be ahead of the archive already, which is told and no finding.
+    Moving,
 }
 
 /// How much is compared.

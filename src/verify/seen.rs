@@ -3,12 +3,12 @@
 
 /// A set of ordinals below a fixed number.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     words: Vec<u64>,
 }
 
 impl Seen {
-    pub(super) fn below(points: u64) -> Self {
+    pub(crate) fn below(points: u64) -> Self {
         let words =
             usize::try_from(points.div_ceil(64)).expect("an archive's points fit memory as bits");
         Self {
@@ -16,13 +16,21 @@ impl Seen {
         }
     }
 
-    pub(super) fn insert(&mut self, ordinal: u64) {
+    pub(crate) fn insert(&mut self, ordinal: u64) {
         if let Some(word) = self.words.get_mut((ordinal / 64) as usize) {
             *word |= 1 << (ordinal % 64);
         }
     }
 
-    pub(super) fn contains(&self, ordinal: u64) -> bool {
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.words
+            .iter()
+            .map(|word| u64::from(word.count_ones()))
+            .sum()
+    }
+
+    pub(crate) fn contains(&self, ordinal: u64) -> bool {
         self.words
             .get((ordinal / 64) as usize)
             .is_some_and(|word| word >> (ordinal % 64) & 1 == 1)
@@ -42,5 +50,6 @@ mod tests {
         seen.insert(100_000);
         let found: Vec<u64> = (0..200).filter(|ordinal| seen.contains(*ordinal)).collect();
         assert_eq!(found, [0, 63, 64, 129]);
+        assert_eq!(seen.count(), 4);
     }
 }

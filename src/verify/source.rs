@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::values::{Sample, metadata_difference, vector_difference};
-use super::{Finding, Notebook, Subject};
+use super::{Finding, Notebook, SourceIs, Subject};
 use crate::error::Error;
 use crate::point::{Point, PointName, Shape};
 use crate::stages::context::Migration;
@@ -24,6 +24,7 @@ pub(super) async fn compare(
     let Some(source) = subject.source.as_deref_mut() else {
         return Ok(());
     };
+    let mut moved = 0;
     let step = sample.len().div_ceil(ASKED).max(1);
     let ordinals: Vec<u64> = sample.iter().copied().step_by(step).collect();
     for ordinals in ordinals.chunks(AT_ONCE) {
@@ -52,9 +53,20 @@ pub(super) async fn compare(
                 point,
                 found.get(&point.name()).copied(),
             ) {
-                notebook.add(Finding::Source, format!("{}: {what}", point.id));
+                match subject.source_is {
+                    SourceIs::Still => {
+                        notebook.add(Finding::Source, format!("{}: {what}", point.id));
+                    }
+                    SourceIs::Moving => moved += 1,
+                }
             }
         }
+    }
+    if moved > 0 {
+        migration.tell(format!(
+            "{moved} of {} points that were asked from the source again changed since it was exported: the next pass sends them",
+            notebook.source_sampled
+        ));
     }
     Ok(())
 }

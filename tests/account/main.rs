@@ -7,12 +7,16 @@
 #[path = "../support/binary.rs"]
 mod binary;
 #[path = "../support/simulation.rs"]
-#[allow(dead_code, reason = "shared with other test binaries")]
 mod simulation;
 #[path = "../support/mod.rs"]
 #[allow(unused_imports, reason = "shared with other test binaries")]
 mod support;
 
 mod days;
+mod echo;
 mod office;
+#[cfg(unix)]
+mod private;
+mod secrets;
 mod together;
+mod travel;

@@ -1,7 +1,7 @@
 //! A live source in place of the simulation's file: what it gives may be another thing
 //! at every start, and its identity does not tell.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -20,11 +20,32 @@ use crate::simulation::{DIMENSIONS, Simulation};
 pub(crate) type AfterPass = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
 struct Live {
+    path: PathBuf,
+    /// What it holds, as it was when the pass or the question began.
     file: Box<dyn Source>,
     facts: SourceFacts,
     empty: bool,
     fails: Option<String>,
     after_pass: AfterPass,
+}
+
+impl Live {
+    fn look(&mut self) {
+        (self.file, self.empty) = opened(&self.path);
+    }
+}
+
+/// The file, and whether it is to pass for an empty one: a file must have a point, a
+/// server need not.
+fn opened(path: &Path) -> (Box<dyn Source>, bool) {
+    let empty = std::fs::metadata(path).unwrap().len() == 0;
+    let stand_in = path.with_file_name("one.ndjson");
+    if empty {
+        write_lines(&stand_in, points([0]));
+    }
+    let path = if empty { &stand_in } else { path };
+    let file = file::open(path, &ColumnChoice::default()).unwrap();
+    (file, empty)
 }
 
 #[async_trait]
@@ -34,6 +55,7 @@ impl Source for Live {
     }
 
     async fn count(&mut self) -> Result<Option<u64>, Error> {
+        self.look();
         match self.empty {
             true => Ok(Some(0)),
             false => self.file.count().await,
@@ -41,6 +63,9 @@ impl Source for Live {
     }
 
     async fn page(&mut self, from: Option<&Cursor>) -> Result<Page, Error> {
+        if from.is_none() {
+            self.look();
+        }
         if self.empty {
             return Ok(Page::default());
         }
@@ -57,6 +82,7 @@ impl Source for Live {
     }
 
     async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {
+        self.look();
         self.file.fetch(names).await
     }
 }
@@ -82,17 +108,14 @@ fn opener(
 ) -> crate::simulation::OpenSource {
     let (path, after_pass) = (path.to_owned(), Arc::clone(after_pass));
     Arc::new(move || {
-        let empty = std::fs::metadata(&path).unwrap().len() == 0;
-        if empty {
-            // A file must have a point; a server need not.
-            write_lines(&path, points([0]));
-        }
-        let file = file::open(&path, &ColumnChoice::default()).unwrap();
+        let (file, empty) = opened(&path);
         let facts = SourceFacts {
+            name: "live:docs".to_owned(),
             identity: "the live server".to_owned(),
             ..file.facts().clone()
         };
         Box::new(Live {
+            path: path.clone(),
             file,
             facts,
             empty,

@@ -13,5 +13,6 @@ mod simulation;
 mod support;
 
 mod changes;
+mod last_pass;
 mod live;
 mod prune;

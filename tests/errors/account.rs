@@ -50,6 +50,17 @@ rows! {
         bench.run_sample("--create")
     }
 
+    fn answer_too_large(bench) {
+        bench.cloud.answer_instead(StandIn {
+            method: Method::GET,
+            path: "/vectorize/v2/indexes/docs",
+            status: 200,
+            headers: vec![("content-type", "application/json")],
+            body: " ".repeat(2 << 20),
+        });
+        bench.run_sample("--create")
+    }
+
     fn token_wrong(bench) {
         bench.shell.set("CLOUDFLARE_API_TOKEN", "another-token");
         let told = bench.run_sample("--create");

@@ -45,6 +45,11 @@ rows! {
         run_file(bench, "points.ndjson", json!([point(1, &json!({}))]).to_string())
     }
 
+    fn file_line_of_many_keys(bench) {
+        let keys: String = (0..2_000).map(|key| format!("\"{key}\":0,")).collect();
+        run_file(bench, "points.ndjson", format!("{{{keys}\"id\":1}}"))
+    }
+
     fn file_cut_off(bench) {
         run_file(bench, "points.ndjson", cut(points()))
     }
@@ -68,6 +73,10 @@ rows! {
 
     fn parquet_damaged(bench) {
         run_file(bench, "points.parquet", cut(parquet("f32_list_none.parquet")))
+    }
+
+    fn parquet_schema_deep(bench) {
+        run_file(bench, "points.parquet", nested_schema(1_000))
     }
 
     fn parquet_brotli(bench) {
@@ -186,4 +195,18 @@ rows! {
     fn path_no_file(bench) {
         bench.run("run /dev/null vectorize:docs --create")
     }
+}
+
+/// A Parquet file whose schema is so many groups (up to 16,382), each within the one
+/// before: a footer and nothing else.
+fn nested_schema(levels: u16) -> Vec<u8> {
+    let [low, high] = [(levels + 1) & 0x7f | 0x80, (levels + 1) >> 7].map(|part| part as u8);
+    // A list of structs: name, number of children.
+    let mut footer = vec![0x29, 0xfc, low, high];
+    for _ in 0..levels {
+        footer.extend([0x35, 0x04, 0x18, 0x01, b'a', 0x15, 0x02, 0x00]);
+    }
+    footer.extend([0x15, 0x02, 0x25, 0x00, 0x18, 0x01, b'b', 0x00, 0x00]);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1".as_slice(), &footer, &length, b"PAR1"].concat()
 }

@@ -44,8 +44,8 @@ mod files;
 mod folder;
 mod points;
 mod qdrant;
-mod rollback;
 mod restore;
+mod rollback;
 mod settings;
 mod upstash;
 

@@ -1,8 +1,10 @@
 //! Points that cannot become records.
 
+use axum::http::Method;
 use serde_json::json;
 
 use crate::bench::{payload, point};
+use crate::cloud::StandIn;
 use crate::support::upstash::UpstashDouble;
 
 rows! {
@@ -61,6 +63,11 @@ rows! {
         bench.run_lines(&[point(1, &json!({"a.b": 1, "a_b": 2}))], "--create --fix-keys _")
     }
 
+    fn map_text_too_deep(bench) {
+        let points = [point(1, &json!({"x": "[".repeat(500_000)}))];
+        bench.run_lines(&points, "--create --map '{x: .x | fromjson}'")
+    }
+
     fn map_fails(bench) {
         let points = [point(1, &json!({"x": {"y": 1}})), point(2, &json!({"x": 1})), point(3, &json!({"x": {"y": false}}))];
         let told = bench.run_lines(&points, "--create --map 'select(.x.y)'");
@@ -93,6 +100,31 @@ rows! {
     fn file_key_too_long(bench) {
         let long = payload("file_id", "x".repeat(508));
         bench.run_lines(&[point(1, &long)], "--create --file-index kv:files")
+    }
+
+    fn refused_beyond_share(bench) wrote {
+        let nulls = |number: u64| if number % 2 == 0 { json!({"a": 1}) } else { json!({"a": null}) };
+        let points: Vec<_> = (0..40).map(|number| point(number, &nulls(number))).collect();
+        let told = bench.run_lines(&points, "--create");
+        let rejected = bench.shell.read("docs.migration/rejected.ndjson");
+        assert_eq!(rejected.lines().count(), 20, "those that were set aside as a class too");
+        assert!(rejected.lines().all(|line| line.contains("code 40018")), "{rejected}");
+        told.says("when that is mended, to go on, run: ")
+    }
+
+    fn refused_altogether(bench) wrote {
+        let errors = json!([{"code": 40012, "message": "vectorize.upstream_error - invalid dimensions"}]);
+        bench.cloud.answer_instead(StandIn {
+            method: Method::POST,
+            path: "/upsert",
+            status: 400,
+            headers: Vec::new(),
+            body: json!({"success": false, "errors": errors, "result": null}).to_string(),
+        });
+        let points: Vec<_> = (0..40).map(|number| point(number, &json!({}))).collect();
+        let told = bench.run_lines(&points, "--create");
+        assert!(!bench.shell.path("docs.migration/rejected.ndjson").exists());
+        told
     }
 
     fn all_rejected(bench) {

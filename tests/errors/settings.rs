@@ -96,6 +96,11 @@ rows! {
         told
     }
 
+    fn qdrant_url_plain_http(bench) {
+        bench.shell.set("QDRANT_URL", "http://192.0.2.1:6333");
+        bench.run("run qdrant:docs vectorize:docs")
+    }
+
     fn qdrant_port_malformed(bench) {
         bench.shell.set("QDRANT_URL", "http://localhost:6334");
         bench.shell.set("QDRANT_GRPC_PORT", "70000");
@@ -156,6 +161,16 @@ rows! {
 
     fn dotenv_malformed(bench) {
         bench.shell.write(".env", "CLOUDFLARE_ACCOUNT_ID='no end\n");
+        bench.run_sample("")
+    }
+
+    fn dotenv_huge(bench) {
+        bench.shell.write(".env", "A=b\n".repeat(300_000));
+        bench.run_sample("")
+    }
+
+    fn config_huge(bench) {
+        bench.shell.write("cf-migrate.toml", "# so many\n".repeat(110_000));
         bench.run_sample("")
     }
 
@@ -260,6 +275,11 @@ rows! {
         bench.run_sample("")
     }
 
+    fn map_too_deep(bench) {
+        let program = "(".repeat(5_000);
+        bench.run_sample(&format!("--map '{program}'"))
+    }
+
     fn rename_malformed(bench) {
         bench.run_sample("--rename title")
     }
@@ -352,6 +372,19 @@ rows! {
     fn log_unwritable(bench) {
         bench.shell.write("file", "");
         bench.run_sample("--log file/run.log")
+    }
+
+    fn log_levels_malformed(bench) {
+        bench.shell.set("RUST_LOG", "cf_migrate=loudly");
+        bench.run_sample("--log run.log")
+    }
+
+    fn sandbox_open_to_all(bench) {
+        bench.run("sandbox --listen 0.0.0.0:0")
+    }
+
+    fn max_poison_no_share(bench) {
+        bench.run_sample("--max-poison 200%")
     }
 
     fn state_folder_unusable(bench) {

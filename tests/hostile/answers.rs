@@ -7,6 +7,8 @@ use cf_migrate::cloudflare::{Account, AccountId, ApiError, IndexName};
 use cf_migrate::http::{Budget, Cause, Client, NetworkOptions, Policy, Transport};
 use cf_migrate::locator::Namespaces;
 use cf_migrate::progress::Recording;
+use cf_migrate::source::Source as _;
+use cf_migrate::source::qdrant::{QdrantSettings, QdrantSource};
 use cf_migrate::source::upstash::{Surroundings, UpstashReader, UpstashSettings};
 use cf_migrate::stop::Stop;
 use secrecy::SecretString;
@@ -14,6 +16,7 @@ use secrecy::SecretString;
 use crate::cli::{Shell, Told, sample};
 use crate::ended;
 use crate::server::{Answer, serve};
+use crate::support::qdrant::QdrantDouble;
 
 const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 
@@ -104,4 +107,30 @@ async fn an_answer_that_trickles_is_given_up_after_its_whole_time() {
     let error = opened.err().expect("it never ends");
     let chain = cf_migrate::report::facts::chain(&error);
     assert!(chain.contains("no whole answer within 2 s"), "{chain}");
+}
+
+#[tokio::test]
+async fn answers_of_qdrants_rest_side_are_read_up_to_their_bound() {
+    let server = QdrantDouble::recorded("tiny8").start();
+    let port = serve(Answer::Endless)
+        .rsplit_once(':')
+        .unwrap()
+        .1
+        .parse()
+        .unwrap();
+    let settings = QdrantSettings {
+        url: Some(server.grpc_url()),
+        rest_port: Some(port),
+        ..QdrantSettings::default()
+    };
+    let mut source = QdrantSource::open("tiny8", None, settings, Clock::real())
+        .await
+        .unwrap();
+    let page = source.page(None).await.unwrap();
+    let names: Vec<_> = page.points.iter().map(|read| read.point.name()).collect();
+    let error = source.fetch(&names[..2]).await.unwrap_err();
+    assert!(
+        error.to_string().ends_with("/points is larger than 64 MiB"),
+        "{error}"
+    );
 }

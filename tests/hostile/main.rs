@@ -5,6 +5,8 @@
 
 #[path = "../support/cli.rs"]
 mod cli;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod answers;
 mod files;

@@ -132,6 +132,8 @@ fn config(params: api::CollectionParams) -> api::CollectionConfig {
             enabled: Some(true),
             upsert_max_batchsize: Some(7),
             max_query_limit: Some(50),
+            max_timeout: Some(10),
+            write_rate_limit: Some(600),
             search_max_oversampling: Some(1.5),
             ..api::StrictModeConfig::default()
         }),

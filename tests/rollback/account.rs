@@ -2,6 +2,7 @@
 //! anything that is not the migration's.
 
 use cf_migrate::sandbox::Operation;
+use cf_migrate::stages::rollback::Seal;
 
 use crate::binary::{INDEX, entry, namespace_id};
 use crate::scene::{POINTS, empty, put_entry, theirs};
@@ -65,4 +66,31 @@ async fn an_index_that_was_there_and_empty_stays() {
     let outcome = simulation.rollback().await.expect_code(0);
     assert!(simulation.sandbox.vectors(INDEX).unwrap().is_empty());
     assert_eq!(outcome.report["rollback"]["index_deleted"], false);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_sealed_folder_even_a_created_index_is_looked_at_vector_by_vector() {
+    let mut simulation = empty(|_| {});
+    simulation.run().await.expect_code(0);
+    let ledger = rusqlite::Connection::open(simulation.folder.join("ledger.db")).unwrap();
+    ledger
+        .execute("INSERT INTO milestone VALUES ('sealed', 'now')", [])
+        .unwrap();
+    drop(ledger);
+    let mut changed = simulation.state().vectors["f0_0"].clone();
+    changed.values[0] += 1.0;
+    simulation
+        .sandbox
+        .put_vector(INDEX, "f0_0", &changed)
+        .unwrap();
+    simulation.rollback().await.expect_code(7);
+    assert_eq!(simulation.state().vectors.len() as u64, POINTS);
+    simulation.seal = Seal::Open;
+    let outcome = simulation.rollback().await.expect_code(4);
+    let left = simulation.sandbox.vectors(INDEX).unwrap();
+    assert_eq!(
+        left.into_iter().collect::<Vec<_>>(),
+        [("f0_0".to_owned(), changed)]
+    );
+    assert_eq!(outcome.number("/rollback/kept_changed"), 1);
 }

@@ -18,6 +18,7 @@ pub struct Figures {
     pub codes: BTreeMap<u64, u64>,
     /// Migrations that had to be refused.
     pub refused: u64,
+    pub catch_ups: u64,
     pub rollbacks: u64,
     pub points: u64,
     pub records: u64,
@@ -64,6 +65,7 @@ impl Figures {
         self.interrupts += other.interrupts;
         self.disk_failures += other.disk_failures;
         self.refused += other.refused;
+        self.catch_ups += other.catch_ups;
         self.rollbacks += other.rollbacks;
         self.points += other.points;
         self.records += other.records;
@@ -95,8 +97,8 @@ impl std::fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "migrations to be refused {}, rolled back {}, ends by exit code {:?}",
-            self.refused, self.rollbacks, self.codes
+            "migrations to be refused {}, catch-ups {}, rolled back {}, ends by exit code {:?}",
+            self.refused, self.catch_ups, self.rollbacks, self.codes
         )?;
         write!(
             f,

@@ -4,23 +4,32 @@
 //! and how a seed is replayed is in `docs/reliability.md`.
 
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a simulation fails as tests do, and tells what it was asked to"
 )]
 
+mod account;
 #[path = "../support/binary.rs"]
 mod binary;
 mod broken;
+mod called;
 mod choices;
+mod collection;
+mod complaints;
 mod dice;
 mod doom;
+mod expected;
 mod figures;
+mod guard;
+mod json;
 mod judge;
 mod model;
 mod play;
 mod points;
 mod process;
+mod report;
 mod scenario;
 mod source;
 mod watch;
@@ -89,10 +98,12 @@ fn told(findings: &[(u64, Finding)]) -> String {
 
 #[test]
 fn fresh_seeds_end_as_the_model_says() {
-    let count = asked("CF_MIGRATE_SEEDS").unwrap_or(FRESH);
+    let wanted = asked("CF_MIGRATE_SEEDS");
+    let count = wanted.unwrap_or(FRESH);
+    let most_findings = wanted.map_or(5, |_| 50);
     let first = asked("CF_MIGRATE_FIRST_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let seeds: Vec<u64> = (first..first + count).collect();
-    let (figures, findings) = play_all(&seeds, Manner::default(), 5);
+    let (figures, findings) = play_all(&seeds, Manner::default(), most_findings);
     println!("from seed {first} on\n{figures}");
     assert!(findings.is_empty(), "{}", told(&findings));
 }

@@ -6,7 +6,10 @@ use cf_migrate::sandbox::inspect::StoredVector;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::choices::{BigInts, Choices, Program};
+use crate::choices::{Choices, Program};
+use crate::json::{
+    bytes, fixed, has_mixed, has_null, is_bad_key, is_deep, same, settle_numbers, walk,
+};
 
 /// A point that became a record.
 #[derive(Debug, Clone)]
@@ -51,7 +54,8 @@ pub struct Rules<'a> {
     pub file_index: bool,
 }
 
-type Rejected = &'static str;
+/// The name of a reason.
+pub type Rejected = &'static str;
 
 impl Rules<'_> {
     /// The record, or the name of the reason.
@@ -97,6 +101,12 @@ impl Rules<'_> {
             order: order(payload.get(self.choices.order_by)),
             doubtful,
         })
+    }
+
+    /// The id that the point's record has, or would have.
+    pub fn id_of(&self, point: &Point) -> Option<String> {
+        let payload = self.payload(point).ok()?;
+        self.id(&payload, &point.name()).ok()
     }
 
     fn values(&self, point: &Point) -> Result<(Vec<f32>, bool), Rejected> {
@@ -227,98 +237,6 @@ impl Rules<'_> {
     }
 }
 
-fn bytes(payload: &Payload) -> usize {
-    serde_json::to_string(payload).unwrap().len()
-}
-
-fn is_bad_key(key: &str) -> bool {
-    key.is_empty() || key.starts_with('$') || key.contains('.') || key.contains('"')
-}
-
-fn fixed(key: &str) -> String {
-    match key.strip_prefix('$') {
-        _ if key.is_empty() => "_".to_owned(),
-        Some(rest) => format!("_{rest}").replace(['.', '"'], "_"),
-        None => key.replace(['.', '"'], "_"),
-    }
-}
-
-/// Every object within, the outer ones first.
-fn walk(value: &mut Value, change: &mut impl FnMut(&mut Payload)) {
-    match value {
-        Value::Object(object) => {
-            change(object);
-            object.values_mut().for_each(|value| walk(value, change));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|value| walk(value, change)),
-        _ => {}
-    }
-}
-
-fn settle_numbers(value: &mut Value, how: BigInts) -> Result<(), Rejected> {
-    match value {
-        Value::Object(object) => object
-            .values_mut()
-            .try_for_each(|value| settle_numbers(value, how)),
-        Value::Array(items) => items
-            .iter_mut()
-            .try_for_each(|value| settle_numbers(value, how)),
-        Value::Number(number) => {
-            let text = number.to_string();
-            let whole = !text.contains(['.', 'e', 'E']);
-            let big = whole
-                && text
-                    .parse::<i128>()
-                    .map_or(true, |value| value.abs() > 1 << 53);
-            match how {
-                BigInts::Reject if big => return Err("big_integer"),
-                BigInts::Text if big => *value = Value::from(text),
-                _ if text.parse::<f64>().is_ok_and(f64::is_infinite) => {
-                    return Err("number_out_of_range");
-                }
-                _ => {}
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn has_null(metadata: &Payload) -> bool {
-    fn within(value: &Value) -> bool {
-        match value {
-            Value::Null => true,
-            Value::Object(object) => object.values().any(within),
-            Value::Array(items) => items.iter().any(within),
-            _ => false,
-        }
-    }
-    metadata.values().any(within)
-}
-
-/// More than one level of objects below the metadata itself.
-fn is_deep(metadata: &Payload) -> bool {
-    fn levels(value: &Value) -> usize {
-        match value {
-            Value::Object(object) => 1 + object.values().map(levels).max().unwrap_or(0),
-            Value::Array(items) => items.iter().map(levels).max().unwrap_or(0),
-            _ => 0,
-        }
-    }
-    metadata.values().any(|value| levels(value) > 1)
-}
-
-fn has_mixed(metadata: &Payload) -> bool {
-    fn within(value: &Value) -> bool {
-        match value {
-            Value::Object(object) => object.values().any(within),
-            Value::Array(items) => !items.iter().all(Value::is_string) || items.iter().any(within),
-            _ => false,
-        }
-    }
-    metadata.values().any(within)
-}
-
 fn render(template: &str, payload: &Payload, name: &PointName) -> Result<String, Rejected> {
     let mut text = String::new();
     for (position, piece) in template.split(['{', '}']).enumerate() {
@@ -372,30 +290,6 @@ fn short(id: &str) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("{}~{hex}", &id[..end])
-}
-
-/// Whether two JSON values are the same, numbers compared as f64.
-pub fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            let of = |number: &serde_json::Number| number.to_string().parse::<f64>().unwrap();
-            of(left) == of(right)
-        }
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
-        }
-        (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
-        }
-        _ => left == right,
-    }
 }
 
 /// Whether two vectors are the same, −0 as 0.

@@ -75,38 +75,57 @@ impl Play {
 
     async fn all(mut self) -> Result<Figures, Finding> {
         let dir = folder();
-        let world = self.world(dir.path()).await;
+        let mut world = self.world(dir.path()).await;
         let began = world.clock.now();
         let mut figures = Figures::default();
-        let judge = Judge { world: &world };
-        self.disturbed(&world, &judge, &mut figures).await?;
+        self.disturbed(&world, &mut figures).await?;
         // A migration may be taken back before it came to its end.
         let gives_up = self.takes_back() && self.dice.chance(0.15);
         if !gives_up {
-            self.finish(&world, &judge, &mut figures).await?;
+            self.finish(&world, &mut figures).await?;
+            self.catch_up(&mut world, &mut figures).await?;
         }
         if gives_up || self.takes_back() && self.dice.chance(0.3) {
-            self.roll_back(&world, &judge, &mut figures).await?;
+            self.roll_back(&world, &mut figures).await?;
         }
         figures.finish(&world, world.clock.now() - began, self.seed);
         Ok(figures)
     }
 
+    /// The source changes, any number of times, and the same command catches up.
+    async fn catch_up(&mut self, world: &mut World, figures: &mut Figures) -> Result<(), Finding> {
+        for _ in 0..self.dice.weighted(&[(5, 0), (3, 1), (1, 4)]) {
+            let scenario = &self.scenario;
+            let moves_on = self.takes_back()
+                && !scenario.collection.pinned
+                && scenario.expected.refusal.is_none();
+            if !moves_on || !(Judge { world }).different().is_empty() {
+                return Ok(());
+            }
+            let Some(next) = scenario.changed(&mut self.dice.part()) else {
+                return Ok(());
+            };
+            figures.catch_ups += 1;
+            self.scenario = Arc::new(next);
+            world.scenario = Arc::clone(&self.scenario);
+            world.watch.change(&self.scenario);
+            world.watch.tell(|| "the source has changed".to_owned());
+            self.disturbed(world, figures).await?;
+            self.finish(world, figures).await?;
+        }
+        Ok(())
+    }
+
     /// The undisturbed run at the end, and sometimes the same once more.
-    async fn finish(
-        &mut self,
-        world: &World,
-        judge: &Judge<'_>,
-        figures: &mut Figures,
-    ) -> Result<(), Finding> {
+    async fn finish(&mut self, world: &World, figures: &mut Figures) -> Result<(), Finding> {
         world.sandbox.set_faults(Vec::new());
         let start = self.undisturbed(world);
         let ended = self.run(world, &start, figures).await?;
-        judge.end(&start, &ended.expect("nothing ends this start"))?;
+        Judge { world }.end(&start, &ended.expect("nothing ends this start"))?;
         if self.scenario.expected.refusal.is_none() && self.dice.chance(0.3) {
             let start = self.undisturbed(world);
             let ended = self.run(world, &start, figures).await?;
-            judge.repetition(&start, &ended.expect("nothing ends this start"))?;
+            Judge { world }.repetition(&start, &ended.expect("nothing ends this start"))?;
         }
         Ok(())
     }
@@ -117,12 +136,7 @@ impl Play {
     }
 
     /// Takes everything back, disturbed any number of times.
-    async fn roll_back(
-        &mut self,
-        world: &World,
-        judge: &Judge<'_>,
-        figures: &mut Figures,
-    ) -> Result<(), Finding> {
+    async fn roll_back(&mut self, world: &World, figures: &mut Figures) -> Result<(), Finding> {
         figures.rollbacks += 1;
         for _ in 0..self.dice.weighted(&[(2, 0), (2, 1), (1, 4)]) {
             world.sandbox.set_faults(self.faults());
@@ -131,8 +145,8 @@ impl Play {
                 ..self.random_start(world)
             };
             match self.run(world, &start, figures).await? {
-                Some(ended) => judge.disturbed_rollback(&ended)?,
-                None => judge.crashed()?,
+                Some(ended) => Judge { world }.disturbed_rollback(&ended)?,
+                None => Judge { world }.crashed()?,
             }
             let pause = Duration::from_millis(self.dice.scale(2 * 86_400_000));
             world.clock.sleep(pause).await;
@@ -143,7 +157,7 @@ impl Play {
             ..self.undisturbed(world)
         };
         let ended = self.run(world, &start, figures).await?;
-        judge.rolled_back(&ended.expect("nothing ends this start"))
+        Judge { world }.rolled_back(&ended.expect("nothing ends this start"))
     }
 
     async fn world(&mut self, dir: &std::path::Path) -> World {
@@ -166,12 +180,7 @@ impl Play {
     }
 
     /// Starts in bad nights, any number of them.
-    async fn disturbed(
-        &mut self,
-        world: &World,
-        judge: &Judge<'_>,
-        figures: &mut Figures,
-    ) -> Result<(), Finding> {
+    async fn disturbed(&mut self, world: &World, figures: &mut Figures) -> Result<(), Finding> {
         for _ in 0..self
             .dice
             .weighted(&[(1, 0), (3, 1), (3, 2), (2, 4), (1, 9)])
@@ -179,8 +188,8 @@ impl Play {
             world.sandbox.set_faults(self.faults());
             let start = self.random_start(world);
             match self.run(world, &start, figures).await? {
-                Some(ended) => judge.disturbed(&start, &ended)?,
-                None => judge.crashed()?,
+                Some(ended) => Judge { world }.disturbed(&start, &ended)?,
+                None => Judge { world }.crashed()?,
             }
             let pause = Duration::from_millis(self.dice.scale(2 * 86_400_000));
             world.clock.sleep(pause).await;
@@ -216,6 +225,12 @@ impl Play {
             ),
         });
         figures.ended(start, ended.as_ref());
+        if ended
+            .as_ref()
+            .is_none_or(|ended| !matches!(ended.code(), 0 | 3 | 4))
+        {
+            world.watch.stumble();
+        }
         // What the dead process left on the runtime ends here.
         for _ in 0..3 {
             tokio::task::yield_now().await;

@@ -94,7 +94,7 @@ fn usual_payload(number: u64, taste: &Taste, dice: &mut Dice) -> Payload {
 }
 
 /// Files' ids of several kinds, always the same for the same file.
-fn file_id(file: u64) -> Value {
+pub fn file_id(file: u64) -> Value {
     match file % 6 {
         0 | 1 => json!(format!("f{file}")),
         2 => json!(format!("Ordner/ß {file}.md")),
@@ -164,7 +164,8 @@ fn float(dice: &mut Dice) -> Value {
         "3.0",
         "1e2",
     ];
-    number(*dice.pick(&texts))
+    let at = dice.index(texts.len());
+    number(texts[at])
 }
 
 fn number(text: &str) -> Value {
@@ -240,7 +241,8 @@ fn odd_numbers(payload: &mut Payload, dice: &mut Dice) {
         "1e-400",
         "0.12345678901234567890123456789",
     ];
-    let value = number(*dice.pick(&texts));
+    let at = dice.index(texts.len());
+    let value = number(texts[at]);
     match dice.between(0, 2) {
         0 => drop(payload.insert("big".to_owned(), value)),
         1 => drop(payload.insert("meta".to_owned(), json!({"big": value}))),

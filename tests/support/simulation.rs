@@ -66,6 +66,8 @@ pub struct Simulation {
     pub sample: usize,
     /// What to do with entries none of whose vectors exists.
     pub stale: StaleEntries,
+    /// What a rollback does with a sealed folder.
+    pub seal: Seal,
     /// Whether anything may be written.
     pub mode: Mode,
     /// What happens before a call reaches the account.
@@ -177,6 +179,8 @@ impl Outcome {
 #[derive(Debug, Clone, Copy)]
 pub enum Verb {
     Run,
+    RunBehind,
+    RunFinally,
     Verify,
     Index,
 }
@@ -218,6 +222,7 @@ impl Simulation {
             change_answer: None,
             drop_header: None,
             stale: StaleEntries::Report,
+            seal: Seal::Respect,
             mode: Mode::Write,
             refused: None,
             crash: None,
@@ -299,7 +304,7 @@ impl Simulation {
     }
 
     async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
-        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, Seal::Respect)?;
+        let rollback = Rollback::open(&job.migration, &job.accounts, &self.folder, self.seal)?;
         rollback.tell_prospect()?;
         rollback.carry_out(report).await
     }
@@ -345,6 +350,8 @@ impl Simulation {
             Ok(mut job) => {
                 let ended = match verb {
                     Verb::Run => job.run(&mut report).await,
+                    Verb::RunBehind => job.run_behind(&mut report).await,
+                    Verb::RunFinally => job.run_finally(&mut report).await,
                     Verb::Verify => job.verify(&mut report).await,
                     Verb::Index => job.index(&mut report).await,
                 };
@@ -362,6 +369,12 @@ impl Simulation {
             error: ended.err().map(|error| told(&error)),
             said: progress.recording.lines(),
         }
+    }
+
+    /// A job of this migration, as a process of its own would have it.
+    pub fn job_alone(&self) -> Job {
+        self.job(Arc::new(Recording::default()), Stop::new().1)
+            .unwrap()
     }
 
     fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Job, Error> {

@@ -56,6 +56,20 @@ fn with_manifest(change: impl FnOnce(String) -> String) -> ArchiveError {
 }
 
 #[test]
+fn counts_that_add_up_beyond_all_numbers_are_damage() {
+    let all = format!("\"points\": {}", u64::MAX);
+    let error = with_manifest(|text| text.replace("\"points\": 2", &all));
+    assert!(
+        matches!(error, ArchiveError::DamagedManifest { .. }),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("more points than there can be"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_newer_format_is_refused() {
     let error = with_manifest(|text| text.replace("archive/1", "archive/2"));
     assert!(

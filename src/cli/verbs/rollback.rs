@@ -10,6 +10,7 @@ use crate::cli::args::RollbackArgs;
 use crate::cli::outcome::{self, Ending};
 use crate::cli::workspace::Workspace;
 use crate::error::Error;
+use crate::ledger::{Ledger, Milestone, TakenBack, Written};
 use crate::report::Report;
 use crate::stages::context::Mode;
 use crate::stages::prepare::Accounts;
@@ -58,12 +59,35 @@ async fn work(
 
 fn end(setup: &Setup, open: &OpenMigration, report: &mut Report, error: Option<Error>) -> ExitCode {
     let resumable = error.as_ref().is_some_and(outcome::is_resumable);
+    let stopped = resumable && !report.dry_run;
+    let safe = match stopped {
+        true => safe(&open.migration.ledger).unwrap_or_default(),
+        false => Vec::new(),
+    };
     let ending = Ending {
         folder: open.folder.as_ref(),
+        safe,
         resumable,
         ..Ending::new(setup, report, error)
     };
     ending.tell()
+}
+
+/// What is taken back whatever happens next.
+fn safe(ledger: &Ledger) -> Result<Vec<String>, Error> {
+    if !ledger.reached(Milestone::RollbackBegun)? {
+        return Ok(vec!["nothing was taken back yet".to_owned()]);
+    }
+    let mut entries = 0;
+    for kind in [Written::Entry, Written::Count] {
+        for outcome in [TakenBack::Restored, TakenBack::Deleted] {
+            entries += ledger.taken_back(kind, outcome, 0)?.0;
+        }
+    }
+    let (vectors, _) = ledger.taken_back(Written::Vector, TakenBack::Deleted, 0)?;
+    Ok(vec![format!(
+        "so far {entries} entries were put back or removed, and {vectors} vectors deleted; nothing that was changed since was touched"
+    )])
 }
 
 /// What can be told to be wrong before anything is opened.

@@ -6,9 +6,14 @@ use std::process::ExitCode;
 use super::session::Setup;
 use crate::cli::args::SandboxArgs;
 use crate::error::Error;
+use crate::progress::{Level, Progress as _};
 use crate::sandbox::{Sandbox, SandboxOptions};
 
 pub(super) async fn run(setup: &Setup, args: SandboxArgs) -> Result<ExitCode, Error> {
+    check_reach(setup, &args)?;
+    if let Some(token) = &args.token {
+        crate::conceal::keep_secret(token);
+    }
     let defaults = SandboxOptions::default();
     let options = SandboxOptions {
         account_id: args.account,
@@ -48,6 +53,26 @@ pub(super) async fn run(setup: &Setup, args: SandboxArgs) -> Result<ExitCode, Er
         .await
         .map_err(|error| Error::failed("the sandbox stopped").because(error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is served to other machines is open to all of them without a token.
+fn check_reach(setup: &Setup, args: &SandboxArgs) -> Result<(), Error> {
+    if args.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if args.token.is_none() {
+        return Err(Error::usage(format!(
+            "{} can be reached from other machines, and without a token by anybody",
+            args.listen
+        ))
+        .advise("give --token, or listen on 127.0.0.1"));
+    }
+    let warning = format!(
+        "{} can be reached from other machines; what is sent there, the token included, travels readable",
+        args.listen
+    );
+    setup.progress.remark(Level::Warning, &warning);
+    Ok(())
 }
 
 /// One JSON line when it is ready, so that a script can wait for it.

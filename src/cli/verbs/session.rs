@@ -10,12 +10,13 @@ use tempfile::TempDir;
 use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
 use crate::cli::log::LogFile;
-use crate::cli::outcome::{self, Ending};
+use crate::cli::outcome::{self, Ending, Last};
 use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
 use crate::cli::{interrupt, open};
 use crate::clock::Clock;
 use crate::cloudflare::IndexName;
+use crate::conceal::Concealing;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::locator::Locator;
@@ -123,13 +124,20 @@ fn start_log(global: &Global) -> Result<(), Error> {
             .advise("give a file in a folder that exists and that this user can write to")
             .because(error)
     })?;
-    let filter = tracing_subscriber::EnvFilter::try_new("info,cf_migrate=debug")
-        .map_err(|error| Error::failed("the log cannot be set up").because(error))?;
+    let wanted = std::env::var("RUST_LOG").ok();
+    let wanted = wanted.as_deref().filter(|text| !text.trim().is_empty());
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(wanted.unwrap_or("info,cf_migrate=debug"))
+        .map_err(|error| {
+            Error::usage("RUST_LOG does not say what to log")
+                .advise("write a level, as trace, or levels of single parts, as info,cf_migrate=trace; or unset it")
+                .because(error)
+        })?;
     tracing_subscriber::fmt()
         .json()
         .log_internal_errors(false)
         .with_env_filter(filter)
-        .with_writer(std::sync::Mutex::new(file))
+        .with_writer(std::sync::Mutex::new(Concealing(file)))
         .try_init()
         .map_err(|error| Error::failed("the log cannot be set up").because(error))
 }
@@ -214,7 +222,12 @@ impl<'a> Session<'a> {
     }
 
     /// Concludes with what the job came to.
-    pub(super) fn end(mut self, outcome: Result<(), Error>) -> ExitCode {
+    pub(super) fn end(self, outcome: Result<(), Error>) -> ExitCode {
+        ExitCode::from(self.concluded(outcome, Last::Command).exit_code)
+    }
+
+    /// The same, of the whole command or of a pass of it; gives the report.
+    pub(super) fn concluded(mut self, outcome: Result<(), Error>, last: Last) -> Report {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
         let archived = self
@@ -235,9 +248,11 @@ impl<'a> Session<'a> {
             safe,
             resumable,
             next,
+            last,
             ..Ending::new(self.setup, &mut self.report, error)
         };
-        ending.tell()
+        ending.tell();
+        self.report
     }
 
     /// The bindings of what was filled, and what the application must mind.
@@ -268,10 +283,19 @@ impl<'a> Session<'a> {
         mut self,
         work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
     ) -> ExitCode {
+        let outcome = self.measured(work).await;
+        self.end(outcome)
+    }
+
+    /// The verb, with the time it took.
+    pub(super) async fn measured(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let begun = self.setup.clock.now();
         let outcome = work(&mut self.job, &mut self.report).await;
         self.report.seconds.total = (self.setup.clock.now() - begun).as_secs_f64();
-        self.end(outcome)
+        outcome
     }
 }
 
@@ -283,10 +307,10 @@ fn permissions(args: &PermissionArgs) -> Permissions {
             (true, true) => Existing::KeepOverwritten,
         },
         allowed_rejects: args.allow_rejects,
-        stale: if args.prune {
-            StaleEntries::Prune
-        } else {
-            StaleEntries::Report
+        stale: match (args.prune_anyway, args.prune) {
+            (true, _) => StaleEntries::PruneAnyway,
+            (false, true) => StaleEntries::Prune,
+            (false, false) => StaleEntries::Report,
         },
     }
 }

@@ -228,3 +228,14 @@ async fn a_pause_longer_than_anyone_waits_stops_at_once() {
     let error = upsert_error(refused(429, 971, "").header("retry-after", "86400")).await;
     assert_eq!(case(&error), "limited");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_errors_without_number_the_beginning_is_told() {
+    let errors = "0,".repeat(100_000);
+    let body = format!("{{\"success\":false,\"errors\":[{errors}0],\"result\":null}}");
+    let error = upsert_error(json(400, body)).await;
+    assert_eq!(case(&error), "other");
+    let text = rendered(Error::from(error));
+    assert!(text.contains("[0,0,0,0"), "{text}");
+    assert!(text.len() < 1_000, "{} bytes", text.len());
+}

@@ -4,6 +4,7 @@
 use reqwest::Url;
 
 use crate::error::Error;
+use crate::http::base_url::is_loopback;
 
 const REST_PORT: u16 = 6333;
 const GRPC_PORT: u16 = 6334;
@@ -42,6 +43,18 @@ impl Address {
             rest: rest_port.or(rest_by_url).map(|port| origin(&url, port)),
         })
     }
+
+    /// Refuses plain http to another machine unless that is allowed.
+    pub(super) fn check_secrecy(&self, insecure_http: bool) -> Result<(), Error> {
+        let stays_here = Url::parse(&self.grpc).is_ok_and(|url| is_loopback(&url));
+        if insecure_http || stays_here || self.grpc.starts_with("https://") {
+            return Ok(());
+        }
+        Err(Error::usage(
+            "QDRANT_URL is plain http, which sends key and data readable over the network",
+        )
+        .advise("write https:// where the server uses TLS; plain http to another machine needs --insecure-http"))
+    }
 }
 
 fn parse(text: &str) -> Result<Url, Error> {
@@ -54,14 +67,10 @@ fn parse(text: &str) -> Result<Url, Error> {
             .advise("Take it out of the address and put the key into QDRANT_API_KEY"));
     }
     if !text.contains("://") {
-        return Err(
-            Error::usage(format!("QDRANT_URL has no scheme: {text:?}")).advise(format!(
-                "Write http://{text}, or https://{text} where the server uses TLS"
-            )),
-        );
+        return Err(without_scheme(text));
     }
     let url = Url::parse(text).map_err(|reason| {
-        Error::usage(format!("QDRANT_URL is not an address: {text:?}"))
+        Error::usage("QDRANT_URL is not an address")
             .advise("It looks like http://localhost:6334 or https://HOST.cloud.qdrant.io:6334")
             .because(reason)
     })?;
@@ -73,6 +82,24 @@ fn parse(text: &str) -> Result<Url, Error> {
         .advise("Qdrant's gRPC side is addressed as http://HOST:6334 or https://HOST:6334"));
     }
     Ok(url)
+}
+
+/// What is no host with a port may be a key in the wrong variable, and is not
+/// repeated.
+fn without_scheme(text: &str) -> Error {
+    let is_host = |host: &str| {
+        host.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+    };
+    match text.trim_end_matches('/').split_once(':') {
+        Some((host, port)) if is_host(host) && port.parse::<u16>().is_ok() => {
+            Error::usage(format!("QDRANT_URL has no scheme: {text:?}")).advise(format!(
+                "Write http://{text}, or https://{text} where the server uses TLS"
+            ))
+        }
+        _ => Error::usage("QDRANT_URL is no address")
+            .advise("It looks like http://localhost:6334 or https://HOST.cloud.qdrant.io:6334"),
+    }
 }
 
 /// The port that the text names. `Url::port` would hide 80 and 443, which are

@@ -69,6 +69,8 @@ pub struct QdrantSettings {
     /// `QDRANT_REST_PORT`, where it does not follow from the URL. Without one,
     /// points cannot be asked again by id.
     pub rest_port: Option<u16>,
+    /// Allows `http://` to another machine: key and data travel readable.
+    pub insecure_http: bool,
     /// The longest time for one request.
     pub timeout: Duration,
     /// The first pause before a retry; later ones double, up to 30 s, with jitter.
@@ -84,6 +86,7 @@ impl Default for QdrantSettings {
             api_key: None,
             grpc_port: None,
             rest_port: None,
+            insecure_http: false,
             timeout: Duration::from_secs(60),
             first_pause: Duration::from_millis(250),
             readers: DEFAULT_READERS,

@@ -37,6 +37,7 @@ impl Place {
             settings.grpc_port,
             settings.rest_port,
         )?;
+        address.check_secrecy(settings.insecure_http)?;
         let key = checked_key(settings.api_key)?;
         let pace = Pace {
             timeout: settings.timeout,

@@ -9,6 +9,7 @@ mod numbers;
 mod roster;
 mod survey;
 mod verify;
+mod words;
 mod write;
 
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::path::Path;
 use self::compare::Comparison;
 pub use self::fit::Fitting;
 use self::look::{Found, Subject, look};
-use self::survey::{Survey, examples, survey};
+use self::survey::{Survey, survey};
 pub use self::verify::Sample;
 use self::verify::verify;
 use self::write::write;
@@ -55,9 +56,17 @@ pub async fn restore(
     (wish, scratch): (&Wish, &Path),
     report: &mut Report,
 ) -> Result<(), Error> {
+    let blueprint = plan(generation, wish)?;
     let survey = survey(migration, generation, &wish.fitting, scratch)?;
-    let (blueprint, mut facts) = plan(generation, wish, target, &survey)?;
-    tell(migration, &blueprint, &survey, &facts);
+    let mut facts = RestoreFacts {
+        collection: target.collection().to_owned(),
+        as_recorded: blueprint.is_recorded(),
+        points: survey.points,
+        rounded_numbers: survey.rounded.count,
+        left_out: blueprint.left_out(),
+        ..RestoreFacts::default()
+    };
+    words::losses(migration, &blueprint, &survey);
 
     let there = migration.stop.interrupting(target.look()).await?;
     let restoring = Restoring {
@@ -80,12 +89,8 @@ pub async fn restore(
     outcome
 }
 
-fn plan(
-    generation: &Generation,
-    wish: &Wish,
-    target: &QdrantTarget,
-    survey: &Survey,
-) -> Result<(Blueprint, RestoreFacts), Error> {
+/// What the collection is to be made of.
+fn plan(generation: &Generation, wish: &Wish) -> Result<Blueprint, Error> {
     let (manifest, shape) = (generation.manifest(), generation.shape());
     let recorded = Blueprint::recorded(manifest.configuration.as_ref(), shape)?;
     let known = shape.dense.iter().all(|field| field.distance.is_some());
@@ -95,43 +100,7 @@ fn plan(
         )
         .advise("leave --distance out: the collection gets the one that it had"));
     }
-    let as_recorded = recorded.is_some();
-    let blueprint = recorded.unwrap_or_else(|| Blueprint::of_shape(shape, wish.distance));
-    let facts = RestoreFacts {
-        collection: target.collection().to_owned(),
-        as_recorded,
-        points: survey.points,
-        rounded_numbers: survey.rounded.count,
-        left_out: blueprint.left_out(),
-        ..RestoreFacts::default()
-    };
-    Ok((blueprint, facts))
-}
-
-/// What will not be as it was.
-fn tell(migration: &Migration, blueprint: &Blueprint, survey: &Survey, facts: &RestoreFacts) {
-    for name in &facts.left_out {
-        migration.warn(format!(
-            "vector {name:?} is a multivector, which an archive does not hold: the collection will have it, its points will not"
-        ));
-    }
-    if blueprint.had_shard_keys() {
-        migration.warn(
-            "the collection had shard keys, which an archive does not hold: its points will be spread over shards automatically",
-        );
-    }
-    if survey.rounded.count > 0 {
-        migration.warn(format!(
-            "{} points have a number with more digits than Qdrant keeps (it holds i64 and f64): {}",
-            survey.rounded.count,
-            examples(&survey.rounded)
-        ));
-    }
-    if !facts.as_recorded {
-        migration.tell(
-            "the archive does not tell how the collection was set up: payload indexes and all settings besides the vectors are left to the server",
-        );
-    }
+    Ok(recorded.unwrap_or_else(|| Blueprint::of_shape(shape, wish.distance)))
 }
 
 struct Restoring<'a> {
@@ -157,7 +126,7 @@ impl Restoring<'_> {
                 self.check_distances()?;
                 if self.migration.is_dry_run() {
                     facts.payload_indexes = self.blueprint.index_fields();
-                    self.tell_creation();
+                    words::creation(self.migration, &self.blueprint, facts);
                     return Ok(());
                 }
                 self.create().await?
@@ -172,10 +141,10 @@ impl Restoring<'_> {
         facts.foreign = found.foreign.count;
         facts.payload_indexes = existing.missing_indexes(&self.blueprint);
         if self.migration.is_dry_run() {
-            self.tell_writing(&found, facts);
+            words::writing(self.migration, &found, facts);
             return Ok(());
         }
-        self.index(facts).await?;
+        self.index(&existing, facts).await?;
         self.fill(&subject, &existing, facts, report).await?;
         self.compare(&subject, facts, report).await
     }
@@ -244,9 +213,9 @@ impl Restoring<'_> {
 
     /// Payload indexes come before the points, so that the search graph is built
     /// with them (Qdrant, indexing page).
-    async fn index(&self, facts: &RestoreFacts) -> Result<(), Error> {
+    async fn index(&self, existing: &Existing, facts: &RestoreFacts) -> Result<(), Error> {
         for field in &facts.payload_indexes {
-            let made = self.target.create_index(&self.blueprint, field);
+            let made = self.target.create_index(existing, &self.blueprint, field);
             self.migration.stop.interrupting(made).await?;
         }
         Ok(())
@@ -294,46 +263,5 @@ impl Restoring<'_> {
         report.verification = Some(found);
         report.seconds.verify = Some((self.migration.clock.now() - begun).as_secs_f64());
         Ok(())
-    }
-
-    fn tell_creation(&self) {
-        let shape = self.blueprint.shape();
-        let dense = shape.dense.iter().map(|field| {
-            let name = match field.name.as_str() {
-                "" => "unnamed".to_owned(),
-                name => format!("{name:?}"),
-            };
-            let dimensions = field.dimensions;
-            let distance = field.distance.map_or("unknown", Distance::name);
-            format!("{name} ({dimensions} dimensions, {distance})")
-        });
-        let sparse = shape.sparse.iter().map(|name| format!("{name:?} (sparse)"));
-        let vectors: Vec<_> = dense.chain(sparse).collect();
-        self.migration.tell(format!(
-            "would create collection {:?} with the vectors {}, payload indexes on {}, and {} points",
-            self.target.collection(),
-            vectors.join(", "),
-            named(&self.blueprint.index_fields()),
-            self.survey.points
-        ));
-    }
-
-    fn tell_writing(&self, found: &Found, facts: &RestoreFacts) {
-        self.migration.tell(format!(
-            "would write {} points into collection {:?}, {} of them in place of others, and create payload indexes on {}; {} points are there already, {} foreign ones would stay",
-            facts.points - found.equal,
-            self.target.collection(),
-            found.different.count,
-            named(&facts.payload_indexes),
-            found.equal,
-            found.foreign.count
-        ));
-    }
-}
-
-fn named(fields: &[String]) -> String {
-    match fields.is_empty() {
-        true => "nothing".to_owned(),
-        false => fields.join(", "),
     }
 }

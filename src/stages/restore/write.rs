@@ -33,7 +33,7 @@ pub(super) async fn write(
     let mut writing = stream::iter(batches)
         .map(|batch| async {
             let batch = batch?;
-            target.upsert(shape, &batch).await?;
+            target.upsert(existing, shape, &batch).await?;
             Ok::<_, Error>(batch.len() as u64)
         })
         .buffer_unordered(migration.pace.readers.get());

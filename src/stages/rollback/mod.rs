@@ -48,6 +48,7 @@ pub struct Rollback<'a> {
     file_index: Option<FileIndexPlan>,
     created: Created,
     saved: Vec<Generation>,
+    was_sealed: bool,
 }
 
 impl<'a> Rollback<'a> {
@@ -62,7 +63,8 @@ impl<'a> Rollback<'a> {
         seal: Seal,
     ) -> Result<Self, Error> {
         let ledger = &migration.ledger;
-        if seal == Seal::Respect && ledger.reached(Milestone::Sealed)? {
+        let was_sealed = ledger.reached(Milestone::Sealed)?;
+        if was_sealed && seal == Seal::Respect {
             return Err(sealed());
         }
         let plan = Plan::load(ledger)?.ok_or_else(|| {
@@ -85,6 +87,7 @@ impl<'a> Rollback<'a> {
             file_index: load_file_index(ledger)?,
             created: Created::load(ledger)?,
             saved: keep_overwritten::saved(ledger, &folder.join(keep_overwritten::FOLDER))?,
+            was_sealed,
         })
     }
 
@@ -155,9 +158,12 @@ impl<'a> Rollback<'a> {
         Ok(whole)
     }
 
+    /// An index that an application has been writing to is never taken for the
+    /// migration's own: each vector in it is looked at.
     fn origin(&self) -> Origin {
         let name = self.index.name().as_str();
-        match self.created.indexes.iter().any(|created| created == name) {
+        let created = self.created.indexes.iter().any(|created| created == name);
+        match created && !self.was_sealed {
             true => Origin::Created,
             false => Origin::Found,
         }

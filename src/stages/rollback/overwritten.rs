@@ -96,7 +96,6 @@ impl Overwritten<'_> {
                 }
                 Some(record) => match now {
                     Some(now) if is_written(ledger, now)? => back.push(record),
-                    None if ledger.deleted_since_saved(&id)? => back.push(record),
                     _ => judged[1].push(id),
                 },
             }

@@ -23,6 +23,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Namespace(LimitError::EmptyNamespace),
         Reason::Namespace(LimitError::LongNamespace { bytes: 65 }),
         Reason::Metadata(LimitError::LargeMetadata { bytes: 10_241 }),
+        Reason::Metadata(LimitError::DeepMetadata { levels: 101 }),
         Reason::Metadata(LimitError::Key {
             key: String::new(),
             rule: "is empty",

@@ -290,7 +290,7 @@ fn check_scroll(collection: &Collection, request: &api::ScrollPoints) -> Result<
     check_timeout(collection, request.timeout)
 }
 
-fn check_timeout(collection: &Collection, timeout: Option<u64>) -> Result<(), Status> {
+pub(super) fn check_timeout(collection: &Collection, timeout: Option<u64>) -> Result<(), Status> {
     let most = collection
         .strict_mode()
         .and_then(|strict| strict.max_timeout);

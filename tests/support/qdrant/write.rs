@@ -18,6 +18,7 @@ use tonic::Status;
 use super::State;
 use super::collection::{Collection, Id};
 use super::faults::Failure;
+use super::grpc::check_timeout;
 use super::wire;
 
 impl State {
@@ -61,6 +62,7 @@ impl State {
             Some(api::FieldType::Uuid) => api::PayloadSchemaType::Uuid,
         };
         let collection = self.collection_mut(&request.collection_name)?;
+        check_timeout(collection, request.timeout)?;
         let info = api::PayloadSchemaInfo {
             data_type: schema.into(),
             params: request.field_index_params,
@@ -93,6 +95,7 @@ impl State {
                 "Forbidden: Limit exceeded {sent} for upsert"
             )));
         }
+        check_timeout(collection, request.timeout)?;
         let config = collection.info.config.clone().unwrap_or_default();
         let params = config.params.unwrap_or_default();
         // All or nothing: what is refused is refused before it is applied.

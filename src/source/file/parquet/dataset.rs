@@ -50,7 +50,7 @@ impl Opened {
     /// that some writers add says no more than how the writer held the columns.
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(FileError::io(path))?;
-        parquet_bounds::check_footer(&file).map_err(ParquetFileError::bounds(path))?;
+        parquet_bounds::check_footer(&file).map_err(ParquetFileError::footer(path))?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata =
             ArrowReaderMetadata::load(&file, options).map_err(ParquetFileError::footer(path))?;
@@ -61,7 +61,7 @@ impl Opened {
     /// Looks at the pages; gives the bytes that rows take in memory.
     pub(super) fn check_pages(&self, path: &Path) -> Result<u64, ParquetFileError> {
         parquet_bounds::check_pages(&self.file, self.row_groups())
-            .map_err(ParquetFileError::bounds(path))
+            .map_err(ParquetFileError::footer(path))
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {

@@ -1,11 +1,9 @@
 //! What can be wrong with a Parquet file that points are read from.
 
+use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 
-use parquet::errors::ParquetError;
-
 use crate::error::{Error, Kind};
-use crate::parquet_bounds::Unbounded;
 
 /// Why a Parquet file could not be read as points.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +16,7 @@ pub enum ParquetFileError {
         /// How many of its rows could be read; none when its footer cannot be.
         after: Option<u64>,
         /// The decoder's reason.
-        source: ParquetError,
+        source: Box<dyn StdError + Send + Sync>,
     },
     /// A part of an archive of ours.
     #[error("{} is a part of an archive", path.display())]
@@ -72,25 +70,15 @@ fn place(after: Option<u64>) -> String {
 }
 
 impl ParquetFileError {
-    /// Wraps the decoder's error about a file's footer.
-    pub(super) fn footer(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+    /// Wraps what is wrong with a file's headers, by its decoder or before it.
+    pub(super) fn footer<E: StdError + Send + Sync + 'static>(
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self {
         let path = path.to_owned();
         move |source| Self::Damaged {
             path,
             after: None,
-            source,
-        }
-    }
-}
-
-impl ParquetFileError {
-    /// Wraps what is out of bounds in a file's headers.
-    pub(super) fn bounds(path: &Path) -> impl FnOnce(Unbounded) -> Self {
-        let path = path.to_owned();
-        move |error| Self::Damaged {
-            path,
-            after: None,
-            source: ParquetError::External(Box::new(error)),
+            source: Box::new(source),
         }
     }
 }

@@ -355,7 +355,7 @@ fn beyond_sense(path: &Path, after: Option<u64>, gave_up: GaveUp) -> ParquetFile
     ParquetFileError::Damaged {
         path: path.to_owned(),
         after,
-        source: ParquetError::External(Box::new(gave_up)),
+        source: Box::new(gave_up),
     }
 }
 
@@ -363,7 +363,7 @@ fn damaged(file: &DataFile, after: u64, source: ParquetError) -> ParquetFileErro
     ParquetFileError::Damaged {
         path: file.path.clone(),
         after: Some(after),
-        source,
+        source: Box::new(source),
     }
 }
 

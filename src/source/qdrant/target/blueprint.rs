@@ -20,6 +20,16 @@ use crate::source::Configuration;
 #[derive(Debug)]
 pub struct Blueprint {
     pub(super) settings: Settings,
+    origin: Origin,
+}
+
+/// Where a blueprint is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The archive holds the collection's configuration.
+    Recorded,
+    /// The points' shape is all that is known.
+    Shape,
 }
 
 /// How a collection stores one of its dense vectors.
@@ -67,7 +77,10 @@ impl Blueprint {
         let Some(settings) = settings else {
             return Ok(None);
         };
-        let blueprint = Self { settings };
+        let blueprint = Self {
+            settings,
+            origin: Origin::Recorded,
+        };
         let held = |shape: &Shape| (shape.dense.clone(), shape.sparse.clone());
         if held(&blueprint.shape()) != held(shape) {
             return Err(Error::failed(
@@ -117,7 +130,13 @@ impl Blueprint {
                 },
                 payload_schema: HashMap::new(),
             },
+            origin: Origin::Shape,
         }
+    }
+
+    /// Whether the collection will be as it was, and not only for the same points.
+    pub fn is_recorded(&self) -> bool {
+        self.origin == Origin::Recorded
     }
 
     /// Vectors whose distance is not known, so that a collection cannot be made.
@@ -172,7 +191,7 @@ impl Blueprint {
             wal_config: config.wal_config,
             optimizers_config: config.optimizer_config,
             shard_number: Some(params.shard_number).filter(|shards| *shards > 0),
-            on_disk_payload: Some(params.on_disk_payload).filter(|_| params.shard_number > 0),
+            on_disk_payload: self.is_recorded().then_some(params.on_disk_payload),
             timeout: Some(timeout_s),
             vectors_config: params.vectors_config,
             replication_factor: params.replication_factor,

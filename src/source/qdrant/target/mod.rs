@@ -17,6 +17,7 @@ use super::{QdrantReader, QdrantSettings};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::point::{Point, Shape};
+use qdrant_client::qdrant::StrictModeConfig;
 
 /// The most bytes of one call, but for a single larger point: gRPC's usual limit of
 /// a message is 4 MiB, which something on the way may keep although Qdrant does not.
@@ -35,6 +36,7 @@ pub struct Existing {
     pub reader: QdrantReader,
     settings: Settings,
     batch_points: usize,
+    timeout_s: u64,
 }
 
 impl QdrantTarget {
@@ -76,15 +78,15 @@ impl QdrantTarget {
             return Ok(None);
         };
         let settings = Settings::of(&info);
-        let strict = settings.config.strict_mode_config.as_ref();
-        let most = strict
-            .filter(|strict| strict.enabled != Some(false))
-            .and_then(|strict| strict.upsert_max_batchsize);
-        let most = most.and_then(|most| usize::try_from(most).ok());
+        let description = described(info);
         Ok(Some(Existing {
-            batch_points: most.map_or(BATCH_POINTS, |most| most.clamp(1, BATCH_POINTS)),
+            batch_points: most_points(settings.config.strict_mode_config.as_ref()),
+            timeout_s: self
+                .place
+                .pace
+                .server_timeout_s(description.limits.timeout_s),
             settings,
-            reader: QdrantReader::of(&self.place, described(info))?,
+            reader: QdrantReader::of(&self.place, description)?,
         }))
     }
 
@@ -102,9 +104,13 @@ impl QdrantTarget {
     ///
     /// # Errors
     /// As [`QdrantTarget::create`].
-    pub async fn create_index(&self, blueprint: &Blueprint, field: &str) -> Result<(), Error> {
-        let timeout_s = self.place.pace.server_timeout_s(None);
-        let request = blueprint.index(&self.place.collection, field, timeout_s);
+    pub async fn create_index(
+        &self,
+        existing: &Existing,
+        blueprint: &Blueprint,
+        field: &str,
+    ) -> Result<(), Error> {
+        let request = blueprint.index(&self.place.collection, field, existing.timeout_s);
         match request {
             Some(request) => self.place.server.create_index(request).await,
             None => Ok(()),
@@ -116,14 +122,18 @@ impl QdrantTarget {
     ///
     /// # Errors
     /// The server's; Failed for a point that Qdrant cannot hold.
-    pub async fn upsert(&self, shape: &Shape, points: &[Point]) -> Result<(), Error> {
+    pub async fn upsert(
+        &self,
+        existing: &Existing,
+        shape: &Shape,
+        points: &[Point],
+    ) -> Result<(), Error> {
         let wire = points.iter().map(|point| points::wire(shape, point));
         let wire = wire
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| Error::failed("a point was to be written that Qdrant cannot hold"))?;
-        let timeout_s = self.place.pace.server_timeout_s(None);
         let (server, collection) = (&self.place.server, &self.place.collection);
-        server.upsert(collection, wire, timeout_s).await
+        server.upsert(collection, wire, existing.timeout_s).await
     }
 }
 
@@ -158,6 +168,16 @@ impl Existing {
     pub fn takes_more(&self, points: usize, bytes: usize) -> bool {
         points < self.batch_points && bytes < BATCH_BYTES
     }
+}
+
+/// The most points of a call that strict mode takes: of one call, and of a minute.
+fn most_points(strict: Option<&StrictModeConfig>) -> usize {
+    let strict = strict.filter(|strict| strict.enabled != Some(false));
+    let of_call = strict.and_then(|strict| strict.upsert_max_batchsize);
+    let of_minute = strict.and_then(|strict| strict.write_rate_limit);
+    let most = of_call.into_iter().chain(of_minute.map(u64::from)).min();
+    most.and_then(|most| usize::try_from(most).ok())
+        .map_or(BATCH_POINTS, |most| most.clamp(1, BATCH_POINTS))
 }
 
 /// About how many bytes a point takes in a call.
