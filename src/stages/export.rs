@@ -134,7 +134,7 @@ async fn copy(
         migration.warn(format!("at the end of the export: {held_back}"));
     }
     let generation = writer.finish(after)?;
-    report_counts(migration, before, after, generation.count());
+    report_counts(migration, source, (before, after), generation.count());
     Ok(generation)
 }
 
@@ -336,19 +336,29 @@ impl Copy<'_> {
     }
 }
 
-fn report_counts(migration: &Migration, before: Option<u64>, after: Option<u64>, archived: u64) {
+/// Says what kind of view was taken. A file is one thing; a server is read point by
+/// point while it may be written to.
+fn report_counts(
+    migration: &Migration,
+    source: &dyn Source,
+    (before, after): (Option<u64>, Option<u64>),
+    archived: u64,
+) {
     let summary = format!("{archived} points archived");
     migration.progress.end(Step::Export, &summary);
-    if let (Some(before), Some(after)) = (before, after)
-        && before != after
-    {
-        migration.warn(format!(
-            "the source counted {before} points before the export and {after} after it: it was written to meanwhile, and a scroll is not a point in time. Pause its writers for an exact copy"
-        ));
-    } else if after.is_some_and(|count| count != archived) {
-        migration.warn(format!(
-            "the source counts {} points, but {archived} could be read",
-            after.unwrap_or_default()
-        ));
+    match (before, after) {
+        (Some(before), Some(after)) if before != after => migration.warn(format!(
+            "the source counted {before} points before the export and {after} after it: it was written to meanwhile, and a scroll is not a point in time. {EXACT}"
+        )),
+        (_, Some(after)) if after != archived => migration.warn(format!(
+            "the source counts {after} points, but {archived} could be read"
+        )),
+        (Some(before), Some(_)) if !source.is_pinned() => migration.tell(format!(
+            "the source counted {before} points before and after the export; it was read page by page, which is not a point in time. {EXACT}"
+        )),
+        _ => {}
     }
 }
+
+/// What makes a view exact.
+const EXACT: &str = "Pause its writers for an exact copy; run --final tells whether it is one";

@@ -11,6 +11,7 @@ mod cloud;
 mod support;
 
 mod backup;
+mod catch_up;
 mod dry_run;
 mod file_index;
 mod going_on;

@@ -167,6 +167,38 @@ rows! {
         bench.run_lines(&[point(1, &json!({"a": 2}))], "")
     }
 
+    fn folder_sealed(bench) {
+        bench.run_sample("--create --final").ends(0).says("source and index are equal");
+        bench.prepared();
+        bench.run_sample("")
+    }
+
+    fn final_without_source(bench) {
+        bench.migrated();
+        bench.run(&format!("{OWN} --final"))
+    }
+
+    fn final_and_follow(bench) {
+        bench.run_sample("--create --final --follow 1h")
+    }
+
+    fn follow_dry(bench) {
+        bench.run_sample("--create --follow 1h --dry-run")
+    }
+
+    fn prune_too_many(bench) {
+        let points: Vec<Value> = (0..3).map(|id| point(id, &json!({"a": id}))).collect();
+        bench.run_lines(&points, "--create").ends(0);
+        bench.prepared();
+        bench.run_lines(&points[..1], "--prune")
+    }
+
+    fn prune_without_entries(bench) {
+        bench.run_sample("--create --file-index kv:files").ends(0);
+        bench.prepared();
+        bench.run(&format!("upsert {} vectorize:docs {MAPPED} --prune", sample()))
+    }
+
     fn ledger_newer_format(bench) {
         bench.migrated();
         pragma(bench, "PRAGMA user_version = 99");

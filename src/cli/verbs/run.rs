@@ -107,7 +107,7 @@ impl Following<'_> {
                 outcome
             })
             .await;
-        Ok(session.concluded(outcome, Last::Pass))
+        Ok(session.concluded(outcome, Last::Pass).0)
     }
 
     /// What the last pass came to is what the command comes to: stopped between two

@@ -223,11 +223,15 @@ impl<'a> Session<'a> {
 
     /// Concludes with what the job came to.
     pub(super) fn end(self, outcome: Result<(), Error>) -> ExitCode {
-        ExitCode::from(self.concluded(outcome, Last::Command).exit_code)
+        self.concluded(outcome, Last::Command).1
     }
 
-    /// The same, of the whole command or of a pass of it; gives the report.
-    pub(super) fn concluded(mut self, outcome: Result<(), Error>, last: Last) -> Report {
+    /// The same, of the whole command or of a pass of it; gives the report too.
+    pub(super) fn concluded(
+        mut self,
+        outcome: Result<(), Error>,
+        last: Last,
+    ) -> (Report, ExitCode) {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
         let archived = self
@@ -251,8 +255,8 @@ impl<'a> Session<'a> {
             last,
             ..Ending::new(self.setup, &mut self.report, error)
         };
-        ending.tell();
-        self.report
+        let code = ending.tell();
+        (self.report, code)
     }
 
     /// The bindings of what was filled, and what the application must mind.
