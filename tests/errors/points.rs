@@ -103,7 +103,7 @@ rows! {
     }
 
     fn refused_beyond_share(bench) wrote {
-        let nulls = |number: u64| if number % 2 == 0 { json!({"a": 1}) } else { json!({"a": null}) };
+        let nulls = |number: u64| if number.is_multiple_of(2) { json!({"a": 1}) } else { json!({"a": null}) };
         let points: Vec<_> = (0..40).map(|number| point(number, &nulls(number))).collect();
         let told = bench.run_lines(&points, "--create");
         let rejected = bench.shell.read("docs.migration/rejected.ndjson");
