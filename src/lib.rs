@@ -11,6 +11,7 @@
 //! - [`cloudflare`] over [`http`]: the account's Vectorize and KV
 //! - [`disk`], [`clock`]: the lasting changes to files, and time; both simulated in tests
 //! - [`point`], [`record`], [`error`]: the words everyone shares
+//! - `limited`, `contained`, `parquet_bounds`: what files of others may ask for
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
 pub mod archive;

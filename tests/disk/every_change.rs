@@ -8,23 +8,60 @@ use cf_migrate::disk::{self, Failure, Weather};
 use cf_migrate::settings::PaceOptions;
 use serde_json::{Value, json};
 
-use crate::binary::{INDEX, State, create_index, create_namespace, entry, point, values};
+use crate::binary::{
+    INDEX, State, create_index, create_namespace, entry, point, values, write_lines,
+};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation};
 use cf_migrate::sandbox::inspect::StoredVector;
 
 const POINTS: u64 = 14;
 const REJECTED: u64 = 2;
 
-/// Points some of which cannot become records, for an account in use.
-async fn simulation() -> Simulation {
-    let points = (0..POINTS).map(|number| {
-        let mut point = point(number, DIMENSIONS);
-        if number % 10 == 3 {
-            point["payload"].as_object_mut().unwrap().remove("file_id");
+/// Which run the disk fails.
+#[derive(Debug, Clone, Copy)]
+enum Run {
+    /// The first one.
+    First,
+    /// One after the migration was done and the source was changed.
+    CatchUp,
+}
+
+/// A point; some of them cannot become records.
+fn source_point(number: u64) -> Value {
+    let mut point = point(number, DIMENSIONS);
+    if number % 10 == 3 {
+        point["payload"].as_object_mut().unwrap().remove("file_id");
+    }
+    point
+}
+
+/// The source as it is later: some points are new, others changed, others gone.
+fn changed_points() -> impl Iterator<Item = Value> {
+    let kept = (0..POINTS + 5).filter(|number| ![0, 5, 9].contains(number));
+    kept.map(|number| {
+        let mut point = source_point(number);
+        if number % 4 == 0 {
+            point["payload"]["text"] = "changed".into();
         }
         point
-    });
-    let points: Vec<_> = points.collect();
+    })
+}
+
+impl Run {
+    /// A migration that stands before this run.
+    async fn simulation(self) -> Simulation {
+        let simulation = simulation().await;
+        if let Self::CatchUp = self {
+            simulation.run().await.expect_code(3);
+            write_lines(&simulation.source, changed_points());
+        }
+        simulation
+    }
+}
+
+/// A migration of points for an account in use.
+async fn simulation() -> Simulation {
+    let points: Vec<_> = (0..POINTS).map(source_point).collect();
     let mut simulation = Simulation::of(points, |options| options.budget = None);
     simulation.allowed_rejects = REJECTED;
     simulation.pace = PaceOptions {
@@ -55,8 +92,8 @@ struct Undisturbed {
 }
 
 impl Undisturbed {
-    async fn run() -> Self {
-        let simulation = simulation().await;
+    async fn of(run: Run) -> Self {
+        let simulation = run.simulation().await;
         let before = simulation.state();
         let weather = Weather::new(0);
         let _under = disk::under(weather.clone());
@@ -135,12 +172,27 @@ fn check_stop(outcome: &Outcome, failure: Failure, what: &str) -> Option<String>
     Some(error.lines().next().unwrap_or_default().to_owned())
 }
 
-async fn fail_everywhere(failure: Failure, lasting: bool) {
-    let undisturbed = Undisturbed::run().await;
-    let (mut stopped, mut words) = (0, BTreeMap::<String, u64>::new());
-    for n in 1..=undisturbed.changes {
-        let what = format!("{failure:?} at change {n} of {}", undisturbed.changes);
-        let simulation = simulation().await;
+/// The changes that are tried: each one; without `CF_MIGRATE_EVERY_CHANGE`, of a
+/// catching-up run a quarter, another one in each test.
+fn tried(run: Run, changes: u64, quarter: u64) -> impl Iterator<Item = u64> {
+    let each = tries_all() || matches!(run, Run::First);
+    (1..=changes).filter(move |n| each || n % 4 == quarter)
+}
+
+fn tries_all() -> bool {
+    std::env::var_os("CF_MIGRATE_EVERY_CHANGE").is_some()
+}
+
+async fn fail_everywhere(run: Run, failure: Failure, lasting: bool) {
+    let undisturbed = Undisturbed::of(run).await;
+    let (mut tries, mut stopped, mut words) = (0, 0, BTreeMap::<String, u64>::new());
+    for n in tried(run, undisturbed.changes, u64::from(lasting)) {
+        tries += 1;
+        let what = format!(
+            "{run:?}: {failure:?} at change {n} of {}",
+            undisturbed.changes
+        );
+        let simulation = run.simulation().await;
         let weather = Weather::new(n);
         let under = disk::under(weather.clone());
         match lasting {
@@ -156,40 +208,47 @@ async fn fail_everywhere(failure: Failure, lasting: bool) {
         drop(under);
         undisturbed.check_end(simulation.run().await, &simulation, &what);
     }
-    assert!(
-        stopped > undisturbed.changes - 10,
-        "{stopped} of {}: {words:#?}",
-        undisturbed.changes
-    );
+    assert!(stopped + 10 > tries, "{stopped} of {}: {words:#?}", tries);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_at_any_change_stops_the_run_and_the_next_one_ends_as_if_nothing_had_been() {
-    fail_everywhere(Failure::Full, false).await;
+    fail_everywhere(Run::First, Failure::Full, false).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_stays_full_does_too() {
-    fail_everywhere(Failure::Full, true).await;
+    fail_everywhere(Run::First, Failure::Full, true).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_device_error_at_any_change_does_too() {
-    fail_everywhere(Failure::Io, false).await;
+    fail_everywhere(Run::First, Failure::Io, false).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_device_that_stays_broken_does_too() {
-    fail_everywhere(Failure::Io, true).await;
+    fail_everywhere(Run::First, Failure::Io, true).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_power_cut_at_any_change_leaves_nothing_undone() {
-    let undisturbed = Undisturbed::run().await;
-    for n in 1..=undisturbed.changes {
-        for seed in [n, n + 10_000] {
-            let what = format!("a power cut at change {n}, seed {seed}");
-            let simulation = simulation().await;
+async fn a_catching_up_run_stops_at_any_failure_and_goes_on() {
+    fail_everywhere(Run::CatchUp, Failure::Full, true).await;
+    fail_everywhere(Run::CatchUp, Failure::Io, false).await;
+}
+
+/// What a power cut takes, once or several times.
+fn seeds(n: u64) -> impl Iterator<Item = u64> {
+    let seeds = if tries_all() { 5 } else { 1 };
+    (0..seeds).map(move |number| n + number * 10_000)
+}
+
+async fn cut_everywhere(run: Run) {
+    let undisturbed = Undisturbed::of(run).await;
+    for n in tried(run, undisturbed.changes, 2) {
+        for seed in seeds(n) {
+            let what = format!("{run:?}: a power cut at change {n}, seed {seed}");
+            let simulation = run.simulation().await;
             let weather = Weather::new(seed);
             let _under = disk::under(weather.clone());
             weather.crash_at(n);
@@ -203,4 +262,14 @@ async fn a_power_cut_at_any_change_leaves_nothing_undone() {
             undisturbed.check_end(simulation.run().await, &simulation, &what);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_cut_at_any_change_leaves_nothing_undone() {
+    cut_everywhere(Run::First).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_cut_at_any_change_of_a_catching_up_run_leaves_nothing_undone() {
+    cut_everywhere(Run::CatchUp).await;
 }

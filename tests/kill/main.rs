@@ -124,9 +124,12 @@ impl Case {
         let (mut stages, mut migrations) = (Vec::new(), 0);
         while stages.len() < kills {
             let migration = Migration::new(self, &source);
-            let killed = migration.kill_and_resume(&mut moments);
-            migration.check_end(&wanted, &format!("{self:?} killed in {killed:?}"));
-            stages.extend(killed);
+            // Then once more: a run that catches up with a source that stayed the same.
+            for first in [0, 1_000] {
+                let killed = migration.kill_and_resume(first, &mut moments);
+                migration.check_end(&wanted, &format!("{self:?} killed in {killed:?}"));
+                stages.extend(killed);
+            }
             migrations += 1;
         }
         (stages, migrations)

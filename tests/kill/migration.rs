@@ -119,10 +119,11 @@ impl Migration {
         self.place.path(&format!("log-{number}"))
     }
 
-    /// The same command over and over, killed several times; in which stages.
-    pub(crate) fn kill_and_resume(&self, moments: &mut Moments) -> Vec<String> {
+    /// The same command over and over, its starts counted from `first`, killed several
+    /// times; in which stages.
+    pub(crate) fn kill_and_resume(&self, first: usize, moments: &mut Moments) -> Vec<String> {
         let mut killed = Vec::new();
-        for number in 0.. {
+        for number in first.. {
             let moment = (killed.len() < KILLS_IN_A_ROW).then(|| moments.next());
             let Some(stage) = self.attempt(number, moment) else {
                 break;

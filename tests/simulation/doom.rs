@@ -17,6 +17,8 @@ pub enum Fate {
     Lives,
     /// As by SIGKILL, at that event.
     Crashes(u64),
+    /// The same, when that write to the account is about to be made.
+    CrashesSending(u64),
     /// The same, at that change to the disk.
     CrashesWriting(u64),
     /// As by Ctrl-C, at that event.
@@ -27,6 +29,7 @@ pub enum Fate {
 pub struct Doom {
     fate: Fate,
     events: AtomicU64,
+    writes: AtomicU64,
     dead: AtomicBool,
     waker: AtomicWaker,
     raise: watch::Sender<bool>,
@@ -42,6 +45,7 @@ impl Doom {
             weather: weather.clone(),
             fate,
             events: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
             dead: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             raise,
@@ -65,6 +69,15 @@ impl Doom {
 
     fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Relaxed) || self.weather.has_crashed()
+    }
+
+    /// A write is about to be made: a dead process does not make it.
+    pub async fn send(&self) {
+        let write = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        if matches!(self.fate, Fate::CrashesSending(at) if write >= at) {
+            self.dead.store(true, Ordering::Relaxed);
+            self.pass().await;
+        }
     }
 
     /// An event outside of the job's own polls: a dead process does not go on.

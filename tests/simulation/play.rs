@@ -279,15 +279,16 @@ impl Play {
         let mut start = self.undisturbed(world);
         let expected = &self.scenario.expected;
         let dice = &mut self.dice;
-        start.fate = match dice.weighted(&[(4, 0), (3, 1), (1, 2), (3, 3)]) {
-            0 => Fate::Crashes(dice.scale(3_000)),
-            1 => Fate::CrashesWriting(dice.scale(1_500)),
-            2 => Fate::Interrupted(dice.scale(1_000)),
+        start.fate = match dice.weighted(&[(3, 0), (3, 1), (1, 2), (3, 3), (3, 4)]) {
+            0 => Fate::Crashes(early_or_late(dice, 400)),
+            1 => Fate::CrashesWriting(early_or_late(dice, 600)),
+            2 => Fate::Interrupted(early_or_late(dice, 400)),
+            4 => Fate::CrashesSending(dice.between(1, 12)),
             _ => Fate::Lives,
         };
         start.power_cut = dice.chance(0.5);
         if dice.chance(0.2) {
-            let (at, failure) = (dice.scale(1_500), *dice.pick(&[Failure::Full, Failure::Io]));
+            let (at, failure) = (early_or_late(dice, 600), *dice.pick(&[Failure::Full, Failure::Io]));
             start.disk = match dice.chance(0.5) {
                 true => Disk::FailsOnce(at, failure),
                 false => Disk::FailsFrom(at, failure),
@@ -331,6 +332,15 @@ impl Play {
             latency_ms: 20,
             seed: dice.number(),
         }
+    }
+}
+
+/// A moment in a process's life: the first ones are as likely as all up to `usual`,
+/// where most processes end, and later ones are possible.
+fn early_or_late(dice: &mut Dice, usual: u64) -> u64 {
+    match dice.chance(0.3) {
+        true => dice.scale(10 * usual),
+        false => dice.between(1, usual),
     }
 }
 

@@ -152,6 +152,9 @@ impl Watch {
                 watch.clock.sleep(Duration::from_millis(there)).await;
                 doom.pass().await;
                 let call = Called::of(&request);
+                if call.writes() {
+                    doom.send().await;
+                }
                 watch.before(&call, request.body());
                 let answer = watch.sandbox.handle(request).await;
                 let answer = answer.map(|answer| watch.after(answer));
