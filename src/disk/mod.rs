@@ -184,10 +184,10 @@ pub fn remove_empty_folder(folder: &Path) -> io::Result<()> {
 /// The operating system's.
 pub fn create_folders(folder: &Path) -> io::Result<()> {
     let folder = or_here(folder);
-    if folder.is_dir() {
-        return Ok(());
-    }
     let above = folder.parent().unwrap_or(Path::new(""));
+    if folder.is_dir() {
+        return sync_made(above);
+    }
     create_folders(above)?;
     let made = pass(Change::CreateFolder(folder), || {
         match private_folder().create(folder) {
@@ -197,6 +197,15 @@ pub fn create_folders(folder: &Path) -> io::Result<()> {
         }
     });
     made.and_then(|()| sync_folder(above))
+}
+
+/// Whoever made a folder may have been killed before its name was on the disk. Where
+/// the folder above is not ours to open, it was not made by us either.
+fn sync_made(above: &Path) -> io::Result<()> {
+    match sync_folder(above) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// A call to a database, which may change it.

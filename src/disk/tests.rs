@@ -174,3 +174,20 @@ fn folders_are_made_with_those_above_them_private_to_the_user() {
         assert_eq!(mode & 0o777, 0o700);
     }
 }
+
+#[test]
+fn a_folder_whose_maker_was_killed_before_its_name_was_synced_is_synced_by_the_next() {
+    for seed in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("made");
+        let weather = Weather::new(seed);
+        let _under = under(weather.clone());
+        // Made, and killed at the sync of the folder above.
+        weather.crash_at(2);
+        create_folders(&folder).unwrap_err();
+        weather.clear();
+        create_folders(&folder).unwrap();
+        weather.crash();
+        assert!(folder.is_dir(), "seed {seed}");
+    }
+}

@@ -42,10 +42,20 @@ use figures::Figures;
 use play::{Finding, Manner, play};
 
 /// Seeds that once found something, each with what that was.
-const KEPT: [(u64, &str); 1] = [(
-    1_248,
-    "of a batch that was split for its refused records one part was passed over by the index, and not missed",
-)];
+const KEPT: [(u64, &str); 3] = [
+    (
+        1_248,
+        "of a batch that was split for its refused records one part was passed over by the index, and not missed",
+    ),
+    (
+        11_816,
+        "a failed read of the ledger was taken for nothing left to send",
+    ),
+    (
+        302_352,
+        "the name of the migration folder was never synced, and a power cut took it",
+    ),
+];
 
 /// Fresh seeds that every run of the tests plays.
 const FRESH: u64 = 150;

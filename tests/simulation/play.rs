@@ -288,7 +288,10 @@ impl Play {
         };
         start.power_cut = dice.chance(0.5);
         if dice.chance(0.2) {
-            let (at, failure) = (early_or_late(dice, 600), *dice.pick(&[Failure::Full, Failure::Io]));
+            let (at, failure) = (
+                early_or_late(dice, 600),
+                *dice.pick(&[Failure::Full, Failure::Io]),
+            );
             start.disk = match dice.chance(0.5) {
                 true => Disk::FailsOnce(at, failure),
                 false => Disk::FailsFrom(at, failure),
