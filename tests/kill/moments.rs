@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, SystemTime};
 
+use cf_migrate::clock::Clock;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
@@ -76,7 +77,7 @@ impl Moments {
 /// Waits for the moment, or for the end of the process.
 pub(crate) fn wait_for(moment: Moment, child: &mut Child, log: &Path) {
     let (has_come, after): (Box<dyn Fn() -> bool>, _) = match moment {
-        Moment::AfterStart(after) => return pause(after),
+        Moment::AfterStart(after) => return pause_until(after, child),
         Moment::InStep(step, after) => {
             let begun = move |event: &Value| {
                 event["fields"]["event"] == "begin" && event["fields"]["step"] == step
@@ -92,7 +93,7 @@ pub(crate) fn wait_for(moment: Moment, child: &mut Child, log: &Path) {
     };
     while child.try_wait().unwrap().is_none() {
         if has_come() {
-            return pause(after);
+            return pause_until(after, child);
         }
         pause(Duration::from_millis(1));
     }
@@ -129,6 +130,14 @@ fn events(log: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Value> {
     lines
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
+}
+
+/// So long, or until the process has ended.
+fn pause_until(after: Duration, child: &mut Child) {
+    let begun = Clock::real().now();
+    while begun.elapsed() < after && child.try_wait().unwrap().is_none() {
+        pause(after.min(Duration::from_millis(1)));
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the binary runs in real time")]
