@@ -71,7 +71,7 @@ fn used(office: &Office, end: Instant) -> Vec<usize> {
 
 #[track_caller]
 fn check(case: &str, figures: &Figures) {
-    eprintln!(
+    println!(
         "{case}: least {:.3}, mean {:.3}, shares {:?}",
         figures.least, figures.mean, figures.shares
     );

@@ -2,7 +2,11 @@
 //! that all processes and other users share, secrets, the way they travel, and who
 //! may read what is left on disk.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do, and tell figures"
+)]
 
 #[path = "../support/binary.rs"]
 mod binary;

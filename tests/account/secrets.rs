@@ -55,7 +55,7 @@ fn is_secret(content: &[u8]) -> bool {
             .windows(sign.len())
             .any(|part| part == sign.as_bytes())
     };
-    SIGNS.iter().any(|sign| holds(sign))
+    SIGNS.iter().any(holds)
 }
 
 /// Every file below, but those that the test itself wrote secrets into.
