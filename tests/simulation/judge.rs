@@ -17,16 +17,17 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Whether this start is to be refused because of what it does not allow.
+    /// Whether this start is to be refused because of what it does not allow. What an
+    /// earlier one was allowed to replace, and may have, is gone on with.
     pub fn is_stern(&self, start: &Start) -> bool {
         let expected = &self.world.scenario.expected;
         let strict = start.allowed_rejects < expected.rejected.len() as u64;
-        strict || !start.overwrite && expected.conflicts > 0
+        strict || !start.overwrite && expected.conflicts > 0 && !self.world.has_batches()
     }
 
-    /// Whether this start can only be refused.
-    fn is_refused(&self, start: &Start) -> bool {
-        self.is_stern(start) || self.world.scenario.expected.refusal.is_some()
+    /// Whether the start that was begun last can only be refused.
+    fn is_refused(&self) -> bool {
+        self.world.watch.is_stern() || self.world.scenario.expected.refusal.is_some()
     }
 
     /// The exit code of a migration that comes to its end.
@@ -60,19 +61,19 @@ impl Judge<'_> {
     }
 
     /// A start among faults: it may stop for what passes, and for nothing else.
-    pub fn disturbed(&self, start: &Start, ended: &Ended) -> Result<(), Finding> {
+    pub fn disturbed(&self, ended: &Ended) -> Result<(), Finding> {
         let mut complaints = self.foreign();
         complaints.0.extend(self.world.watch.violations());
         let code = ended.code();
         let passing = matches!(code, 5 | 6 | 130) || code == 1 && ended.disk_failed;
-        let fine = match self.is_refused(start) {
+        let fine = match self.is_refused() {
             true => code == 7,
             false => code == self.good_code() || code == 4 && self.is_tolerant(),
         };
         complaints.unless(fine || passing, || {
             format!("a disturbed start ended with {code}")
         });
-        if code == self.good_code() && !self.is_refused(start) && !self.is_tolerant() {
+        if code == self.good_code() && !self.is_refused() && !self.is_tolerant() {
             complaints.0.extend(self.target().0);
             complaints.0.extend(self.report(ended).0);
         }
@@ -80,11 +81,11 @@ impl Judge<'_> {
     }
 
     /// The last start.
-    pub fn end(&self, start: &Start, ended: &Ended) -> Result<(), Finding> {
+    pub fn end(&self, ended: &Ended) -> Result<(), Finding> {
         let mut complaints = self.foreign();
         complaints.0.extend(self.world.watch.violations());
         complaints.equal("calls refused for too many", self.world.watch.limited(), 0);
-        if self.is_refused(start) {
+        if self.is_refused() {
             complaints.equal(
                 "exit code of a migration that must be refused",
                 ended.code(),
@@ -111,8 +112,8 @@ impl Judge<'_> {
     }
 
     /// The same command once more: nothing is sent.
-    pub fn repetition(&self, start: &Start, ended: &Ended) -> Result<(), Finding> {
-        self.end(start, ended)?;
+    pub fn repetition(&self, ended: &Ended) -> Result<(), Finding> {
+        self.end(ended)?;
         let mut complaints = Complaints::default();
         // What the service refused is offered to it again.
         if ended.code() != 4 && self.world.scenario.expected.refused.is_empty() {

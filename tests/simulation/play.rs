@@ -121,11 +121,11 @@ impl Play {
         world.sandbox.set_faults(Vec::new());
         let start = self.undisturbed(world);
         let ended = self.run(world, &start, figures).await?;
-        Judge { world }.end(&start, &ended.expect("nothing ends this start"))?;
+        Judge { world }.end(&ended.expect("nothing ends this start"))?;
         if self.scenario.expected.refusal.is_none() && self.dice.chance(0.3) {
             let start = self.undisturbed(world);
             let ended = self.run(world, &start, figures).await?;
-            Judge { world }.repetition(&start, &ended.expect("nothing ends this start"))?;
+            Judge { world }.repetition(&ended.expect("nothing ends this start"))?;
         }
         Ok(())
     }
@@ -188,7 +188,7 @@ impl Play {
             world.sandbox.set_faults(self.faults());
             let start = self.random_start(world);
             match self.run(world, &start, figures).await? {
-                Some(ended) => Judge { world }.disturbed(&start, &ended)?,
+                Some(ended) => Judge { world }.disturbed(&ended)?,
                 None => Judge { world }.crashed()?,
             }
             let pause = Duration::from_millis(self.dice.scale(2 * 86_400_000));

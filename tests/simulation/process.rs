@@ -24,6 +24,7 @@ use cf_migrate::stages::prepare::{Accounts, CountWish, FileIndexWish, Request};
 use cf_migrate::stages::rollback::{Rollback, Seal};
 use cf_migrate::stages::run::{Job, Origin, Permissions};
 use cf_migrate::verify::Depth;
+use rusqlite::{Connection, OpenFlags};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -97,6 +98,18 @@ impl Ended {
 }
 
 impl World {
+    /// Whether the ledger knows of a batch, which may have been sent.
+    pub fn has_batches(&self) -> bool {
+        let ledger = Connection::open_with_flags(
+            self.folder.join("ledger.db"),
+            OpenFlags::SQLITE_OPEN_READ_ONLY,
+        );
+        let known = ledger.and_then(|ledger| {
+            ledger.query_row("SELECT EXISTS (SELECT 1 FROM batch)", [], |row| row.get(0))
+        });
+        known.unwrap_or(false)
+    }
+
     /// Runs a process; none where it crashed.
     pub async fn start(&self, start: &Start) -> Option<Ended> {
         let mut dice = Dice::new(start.seed);

@@ -119,6 +119,11 @@ impl Watch {
         seen.writes_now = 0;
     }
 
+    /// Whether the process that began last must not write.
+    pub fn is_stern(&self) -> bool {
+        self.seen().stern
+    }
+
     /// A process did not come to its end.
     pub fn stumble(&self) {
         self.seen().stumbled = true;
