@@ -55,9 +55,17 @@ impl<'a> Evidence<'a> {
             // A batch of that record alone has arrived with the barrier.
             let carries_barrier = first < barrier && barrier <= last;
             let until = if carries_barrier { barrier - 1 } else { last };
-            match migration.ledger.last_telling_record_between(first, until)? {
+            let telling = |first, last| migration.ledger.last_telling_record_between(first, last);
+            match telling(first, until)? {
                 Some(row) => new.push(Mark { batch, row }),
-                None => replacing.push_back(Stretch { next: first, last }),
+                None => {
+                    replacing.push_back(Stretch { next: first, last });
+                    // That it is there says nothing of the others; that it is not
+                    // says that neither the batch nor the barrier was applied.
+                    if carries_barrier && let Some(row) = telling(barrier, barrier)? {
+                        new.push(Mark { batch, row });
+                    }
+                }
             }
         }
         Ok(Self {

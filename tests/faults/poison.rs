@@ -46,6 +46,22 @@ async fn a_part_of_a_split_batch_that_is_passed_over_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_batch_and_passed_over_with_its_barrier_is_sent_again() {
+    for poison in [0, 1] {
+        let simulation = refused_of(2, &[poison]);
+        for _ in 0..2 {
+            // The record that is left, and the same as the barrier.
+            let (sandbox, fault) = (&simulation.sandbox, FaultKind::NeverApplied);
+            sandbox.queue_fault(Operation::Upsert, fault);
+        }
+        let outcome = simulation.run().await.expect_code(3);
+        assert!(simulation.sandbox.unused_faults().is_empty());
+        assert_eq!(outcome.number("/verification/missing"), 0);
+        assert_eq!(outcome.number("/points/settled"), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_bad_record_costs_two_requests_for_each_halving() {
     let simulation = poisoned(&[37], Unsettled::Strict);
     let outcome = simulation.run().await.expect_code(3);
