@@ -18,11 +18,12 @@ pub struct Judge<'a> {
 
 impl Judge<'_> {
     /// Whether this start is to be refused because of what it does not allow. What an
-    /// earlier one was allowed to replace, and may have, is gone on with.
+    /// earlier one was allowed to do, and may have begun, is gone on with.
     pub fn is_stern(&self, start: &Start) -> bool {
         let expected = &self.world.scenario.expected;
         let strict = start.allowed_rejects < expected.rejected.len() as u64;
-        strict || !start.overwrite && expected.conflicts > 0 && !self.world.has_batches()
+        let refused = strict || !start.overwrite && expected.conflicts > 0;
+        refused && !self.world.has_batches()
     }
 
     /// Whether the start that was begun last can only be refused.
