@@ -113,14 +113,14 @@ fn count_key(text: &str) -> Result<CountWish, Error> {
     Ok(CountWish { namespace, key })
 }
 
-/// Where the points come from. A live source that cannot be reached is no reason
-/// to stop once its archive is complete.
+/// Where the points come from. A source that cannot be read is no reason to stop
+/// while what is archived of it is not all in the index; why it cannot, stands beside.
 pub(super) async fn origin(
     locator: &Locator,
     (vector, columns): (Option<&str>, &ColumnChoice),
     archive: &Archive,
     setup: &Setup,
-) -> Result<(Origin, Option<String>), Error> {
+) -> Result<(Origin, Option<Error>), Error> {
     check_columns(locator, columns)?;
     match locator {
         Locator::Path(path)
@@ -144,7 +144,7 @@ fn without_source(
     locator: &Locator,
     archive: &Archive,
     error: Error,
-) -> Result<(Origin, Option<String>), Error> {
+) -> Result<(Origin, Option<Error>), Error> {
     let passing = matches!(error.kind(), Kind::Failed | Kind::Stopped);
     // A newer export that was begun leaves the generation before it as it was.
     let archived = if passing { archive.current()? } else { None };
@@ -153,11 +153,7 @@ fn without_source(
         Some(generation)
             if generation.manifest().source.name == named || was_asked(archive, &named)? =>
         {
-            let why = crate::report::facts::chain(&error);
-            let warning = format!(
-                "the source cannot be asked ({why}); going on with the archive, which is complete"
-            );
-            Ok((Origin::OwnArchive, Some(warning)))
+            Ok((Origin::OwnArchive, Some(error)))
         }
         _ => Err(error),
     }

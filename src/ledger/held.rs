@@ -23,6 +23,19 @@ DELETE FROM milestone WHERE name IN ('refused', 'checked', 'for_files', 'settled
 ";
 
 impl Ledger {
+    /// How many vectors we brought into the index whose points vanished, but for those
+    /// that were there before us.
+    pub fn vanished_of_ours(&self) -> Result<u64, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT count(*) FROM held WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.id = held.id)
+                 AND NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = held.id)",
+                [],
+                |row| Ok(from_sql(row.get(0)?)),
+            )
+        })
+    }
+
     /// Makes room for the records of the generation of that number, in one
     /// transaction: those that are settled become what is [held](Self::held). Of a
     /// generation of which nothing was sent nothing is kept. The plan, the inventory

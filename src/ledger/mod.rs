@@ -188,7 +188,8 @@ impl Ledger {
         self.with(|connection| {
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM batch WHERE state <> 'settled' OR mutation IS NOT NULL)
-                 OR EXISTS (SELECT 1 FROM entry) AND NOT EXISTS (SELECT 1 FROM held)",
+                 OR EXISTS (SELECT 1 FROM entry) AND NOT EXISTS (SELECT 1 FROM held)
+                 OR EXISTS (SELECT 1 FROM doomed)",
                 [],
                 |row| row.get(0),
             )

@@ -16,6 +16,9 @@ use crate::stages::second_look::{Moved, second_look};
 /// The kind of finding that a source which moved is.
 const SOURCE_MOVED: &str = "source_moved";
 
+/// The kind of finding that vectors are whose points vanished.
+const VANISHED: &str = "vanished";
+
 /// Refuses to write to an index that the application writes to by now.
 pub(super) fn refuse_sealed(migration: &Migration) -> Result<(), Error> {
     let Some(at) = migration.ledger.reached_at(Milestone::Sealed)? else {
@@ -85,6 +88,11 @@ pub(super) async fn seal(job: &mut Job, ready: &Ready, report: &mut Report) -> R
             .warn("not sealed: source and index are not proven equal");
         return Ok(());
     }
+    let vanished = job.migration.ledger.vanished_of_ours()?;
+    if vanished > 0 {
+        tell_kept(&job.migration, vanished, report);
+        return Ok(());
+    }
     let (generation, transform) = ready.parts();
     let Some(source) = job.origin.source() else {
         return Ok(());
@@ -100,6 +108,17 @@ pub(super) async fn seal(job: &mut Job, ready: &Ready, report: &mut Report) -> R
         facts.sealed = true;
     }
     Ok(())
+}
+
+/// What the source no longer has is in the index still: they are not equal.
+fn tell_kept(migration: &Migration, vanished: u64, report: &mut Report) {
+    migration.warn(format!(
+        "not sealed: {vanished} records vanished from the source and their vectors are in the index still. Give --prune with --final to delete them"
+    ));
+    if let Some(found) = &mut report.verification {
+        found.verdict = Verdict::Different;
+        found.findings.entry(VANISHED).or_default().count = vanished;
+    }
 }
 
 fn tell_moved(migration: &Migration, moved: Moved, report: &mut Report) {

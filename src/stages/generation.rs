@@ -54,12 +54,20 @@ pub(super) fn choose(
         }
         (Purpose::CatchUp, Some(kept)) if own == newest => match is_finished(migration)? {
             true => behind(migration, source, kept),
+            // What was begun is finished without the file that was changed since.
+            false if !may_leave(migration)? && is_changed(&kept, source) => Ok(Choice::Kept(kept)),
             false => Ok(Choice::Own),
         },
         (Purpose::CatchUp, _) if own != newest && may_leave(migration)? => Ok(Choice::Next),
         (Purpose::CatchUp, Some(kept)) => Ok(Choice::Kept(kept)),
         (_, None) => Ok(Choice::Own),
     }
+}
+
+/// Whether the source is a file that was changed since that generation.
+fn is_changed(kept: &Generation, source: &dyn Source) -> bool {
+    let (held, asked) = (&kept.manifest().source, source.facts());
+    held.name == asked.name && !is_same(held, asked) && source.was_changed_since(&held.identity)
 }
 
 /// The next generation, unless the source cannot have changed.
@@ -145,41 +153,100 @@ fn is_finished(migration: &Migration) -> Result<bool, Error> {
         && (load_file_index(ledger)?.is_none() || ledger.reached(Milestone::Indexed)?))
 }
 
+/// Whether all of the newest complete generation is in the index: more can be done only
+/// with the source.
+///
+/// Errors: the archive's, the ledger's.
+pub fn nothing_left(migration: &Migration) -> Result<bool, Error> {
+    let Some((own, _)) = own_and_newest(migration)? else {
+        return Ok(false);
+    };
+    let current = migration.archive.current()?;
+    let is_own = current.is_some_and(|current| current.manifest().generation == own);
+    Ok(is_own && is_finished(migration)?)
+}
+
 /// Whether the ledger may come to another generation.
 fn may_leave(migration: &Migration) -> Result<bool, Error> {
     Ok(!migration.ledger.has_sent_of_generation()? || is_finished(migration)?)
 }
 
+/// The identity that the plan knows, where the source is a file that was changed since.
+fn planned_otherwise(
+    migration: &Migration,
+    facts: &SourceFacts,
+    origin: &Origin,
+) -> Result<Option<String>, Error> {
+    let ledger = &migration.ledger;
+    if !ledger.has_sent()? {
+        return Ok(None);
+    }
+    let planned = match Plan::load(ledger)? {
+        Some(plan) if plan.source.name == facts.name => plan.source.identity,
+        _ => return Ok(None),
+    };
+    let changed = planned != facts.identity && origin.was_changed_since(&planned);
+    Ok(changed.then_some(planned))
+}
+
 /// The source as the plan may know it: a file that was changed keeps the identity it was
 /// planned with until its new generation has taken the place of the old one.
 ///
-/// Errors: refused where what was begun of the file as it was is not finished.
+/// Errors: refused where what was begun of the file as it was cannot be finished.
 pub(super) fn planned_as(
     migration: &Migration,
     facts: SourceFacts,
     origin: &Origin,
 ) -> Result<SourceFacts, Error> {
-    let ledger = &migration.ledger;
-    if !ledger.has_sent()? {
+    let Some(identity) = planned_otherwise(migration, &facts, origin)? else {
         return Ok(facts);
-    }
-    let planned = match Plan::load(ledger)? {
-        Some(plan) if plan.source.name == facts.name => plan.source.identity,
-        _ => return Ok(facts),
     };
-    if planned == facts.identity || !origin.was_changed_since(&planned) {
-        return Ok(facts);
+    let planned = SourceFacts {
+        identity,
+        ..facts.clone()
+    };
+    if !may_leave(migration)? && !is_archived(migration)? {
+        return Err(of_another_source(&planned, &facts));
     }
-    if !may_leave(migration)? {
-        let begun = SourceFacts {
-            identity: planned,
-            ..facts.clone()
-        };
-        return Err(of_another_source(&begun, &facts));
+    Ok(planned)
+}
+
+/// Whether what was begun of a file has to be finished from the archive, because the
+/// file was changed since.
+pub(super) fn finishes_first(
+    migration: &Migration,
+    facts: &SourceFacts,
+    origin: &Origin,
+) -> Result<bool, Error> {
+    Ok(planned_otherwise(migration, facts, origin)?.is_some()
+        && !may_leave(migration)?
+        && is_archived(migration)?)
+}
+
+/// Refuses to hold what was migrated against a file that was changed since.
+pub(super) fn refuse_changed(
+    migration: &Migration,
+    facts: &SourceFacts,
+    origin: &Origin,
+) -> Result<(), Error> {
+    if planned_otherwise(migration, facts, origin)?.is_none() {
+        return Ok(());
     }
-    Ok(SourceFacts {
-        identity: planned,
-        ..facts
+    let name = &facts.name;
+    let archive = migration.archive.root().display();
+    Err(Error::refused(format!(
+        "{name} was changed since it was migrated"
+    ))
+    .advise(format!(
+        "catch up with it first, with cf-migrate run; or name {archive} in its place, which holds what was migrated"
+    )))
+}
+
+/// Whether the archive has the whole generation of the ledger.
+fn is_archived(migration: &Migration) -> Result<bool, Error> {
+    Ok(match own_and_newest(migration)? {
+        Some((own, _)) => migration.archive.generation(own)?.is_some(),
+        None => false,
     })
 }
 

@@ -17,7 +17,7 @@ mod evidence;
 mod export;
 pub mod follow;
 mod gate;
-mod generation;
+pub mod generation;
 pub mod index;
 pub mod inventory;
 mod keep_overwritten;

@@ -319,6 +319,32 @@ pub async fn create_missing(
     Ok(index)
 }
 
+/// Refuses another file index than was begun before anything is written.
+/// Refuses another file index than was begun, before anything is written.
+pub fn refuse_other_file_index(
+    migration: &Migration,
+    request: &Request,
+    prepared: &Prepared,
+) -> Result<(), Error> {
+    let (Some(wish), Some((entries, count))) = (&request.file_index, &prepared.kv) else {
+        return Ok(());
+    };
+    let Some(frozen) = load_file_index(&migration.ledger)? else {
+        return Ok(());
+    };
+    let named = |state: &KvState| match state {
+        KvState::Present(name) | KvState::Missing(name) => name.clone(),
+    };
+    let count = CountKey {
+        namespace: named(count),
+        key: wish.count_key().to_owned(),
+    };
+    let file_key = prepared.plan.mapping.file_key.clone();
+    let ttl = wish.ttl.or(frozen.ttl);
+    let asked = FileIndexPlan::new(named(entries), file_key, count, ttl);
+    crate::plan::freeze_file_index(&migration.ledger, &asked)
+}
+
 /// The file index's plan, its namespaces created where they are missing; none
 /// when no file index is wanted, or in a dry run of one that does not exist yet.
 pub async fn file_index_plan(
@@ -332,14 +358,6 @@ pub async fn file_index_plan(
         return Ok(None);
     };
     let frozen = load_file_index(&migration.ledger)?;
-    if let (Some(frozen), KvState::Missing(title)) = (&frozen, entries) {
-        // It is another one than was begun: said before anything is created.
-        let asked = FileIndexPlan {
-            namespace: title.clone(),
-            ..frozen.clone()
-        };
-        crate::plan::freeze_file_index(&migration.ledger, &asked)?;
-    }
     let entries_id = namespace_id(migration, accounts, entries).await?;
     let count_id = match count == entries {
         true => entries_id.clone(),

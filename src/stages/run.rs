@@ -24,7 +24,7 @@ pub use crate::stages::origin::Origin;
 use crate::stages::origin::own_archive;
 use crate::stages::prepare::{
     Accounts, FileIndexWish, Prepared, Request, create_missing, file_index_plan, planned_namespace,
-    prepare, resolve,
+    prepare, refuse_other_file_index, resolve,
 };
 use crate::stages::send::Sending;
 use crate::stages::timing::Timing;
@@ -81,7 +81,23 @@ impl Job {
     /// Plan, export, upsert, settle, index, verify; from the second time on, of what is
     /// new or changed since.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
+        self.finish_first(report).await?;
         self.pass(SourceIs::Still, report).await.map(drop)
+    }
+
+    /// What was begun of a file as it was before somebody changed it.
+    async fn finish_first(&mut self, report: &mut Report) -> Result<(), Error> {
+        let Origin::Source(source) = &self.origin else {
+            return Ok(());
+        };
+        if generation::finishes_first(&self.migration, source.facts(), &self.origin)? {
+            self.migration.tell(format!(
+                "{} was changed since its last migration was begun: that is finished from the archive first",
+                source.facts().name
+            ));
+            self.pass(SourceIs::Moving, report).await?;
+        }
+        Ok(())
     }
 
     /// [`Job::run`] on a source that is written to all the while: that it is ahead of the
@@ -96,6 +112,7 @@ impl Job {
     /// migrated.
     pub async fn run_finally(&mut self, report: &mut Report) -> Result<(), Error> {
         catch_up::refuse_without_source(self)?;
+        self.finish_first(report).await?;
         let ready = self.pass(SourceIs::Still, report).await?;
         match self.migration.is_dry_run() {
             true => Ok(()),
@@ -311,10 +328,14 @@ impl Job {
             .await?;
         let known = match purpose {
             Purpose::CatchUp => generation::planned_as(&self.migration, facts.0, &self.origin)?,
-            Purpose::AsItIs => facts.0,
+            Purpose::AsItIs => {
+                generation::refuse_changed(&self.migration, &facts.0, &self.origin)?;
+                facts.0
+            }
         };
         let source = (&known, facts.1);
         let mut prepared = prepare(&self.migration, &self.accounts, &self.request, source).await?;
+        refuse_other_file_index(&self.migration, &self.request, &prepared)?;
         remarks::of_plan(&self.migration, &prepared, source);
         let clock = self.migration.clock;
         let timing = Timing::begin(&clock);

@@ -156,16 +156,22 @@ async fn a_file_that_was_changed_is_caught_up_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_changes_in_the_middle_of_a_run_is_refused_until_that_is_finished() {
+async fn a_file_that_changes_in_the_middle_of_a_run_is_caught_up_with_after_that() {
     let mut simulation = simulation(60);
     simulation.open_source = None;
     simulation.interrupt_after = Some(20);
     simulation.run().await.expect_code(130);
     simulation.interrupt_after = None;
     now_holds(&simulation, points(0..22));
-    let outcome = simulation.run().await.expect_code(7);
-    let error = outcome.error.unwrap();
-    assert!(error.contains("has to be finished first"), "{error}");
+    let outcome = simulation.run().await.expect_code(0);
+    let said = outcome.said.join("\n");
+    assert!(
+        said.contains("that is finished from the archive first"),
+        "{said}"
+    );
+    assert_eq!(outcome.number("/points/archived"), 22);
+    assert_eq!(outcome.number("/points/vanished"), 38);
+    assert_eq!(simulation.state().vectors.len(), 60);
 }
 
 #[tokio::test(start_paused = true)]

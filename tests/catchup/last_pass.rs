@@ -74,6 +74,22 @@ async fn a_source_that_moves_during_the_last_pass_is_told_and_nothing_is_sealed(
 }
 
 #[tokio::test(start_paused = true)]
+async fn vectors_whose_points_vanished_keep_the_last_pass_from_sealing() {
+    let mut simulation = simulation(20);
+    simulation.run().await.expect_code(0);
+    now_holds(&simulation, points(1..20));
+    let outcome = simulation.verb(Verb::RunFinally).await.expect_code(4);
+    assert_eq!(outcome.report["catch_up"]["sealed"], false);
+    let said = outcome.said.join("\n");
+    assert!(said.contains("not sealed: 1 records vanished"), "{said}");
+    assert_eq!(outcome.finding("vanished").0, 1);
+
+    simulation.stale = StaleEntries::Prune;
+    let outcome = simulation.verb(Verb::RunFinally).await.expect_code(0);
+    assert_eq!(outcome.report["catch_up"]["sealed"], true);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_first_run_can_be_the_last_one_too() {
     let simulation = simulation(20);
     let outcome = simulation.verb(Verb::RunFinally).await.expect_code(0);

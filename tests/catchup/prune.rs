@@ -10,7 +10,7 @@ use cf_migrate::stages::inventory::Existing;
 use futures::FutureExt as _;
 use serde_json::{Value, json};
 
-use crate::binary::{INDEX, create_index, create_namespace, entry, expected_vector};
+use crate::binary::{INDEX, create_index, create_namespace, entry, expected_vector, write_lines};
 use crate::live::{changed, now_holds, points, simulation};
 use crate::simulation::{Crash, DIMENSIONS, Outcome, Simulation};
 
@@ -245,6 +245,60 @@ async fn a_deletion_that_was_begun_is_finished_without_being_asked_for_again() {
         check_same(&outcome, &simulation, &wanted, &format!("after {number}"));
     }
     assert!(finished > 2, "{finished} of {calls}");
+}
+
+/// Prunes and crashes at its `at`-th call; whether it came that far.
+async fn prune_and_crash(simulation: &mut Simulation, at: usize) -> bool {
+    simulation.stale = StaleEntries::Prune;
+    simulation.crash = Some(Crash::After(at));
+    let crashed = simulation.run_or_crash().await.is_none();
+    simulation.crash = None;
+    simulation.stale = StaleEntries::Report;
+    crashed
+}
+
+fn check_back(simulation: &Simulation) {
+    let state = simulation.state();
+    assert_eq!(state.vectors.len(), 40);
+    assert_eq!(ids(&state.entries["file:f3"]).len(), 5);
+    assert_eq!(state.entries["_vector_count"].value, b"40");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_while_its_deletion_is_under_way_is_sent_again() {
+    let mut crashes = 0;
+    for at in 1.. {
+        let mut simulation = vanished().await;
+        if !prune_and_crash(&mut simulation, at).await {
+            break;
+        }
+        crashes += 1;
+        now_holds(&simulation, points(0..40));
+        // What was begun is finished; then the source is caught up with.
+        simulation.run().await.expect_code(0);
+        simulation.run().await.expect_code(0);
+        check_back(&simulation);
+    }
+    assert!(crashes > 5, "{crashes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_changes_while_a_catch_up_is_under_way_is_caught_up_with_at_once() {
+    let mut crashes = 0;
+    for at in 1.. {
+        let mut simulation = Simulation::of(points(0..40), |_| {});
+        simulation.run().await.expect_code(0);
+        write_lines(&simulation.source, without(&GONE, 40));
+        if !prune_and_crash(&mut simulation, at).await {
+            break;
+        }
+        crashes += 1;
+        write_lines(&simulation.source, points(0..40));
+        let outcome = simulation.run().await.expect_code(0);
+        outcome.check_sum();
+        check_back(&simulation);
+    }
+    assert!(crashes > 5, "{crashes}");
 }
 
 #[tokio::test(start_paused = true)]

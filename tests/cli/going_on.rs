@@ -183,6 +183,57 @@ fn a_source_that_is_gone_is_not_needed_once_its_archive_is_complete() {
         .says("going on with the archive, which is complete")
         .says("proven: 269 records");
     assert_same(&place.held(), &undisturbed());
+    // Nothing is left that could be done without it.
+    place
+        .run(&format!("{line} {WHOLE}"))
+        .ends(1)
+        .says("cannot reach Qdrant's gRPC side");
+}
+
+#[test]
+fn another_file_index_is_refused_before_anything_is_written() {
+    let place = Place::new();
+    let sample = std::fs::read_to_string(sample()).unwrap();
+    let run = |options: &str| {
+        place.run(&format!(
+            "run points.ndjson vectorize:docs {MAPPED} {options}"
+        ))
+    };
+    place.shell.write("points.ndjson", sample.as_bytes());
+    run(WHOLE).ends(0);
+    let before = place.held();
+    let changed = sample.replacen("\"text\":\"", "\"text\":\"new ", 3);
+    assert_ne!(changed, sample);
+    place.shell.write("points.ndjson", changed.as_bytes());
+    run("--file-index kv:other --create")
+        .ends(7)
+        .says("begun with other settings");
+    assert_same(&place.held(), &before);
+    run("--file-index kv:files").ends(0).says("proven");
+}
+
+#[test]
+fn a_file_that_was_changed_is_not_verified_but_caught_up_with() {
+    let place = Place::new();
+    let sample = std::fs::read_to_string(sample()).unwrap();
+    place.shell.write("points.ndjson", sample.as_bytes());
+    let line =
+        |verb: &str, from: &str| place.run(&format!("{verb} {from} vectorize:docs {MAPPED}"));
+    place
+        .run(&format!(
+            "run points.ndjson vectorize:docs {MAPPED} {WHOLE}"
+        ))
+        .ends(0);
+    let (first, rest) = sample.split_once('\n').unwrap();
+    place.shell.write("points.ndjson", rest.as_bytes());
+    line("verify", "points.ndjson")
+        .ends(7)
+        .says("was changed since it was migrated")
+        .says("catch up with it first");
+    line("verify", "docs.migration/archive").ends(0);
+
+    place.shell.write("points.ndjson", &first.as_bytes()[..40]);
+    line("run", "points.ndjson").ends(1);
 }
 
 #[test]
@@ -234,7 +285,7 @@ fn an_alias_that_cannot_be_resolved_any_more_is_known_by_its_archive() {
     place.run(&line).ends(0);
     drop(qdrant);
     place
-        .run(&line)
+        .run(&format!("verify qdrant:live vectorize:docs {MAPPED}"))
         .ends(0)
         .says("going on with the archive, which is complete")
         .says("proven: 269 records");

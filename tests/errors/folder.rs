@@ -159,12 +159,12 @@ rows! {
         told
     }
 
-    fn folder_source_changed(bench) {
+    fn verify_source_changed(bench) {
         bench.run_lines(&[point(1, &json!({"a": 1}))], "--create").ends(0);
-        // As after a stop before the index had applied it.
-        pragma(bench, "UPDATE batch SET state = 'accepted'");
+        let changed = point(1, &json!({"a": 2}));
+        bench.shell.write("points.ndjson", changed.to_string());
         bench.prepared();
-        bench.run_lines(&[point(1, &json!({"a": 2}))], "")
+        bench.run("verify points.ndjson vectorize:docs")
     }
 
     fn folder_sealed(bench) {

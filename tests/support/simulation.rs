@@ -9,7 +9,7 @@
     reason = "every test binary compiles all of it and uses a part; helpers of tests fail as tests do"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use cf_migrate::archive::{Archive, Generation};
 use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
-use cf_migrate::error::Error;
+use cf_migrate::error::{Error, Kind};
 use cf_migrate::folder::MigrationFolder;
 use cf_migrate::http::{Budget, Client, ConnectionLost, Transport};
 use cf_migrate::ledger::Ledger;
@@ -378,7 +378,7 @@ impl Simulation {
     }
 
     fn job(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Job, Error> {
-        let folder = MigrationFolder::open(&self.folder)?;
+        let folder = open_folder(&self.folder)?;
         let pace = Pace::resolve(&self.pace).unwrap();
         let accounts = self.accounts(&pace);
         let migration = Migration {
@@ -485,6 +485,24 @@ impl Simulation {
             clients: vec![client],
         }
     }
+}
+
+/// Opens the folder. A process that another test starts holds copies of this one's locks
+/// from its fork to its exec, which is over in a moment of real time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for knows no simulated time"
+)]
+fn open_folder(path: &Path) -> Result<MigrationFolder, Error> {
+    for _ in 0..50 {
+        match MigrationFolder::open(path) {
+            Err(error) if error.kind() == Kind::Stopped => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+    MigrationFolder::open(path)
 }
 
 fn changed(

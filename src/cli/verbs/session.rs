@@ -26,6 +26,7 @@ use crate::report::{Report, snippets};
 use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
 use crate::source::file::ColumnChoice;
 use crate::stages::context::{Migration, Mode, Stop};
+use crate::stages::generation::nothing_left;
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
 use crate::stages::prepare::{Accounts, FileIndexWish, Request};
@@ -179,7 +180,7 @@ impl<'a> Session<'a> {
             Some(_) => None,
             None => Some(setup.accounts(&args.dir, mode)?),
         };
-        let (origin, warning) = open::origin(
+        let (origin, unreadable) = open::origin(
             args.from,
             (mapping.vector.as_deref(), &args.columns),
             &Archive::at(args.dir.join("archive")),
@@ -192,8 +193,8 @@ impl<'a> Session<'a> {
             None => setup.accounts(&args.dir, mode)?,
         };
         let report = Report::of(args.verb, mode == Mode::DryRun);
-        if let Some(warning) = warning {
-            open.migration.warn(warning);
+        if let Some(error) = unreadable {
+            go_on_without_source(&open.migration, args.verb, error)?;
         } else if matches!(origin, Origin::Source(_)) {
             let ledger = &open.migration.ledger;
             ledger.remember_asked(&args.from.to_string())?;
@@ -301,6 +302,21 @@ impl<'a> Session<'a> {
         self.report.seconds.total = (self.setup.clock.now() - begun).as_secs_f64();
         outcome
     }
+}
+
+/// Says that the source cannot be read.
+///
+/// Errors: that it cannot, where nothing is left to be done without it: it was not
+/// caught up with then.
+fn go_on_without_source(migration: &Migration, verb: &str, error: Error) -> Result<(), Error> {
+    if matches!(verb, "run" | "upsert") && nothing_left(migration)? {
+        return Err(error);
+    }
+    let why = crate::report::facts::chain(&error);
+    migration.warn(format!(
+        "the source cannot be asked ({why}); going on with the archive, which is complete"
+    ));
+    Ok(())
 }
 
 fn permissions(args: &PermissionArgs) -> Permissions {

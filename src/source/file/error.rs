@@ -188,7 +188,11 @@ fn end_of(error: &FileError) -> (Kind, &'static str) {
             (Kind::Failed, "copy or write the file again")
         }
         FileError::BadLine { .. } => (Kind::Failed, "mend or remove that line"),
-        FileError::Changed { .. } | FileError::ForeignCursor { .. } => (
+        FileError::Changed { .. } => (
+            Kind::Stopped,
+            "run the same command again, and leave the file alone while it is read",
+        ),
+        FileError::ForeignCursor { .. } => (
             Kind::Failed,
             "begin with an empty migration folder, and leave the file alone while it is read",
         ),
