@@ -422,9 +422,11 @@ impl Job {
     async fn gate(&self, ready: &Ready, report: &Report) -> Result<(), Error> {
         let rejected = report.points.as_ref().map_or(0, |points| points.rejected);
         let folder = self.folder.as_ref().map(MigrationFolder::path);
+        // What Vectorize refused was not to be known before the first write.
+        let refused = self.migration.ledger.rejected_at("vectorize")?;
         gate::rejections(
             &self.migration,
-            rejected,
+            rejected.saturating_sub(refused),
             self.permissions.allowed_rejects,
             folder,
             &ready.prepared.plan.mapping.id,
