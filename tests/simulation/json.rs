@@ -55,6 +55,8 @@ pub fn settle_numbers(value: &mut Value, how: BigInts) -> Result<(), Rejected> {
                 _ if text.parse::<f64>().is_ok_and(f64::is_infinite) => {
                     return Err("number_out_of_range");
                 }
+                // Where bytes are counted, it takes one.
+                _ if text == "-0" => *value = Value::from(0),
                 _ => {}
             }
             Ok(())

@@ -42,7 +42,7 @@ use figures::Figures;
 use play::{Finding, Manner, play};
 
 /// Seeds that once found something, each with what that was.
-const KEPT: [(u64, &str); 3] = [
+const KEPT: [(u64, &str); 4] = [
     (
         1_248,
         "of a batch that was split for its refused records one part was passed over by the index, and not missed",
@@ -54,6 +54,10 @@ const KEPT: [(u64, &str); 3] = [
     (
         302_352,
         "the name of the migration folder was never synced, and a power cut took it",
+    ),
+    (
+        3_002_095,
+        "what the service refused before it took anything refused the next start",
     ),
 ];
 

@@ -73,6 +73,12 @@ impl Shelf<'_> {
             after.clone_from(&last.key);
             self.look_at(page, intent, true).await?;
         }
+        let suspects = ledger.suspects()?;
+        if suspects > 0 {
+            self.migration.tell(format!(
+                "{suspects} entries are not what was written last: looking at them again for up to 90 seconds, because KV may show the past"
+            ));
+        }
         for pause in AGAIN {
             if ledger.suspects()? == 0 {
                 break;
