@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::choices::{Choices, Program};
 use crate::json::{
     bytes, fixed, has_mixed, has_null, is_bad_key, is_deep, same, settle_numbers, walk,
+    without_negative_zero,
 };
 
 /// A point that became a record.
@@ -156,6 +157,9 @@ impl Rules<'_> {
                 let lower = title.to_ascii_lowercase();
                 payload.insert("title".to_owned(), Value::from(lower));
             }
+        }
+        if self.choices.program.is_some() {
+            payload.values_mut().for_each(without_negative_zero);
         }
         if self.choices.rename && payload.contains_key("doc") {
             if payload.contains_key("file_id") {
