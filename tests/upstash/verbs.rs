@@ -57,10 +57,11 @@ fn an_index_that_is_gone_is_no_reason_to_stop_once_its_archive_is_complete() {
     let gone = UpstashDouble::dense(DIMENSIONS).start().url();
     place.shell.set("UPSTASH_VECTOR_REST_URL", &gone);
     place
-        .run(WHOLE)
+        .run("verify upstash: vectorize:docs --id '{namespace}:{id}'")
         .ends(0)
         .says("going on with the archive, which is complete")
         .says("proven: 14 records");
+    place.run(WHOLE).ends(1).says("cannot reach Upstash Vector");
 }
 
 #[test]

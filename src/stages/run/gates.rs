@@ -47,9 +47,10 @@ impl Job {
         let folder = self.folder.as_ref().map(MigrationFolder::path);
         // What Vectorize refused was not to be known before the first write.
         let refused = self.migration.ledger.rejected_at("vectorize")?;
+        let rejected = rejected.saturating_sub(refused);
         gate::rejections(
             &self.migration,
-            rejected.saturating_sub(refused),
+            rejected,
             self.permissions.allowed_rejects,
             folder,
             &ready.prepared.plan.mapping.id,
