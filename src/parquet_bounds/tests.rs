@@ -129,3 +129,19 @@ proptest! {
         let _ = check_footer(&with_footer(&bytes));
     }
 }
+
+/// Their reader takes a known field for what it should be, whatever it says it is, and
+/// then reads on in what is no header: for half a minute, in `fuzz/seeds/parquet/slow_*`.
+#[test]
+fn a_page_header_with_a_field_of_another_kind_is_refused() {
+    // The kind of page, both sizes, and the page's own head.
+    let header = |head: &[u8]| [&[0x15, 0x00, 0x15, 0x08, 0x15, 0x08], head, &[0x00]].concat();
+    let data = [0x2c, 0x15, 0x02, 0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x00];
+    assert_eq!(PageHeader::read(&header(&data)).unwrap().0.values, 1);
+    let mut no_number = data;
+    no_number[3] = 0x18; // Its encoding, as an empty text.
+    let no_struct = [0x35, 0x00]; // The head of an index page, as a number.
+    for head in [&no_number[..], &no_struct] {
+        assert_eq!(PageHeader::read(&header(head)), Err(wire::Malformed));
+    }
+}

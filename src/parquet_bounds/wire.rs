@@ -27,14 +27,11 @@ impl PageHeader {
             match field {
                 2 => header.uncompressed = wire.size(kind)?,
                 3 => header.compressed = wire.size(kind)?,
-                // Of data, of a dictionary, of data in the second form.
-                5 | 7 | 8 if kind == Kind::STRUCT => wire.fields(|wire, field, kind| {
-                    match field {
-                        1 => header.values = header.values.max(wire.size(kind)?),
-                        _ => wire.skip(kind, MAX_SKIPPED)?,
-                    }
-                    Ok(())
-                })?,
+                5..=8 => {
+                    let values = wire.head_of_page(field, kind)?;
+                    header.values = header.values.max(values);
+                }
+                1 | 4 => wire.skip_as(&[Kind::I32], kind)?,
                 _ => wire.skip(kind, MAX_SKIPPED)?,
             }
             Ok(())
@@ -121,6 +118,38 @@ impl Wire<'_> {
         // Numbers alternate between signs: even ones are not negative.
         let zigzag = self.varint()?;
         (zigzag % 2 == 0).then_some(zigzag / 2).ok_or(Malformed)
+    }
+
+    /// The values of a page of data (5), of an index (6), of a dictionary (7), or of data
+    /// in the second form (8).
+    fn head_of_page(&mut self, page: u64, kind: Kind) -> Result<u64, Malformed> {
+        const NUMBER: &[Kind] = &[Kind::I32];
+        const TRUTH: &[Kind] = &[Kind::TRUE, Kind::FALSE];
+        const STATISTICS: &[Kind] = &[Kind::STRUCT];
+        if kind != Kind::STRUCT {
+            return Err(Malformed);
+        }
+        let mut values = 0;
+        self.fields(|wire, field, kind| {
+            match (page, field) {
+                (5 | 7 | 8, 1) => values = wire.size(kind)?,
+                (5, 2..=4) | (7, 2) | (8, 2..=6) => wire.skip_as(NUMBER, kind)?,
+                (7, 3) | (8, 7) => wire.skip_as(TRUTH, kind)?,
+                (5, 5) | (8, 8) => wire.skip_as(STATISTICS, kind)?,
+                _ => wire.skip(kind, MAX_SKIPPED)?,
+            }
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    /// Passes over a known field. Its reader takes it for what it should be without
+    /// looking, and would go on in another place than we do.
+    fn skip_as(&mut self, wanted: &[Kind], kind: Kind) -> Result<(), Malformed> {
+        match wanted.contains(&kind) {
+            true => self.skip(kind, MAX_SKIPPED),
+            false => Err(Malformed),
+        }
     }
 
     /// Goes through the fields of a struct; `each` has to read or skip the field.
