@@ -16,30 +16,25 @@ fn index() -> UpstashDouble {
     )
 }
 
-/// The cursors of the range calls after the first `calls`.
-fn cursors_after(place: &Place, calls: usize) -> Vec<String> {
-    let ranges = place.server.ranges();
-    let cursors = ranges[calls..]
-        .iter()
-        .map(|body| body["cursor"].as_str().unwrap_or_default().to_owned());
-    cursors.collect()
-}
-
 #[test]
 fn a_limit_of_the_plan_stops_it_and_the_next_day_goes_on_from_there() {
+    // With several readers an answer may still be on its way when another's refusal stops them.
+    let one_reader = format!("{WHOLE} --readers 1");
     let place = Place::of(index());
     let limit = Failure::Told(403, "daily query limit exceeded");
     place.server.set(Switch::After("range", 4, limit));
     place
-        .run(WHOLE)
+        .run(&one_reader)
         .ends(5)
         .says("to go on, run: ")
         .says("a limit of the Upstash plan was reached");
     place.server.set(Switch::After("range", 0, Failure::None));
-    let before = place.server.ranges().len();
-    place.run(WHOLE).ends(0).says("proven: 1640 records");
-    let cursors = cursors_after(&place, before);
-    assert!(!cursors.contains(&"0".to_owned()), "read anew: {cursors:?}");
+    place.run(&one_reader).ends(0).says("proven: 1640 records");
+    let asked = place.server.places_asked();
+    let (answered, later) = asked.split_at(4);
+    for place in answered {
+        assert!(!later.contains(place), "read anew: {place:?} of {asked:?}");
+    }
     assert_same(&place.held(), &all_expected(&TENANTS));
 }
 

@@ -45,7 +45,7 @@ async fn answer(
         *state.calls.entry(endpoint.clone()).or_default() += 1;
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if endpoint == "range" {
-            state.ranges.push(body.clone());
+            state.ranges.push((namespace.clone(), body.clone()));
         }
         let failure = state.faults.failure(&endpoint);
         let refused = match &failure {

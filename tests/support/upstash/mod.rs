@@ -118,7 +118,8 @@ struct State {
     index: Index,
     faults: Faults,
     calls: BTreeMap<String, u64>,
-    ranges: Vec<Value>,
+    /// Namespace and body of every range call.
+    ranges: Vec<(String, Value)>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -177,7 +178,18 @@ impl Server {
 
     /// The bodies of all range calls so far, failed ones included.
     pub fn ranges(&self) -> Vec<Value> {
-        locked(&self.state).ranges.clone()
+        let asked = locked(&self.state).ranges.clone();
+        asked.into_iter().map(|(_, body)| body).collect()
+    }
+
+    /// Namespace and cursor of all range calls so far, failed ones included.
+    pub fn places_asked(&self) -> Vec<(String, String)> {
+        let asked = locked(&self.state).ranges.clone();
+        let cursor = |body: &Value| body["cursor"].as_str().unwrap_or_default().to_owned();
+        asked
+            .into_iter()
+            .map(|(namespace, body)| (namespace, cursor(&body)))
+            .collect()
     }
 
     /// Writes a vector, as another client would.
