@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cf_migrate::sandbox::{Operation, Sandbox};
-use cf_migrate::settings::PaceOptions;
+use cf_migrate::settings::{ApiBudget, PaceOptions};
 
 use crate::binary::{CHUNKS, INDEX, entry, expected_vector, namespace_id};
 use crate::simulation::{DIMENSIONS, Outcome, Simulation, Verb};
@@ -89,7 +89,7 @@ async fn calls_of_any_five_minutes_stay_within_the_budget() {
     for budget in [20, 50] {
         let mut simulation = Simulation::new(1_000, |_| {});
         simulation.pace = PaceOptions {
-            api_budget: Some(budget),
+            api_budget: Some(ApiBudget::Calls(budget)),
             batch_count: Some(20),
             ..PaceOptions::default()
         };
@@ -114,7 +114,7 @@ async fn retries_count_against_the_budget_too() {
         ];
     });
     simulation.pace = PaceOptions {
-        api_budget: Some(30),
+        api_budget: Some(ApiBudget::Calls(30)),
         batch_count: Some(20),
         ..PaceOptions::default()
     };

@@ -8,7 +8,7 @@ use cf_migrate::clock::Clock;
 use cf_migrate::disk::{Failure, Weather};
 use cf_migrate::point::Distance;
 use cf_migrate::sandbox::{FaultRate, Sandbox};
-use cf_migrate::settings::PaceOptions;
+use cf_migrate::settings::{ApiBudget, PaceOptions};
 use serde_json::json;
 
 use crate::binary::{INDEX, NAMESPACE, call};
@@ -350,7 +350,9 @@ fn early_or_late(dice: &mut Dice, usual: u64) -> u64 {
 fn pace(dice: &mut Dice) -> PaceOptions {
     PaceOptions {
         readers: Some(1 + dice.index(6)),
-        api_budget: dice.weighted(&[(5, None), (1, Some(1_000)), (1, Some(200)), (1, Some(40))]),
+        api_budget: dice
+            .weighted(&[(5, None), (1, Some(1_000)), (1, Some(200)), (1, Some(40))])
+            .map(ApiBudget::Calls),
         batch_bytes: dice.chance(0.3).then(|| "64KiB".parse().unwrap()),
         batch_count: Some(usize::try_from(dice.scale(200)).unwrap()),
         concurrency: Some(1 + dice.index(8)),

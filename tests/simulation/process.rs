@@ -16,7 +16,7 @@ use cf_migrate::ledger::Ledger;
 use cf_migrate::progress::Recording;
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::Sandbox;
-use cf_migrate::settings::{Pace, PaceOptions};
+use cf_migrate::settings::{ApiBudget, Pace, PaceOptions};
 use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
@@ -272,7 +272,10 @@ impl World {
         let token = SecretString::from("token");
         let call = self.watch.transport(doom, latency);
         let transport = Transport::in_process(token.clone(), call).unwrap();
-        let limit = usize::try_from(pace.api_budget).unwrap();
+        let ApiBudget::Calls(limit) = pace.api_budget else {
+            panic!("this account has a limit");
+        };
+        let limit = usize::try_from(limit).unwrap();
         let budget = Budget::shared(&self.state, ACCOUNT, &token, limit, self.clock)?;
         let policy = Policy {
             jitter_seed: Some(dice.number()),

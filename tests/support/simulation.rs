@@ -20,12 +20,12 @@ use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
 use cf_migrate::error::{Error, Kind};
 use cf_migrate::folder::MigrationFolder;
-use cf_migrate::http::{Budget, Client, ConnectionLost, Transport};
+use cf_migrate::http::{Budget, Client, ConnectionLost, Pacer, Transport};
 use cf_migrate::ledger::Ledger;
 use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
-use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
+use cf_migrate::settings::{ApiBudget, MappingOptions, Pace, PaceOptions};
 use cf_migrate::source::file::{self, ColumnChoice};
 use cf_migrate::source::{Source, vectorize};
 use cf_migrate::stages::backup::backup;
@@ -471,12 +471,18 @@ impl Simulation {
         });
         let token = SecretString::from("token");
         let transport = Transport::in_process(token.clone(), call).unwrap();
-        let limit = pace.api_budget as usize;
-        let budget = match &self.budget_folder {
-            Some(folder) => Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap(),
-            None => Budget::in_memory(limit, self.clock),
+        let budget = match (pace.api_budget, &self.budget_folder) {
+            (ApiBudget::Off, _) => Budget::unlimited(self.clock),
+            (ApiBudget::Calls(limit), Some(folder)) => {
+                let limit = limit as usize;
+                Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap()
+            }
+            (ApiBudget::Calls(limit), None) => Budget::in_memory(limit as usize, self.clock),
         };
-        let client = Client::new(transport, budget, self.clock);
+        let pacer = pace
+            .max_bandwidth
+            .map(|bandwidth| Pacer::new(bandwidth, 4, self.clock));
+        let client = Client::new(transport, budget, self.clock).paced(pacer);
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Accounts {
             vectorize: account.clone(),
