@@ -1,0 +1,1 @@
+//! Over loopback: what goes over the wire.
