@@ -63,6 +63,12 @@ impl BatchSize {
             .map_err(|error| Error::usage("the batch limits cannot be used").because(error))
     }
 
+    /// The fewest batches of records that weigh so much together.
+    pub(super) fn least_batches(&self, records: u64, bytes: u64) -> u64 {
+        let by_count = records.div_ceil(self.count as u64);
+        by_count.max(bytes.div_ceil(self.bytes as u64))
+    }
+
     /// Upserts whose bodies may be sent at once.
     pub(super) fn sending(&self) -> usize {
         self.sending

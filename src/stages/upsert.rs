@@ -11,7 +11,7 @@ use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
 use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
-use crate::stages::estimate::of_upload;
+use crate::stages::estimate::{of_upload, what_bound};
 use crate::stages::flights::Flights;
 use crate::stages::records::Records;
 use crate::stages::refusals::Refusals;
@@ -46,6 +46,7 @@ pub(super) async fn upsert(
     if migration.is_dry_run() {
         return feed.only_count();
     }
+    let (began, waited) = (migration.clock.now(), index.counters().waited);
     let refusals = Refusals::new(migration, generation, transform)?;
     let mut flights = Flights::new(migration, index, refusals);
     let outcome = flights.send_all(&mut feed).await;
@@ -55,13 +56,15 @@ pub(super) async fn upsert(
     let (done, refused_whole) = flights.end();
     migration.ledger.forget_refused(&refused_whole)?;
     outcome.and(drained)?;
-    migration.progress.end(
-        Step::Upsert,
-        &format!(
-            "{} records in {} batches accepted",
-            done.records, done.batches
-        ),
+    let (took, waits) = (
+        migration.clock.now() - began,
+        index.counters().waited - waited,
     );
+    let bound = what_bound(&done, took, waits, &migration.pace);
+    let bound = bound.map_or(String::new(), |bound| format!(", {bound}"));
+    let (records, batches) = (done.records, done.batches);
+    let told = format!("{records} records in {batches} batches accepted{bound}");
+    migration.progress.end(Step::Upsert, &told);
     Ok(done)
 }
 

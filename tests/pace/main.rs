@@ -10,6 +10,10 @@
 
 #[path = "../support/binary.rs"]
 mod binary;
+#[path = "../support/cli.rs"]
+mod cli;
+#[path = "../support/cloud.rs"]
+mod cloud;
 #[path = "../support/simulation.rs"]
 mod simulation;
 

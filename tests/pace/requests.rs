@@ -4,11 +4,22 @@
 use std::time::Duration;
 
 use cf_migrate::sandbox::Operation;
+use serde_json::{Value, json};
 
-use crate::binary::CHUNKS;
-use crate::simulation::Simulation;
+use crate::binary::point;
+use crate::simulation::{DIMENSIONS, Simulation};
 
 const POINTS: u64 = 60_000;
+/// Of a file: with more than a few, all of their ids are more than is compared at a
+/// time, and their entries are still fewer than fit a write.
+const CHUNKS: u64 = 12;
+
+fn chunk(number: u64) -> Value {
+    let mut point = point(number, DIMENSIONS);
+    point["payload"]["file_id"] = json!(format!("f{}", number / CHUNKS));
+    point["payload"]["chunk_index"] = json!(number % CHUNKS);
+    point
+}
 
 /// A class of requests: the least that the work needs, and what comes on top whatever
 /// the size of the collection.
@@ -49,7 +60,9 @@ fn classes() -> [Class; 11] {
 
 #[tokio::test(start_paused = true)]
 async fn requests_are_the_least_there_can_be_and_a_few() {
-    let simulation = Simulation::new(POINTS, |options| options.apply_delay = Duration::ZERO);
+    let simulation = Simulation::of((0..POINTS).map(chunk), |options| {
+        options.apply_delay = Duration::ZERO;
+    });
     let outcome = simulation.run().await.expect_code(0);
     let calls = simulation.sandbox.calls();
     let mut counted = 0;
