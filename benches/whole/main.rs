@@ -10,7 +10,8 @@
 //! The source is the Qdrant double of the tests, the target a sink that discards, both
 //! in this process; the program, and each of the three bounds, runs in a process of its
 //! own, whose user and system time is counted. Each is the least of three rounds, which
-//! take turns, so that a busy machine is busy for all of them.
+//! take turns, so that a busy machine is busy for all of them. With the word `serve` it
+//! only prints the variables that lead to both ends, and waits: for a profiler.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -53,6 +54,9 @@ fn main() {
         formula: Formula::new(points, dimensions, SEED),
         source,
     };
+    if std::env::args().any(|word| word == "serve") {
+        return place.serve();
+    }
     let mut least: Option<Figures> = None;
     for round in 1..=ROUNDS {
         let figures = place.round();
@@ -84,6 +88,19 @@ struct Figures {
 }
 
 impl Place {
+    /// Says how to reach both ends, and keeps them until it is killed: for a profiler.
+    fn serve(&self) {
+        let sink = Sink::start(self.formula);
+        for (name, value) in sink.environment() {
+            say(&format!("export {name}={value}"));
+        }
+        say(&format!("export QDRANT_URL={}", self.source.grpc_url()));
+        say(&format!("export QDRANT_REST_PORT={}", self.source.rest_port()));
+        loop {
+            std::thread::park();
+        }
+    }
+
     fn round(&self) -> Figures {
         let url = self.source.grpc_url();
         let (points, dimensions) = (self.formula.count(), self.formula.dimensions());
