@@ -348,6 +348,19 @@ fn early_or_late(dice: &mut Dice, usual: u64) -> u64 {
 }
 
 fn pace(dice: &mut Dice) -> PaceOptions {
+    /// As many as wait for their answers.
+    const UNASKED: usize = 8;
+    /// With so many at once the line is a slow one.
+    const SLOWLY: usize = 7;
+    let pace = pace_of(dice);
+    PaceOptions {
+        concurrency: pace.concurrency.filter(|upserts| *upserts != UNASKED),
+        max_bandwidth: (pace.concurrency == Some(SLOWLY)).then(|| "100KB/s".parse().unwrap()),
+        ..pace
+    }
+}
+
+fn pace_of(dice: &mut Dice) -> PaceOptions {
     PaceOptions {
         readers: Some(1 + dice.index(6)),
         api_budget: dice
@@ -362,6 +375,7 @@ fn pace(dice: &mut Dice) -> PaceOptions {
             .map(|text| text.parse().unwrap()),
         // As many as the scenario likes.
         max_poison: Some("100%".parse().unwrap()),
+        max_bandwidth: None,
     }
 }
 

@@ -11,7 +11,7 @@ use cf_migrate::cloudflare::{Account, AccountId, IndexName};
 use cf_migrate::disk::{Failure, Weather, under};
 use cf_migrate::error::Error;
 use cf_migrate::folder::MigrationFolder;
-use cf_migrate::http::{Budget, Client, Policy, Transport};
+use cf_migrate::http::{Budget, Client, Pacer, Policy, Transport};
 use cf_migrate::ledger::Ledger;
 use cf_migrate::progress::Recording;
 use cf_migrate::report::Report;
@@ -281,7 +281,10 @@ impl World {
             jitter_seed: Some(dice.number()),
             ..Policy::default()
         };
-        let client = Client::with_policy(transport, budget, self.clock, policy).until(stop.clone());
+        let pacer = |bandwidth| Pacer::new(bandwidth, 4, self.clock);
+        let client = Client::with_policy(transport, budget, self.clock, policy)
+            .paced(pace.max_bandwidth.map(pacer))
+            .until(stop.clone());
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Ok(Accounts {
             vectorize: account.clone(),
