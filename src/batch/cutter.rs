@@ -44,11 +44,6 @@ impl Cutter {
         }
     }
 
-    /// Changes the limits of the batches to come.
-    pub fn set_limits(&mut self, limits: BatchLimits) {
-        self.limits = limits;
-    }
-
     /// Adds a record; ordinals must rise. Gives the batch before it when there is
     /// no room for it there. A record that is larger than the byte limit becomes
     /// a batch of its own.
