@@ -95,7 +95,10 @@ impl Place {
             say(&format!("export {name}={value}"));
         }
         say(&format!("export QDRANT_URL={}", self.source.grpc_url()));
-        say(&format!("export QDRANT_REST_PORT={}", self.source.rest_port()));
+        say(&format!(
+            "export QDRANT_REST_PORT={}",
+            self.source.rest_port()
+        ));
         loop {
             std::thread::park();
         }
