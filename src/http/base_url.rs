@@ -18,6 +18,7 @@ pub struct BaseUrlError {
 pub(crate) struct BaseUrl {
     prefix: String,
     loopback: bool,
+    encrypted: bool,
 }
 
 impl BaseUrl {
@@ -42,6 +43,7 @@ impl BaseUrl {
                 return Ok(Self {
                     prefix: url.as_str().trim_end_matches('/').to_owned(),
                     loopback,
+                    encrypted: url.scheme() == "https",
                 });
             }
         };
@@ -56,6 +58,11 @@ impl BaseUrl {
     /// Whether it is this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
+    }
+
+    /// Whether it is `https://`.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 }
 
@@ -86,6 +93,7 @@ mod tests {
                 let base = BaseUrl::parse(&format!("{text}{slash}"), false).unwrap();
                 assert_eq!(base.prefix(), text);
                 assert_eq!(base.is_loopback(), text.starts_with("http:"));
+                assert_eq!(base.is_encrypted(), text.starts_with("https:"));
             }
         }
     }
