@@ -9,24 +9,22 @@ use crate::data;
 use crate::measure::{Part, cpu_of};
 
 const DIMENSIONS: usize = 3_072;
-/// Sums that do not wait for each other.
-const LANES: usize = 8;
+/// Sums that do not wait for each other, and fill a processor's registers.
+const LANES: usize = 16;
+/// So many numbers, each with its lanes, fit the fastest cache.
+const IN_CACHE: usize = 96;
+/// Of so many passes over all vectors one is measured and stands for all.
+const PASSES: usize = 10;
 
-/// The largest measurement there is: its numbers of dimensions at once.
+/// The largest measurement there is, with all its numbers of dimensions.
 pub(crate) fn neighbours(name: &'static str) -> Part {
     let base = base();
     let shorter = dimensions_beside(DIMENSIONS, 1_536);
-    let few: Vec<f32> = (0..DIMENSIONS).map(|number| number as f32).collect();
     Part::new(name, (MOST_QUERIES, "query"), move || {
         cpu_of(|| measure(&base, Metric::Cosine, &shorter))
     })
-    .beside("bare products in cache", move || {
-        cpu_of(|| {
-            for _ in 0..MOST_QUERIES * MOST_BASE {
-                black_box(products(black_box(&few), black_box(&few)));
-            }
-        })
-    })
+    .beside("bare products in cache", bare_products())
+    .beside("reading all vectors for each", reading())
 }
 
 fn base() -> Base {
@@ -38,13 +36,39 @@ fn base() -> Base {
     base
 }
 
-/// The sum of products in f64, in whatever order is fastest.
-fn products(left: &[f32], right: &[f32]) -> f64 {
+/// As many multiplications and additions, over memory that is always near.
+fn bare_products() -> impl FnMut() -> f64 {
+    let numbers: Vec<[f64; LANES]> = (0..IN_CACHE).map(|at| [at as f64; LANES]).collect();
+    let rounds = MOST_QUERIES * MOST_BASE * DIMENSIONS / (IN_CACHE * LANES);
+    move || {
+        cpu_of(|| {
+            for _ in 0..rounds {
+                black_box(products(black_box(&numbers), black_box(0.5)));
+            }
+        })
+    }
+}
+
+fn products(numbers: &[[f64; LANES]], factor: f64) -> [f64; LANES] {
     let mut sums = [0.0; LANES];
-    for (left, right) in left.chunks_exact(LANES).zip(right.chunks_exact(LANES)) {
-        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
-            *sum += f64::from(*left) * f64::from(*right);
+    for lanes in numbers {
+        for (sum, lane) in sums.iter_mut().zip(lanes) {
+            *sum += lane * factor;
         }
     }
-    sums.into_iter().sum()
+    sums
+}
+
+/// What a search that takes one query after the other has to bring from memory.
+fn reading() -> impl FnMut() -> f64 {
+    let numbers = vec![1_u32; MOST_BASE * DIMENSIONS];
+    move || {
+        let cpu = cpu_of(|| {
+            for _ in 0..MOST_QUERIES / PASSES {
+                let sum = black_box(&numbers).iter().copied();
+                black_box(sum.fold(0, u32::wrapping_add));
+            }
+        });
+        cpu * PASSES as f64
+    }
 }
