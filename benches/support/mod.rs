@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each bench uses its own part")]
 
 pub mod cost;
+pub mod line;
 pub mod sink;
 
 use std::io::Write as _;

@@ -20,6 +20,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::doubles::qdrant::Formula;
+use crate::support::line::Line;
 
 /// The name of the one index that it has.
 pub const INDEX: &str = "bench";
@@ -37,6 +38,8 @@ pub struct Sink {
 /// What it was sent, and what it would hold.
 struct Seen {
     formula: Formula,
+    /// What upserts come in by; none for as fast as they come.
+    line: Option<Arc<Line>>,
     /// Upserts, whose numbers are their mutation ids.
     upserts: AtomicU64,
     /// Lines of their bodies.
@@ -56,8 +59,18 @@ impl fmt::Debug for Seen {
 impl Sink {
     /// Serves on a port that the system chooses, on a thread of its own.
     pub fn start(formula: Formula) -> Self {
+        Self::over(formula, None)
+    }
+
+    /// The same, whose upserts come in by that line.
+    pub fn at_the_end_of(formula: Formula, line: Arc<Line>) -> Self {
+        Self::over(formula, Some(line))
+    }
+
+    fn over(formula: Formula, line: Option<Arc<Line>>) -> Self {
         let seen = Arc::new(Seen {
             formula,
+            line,
             upserts: AtomicU64::new(0),
             lines: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -147,6 +160,12 @@ impl Seen {
         while let Some(Ok(chunk)) = chunks.next().await {
             self.bytes.fetch_add(chunk.len() as u64, Relaxed);
             lines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+            if let Some(line) = &self.line {
+                line.read(chunk.len() as u64).await;
+            }
+        }
+        if let Some(line) = &self.line {
+            line.answer().await;
         }
         self.lines.fetch_add(lines, Relaxed);
         let number = self.upserts.fetch_add(1, Relaxed) + 1;

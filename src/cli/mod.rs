@@ -5,6 +5,7 @@ mod args;
 mod dotenv;
 mod guard;
 mod interrupt;
+mod limits;
 mod log;
 mod open;
 mod outcome;

@@ -19,6 +19,7 @@ pub(crate) struct BaseUrl {
     prefix: String,
     loopback: bool,
     encrypted: bool,
+    cloudflare: bool,
 }
 
 impl BaseUrl {
@@ -44,6 +45,7 @@ impl BaseUrl {
                     prefix: url.as_str().trim_end_matches('/').to_owned(),
                     loopback,
                     encrypted: url.scheme() == "https",
+                    cloudflare: is_cloudflare(url),
                 });
             }
         };
@@ -64,6 +66,16 @@ impl BaseUrl {
     pub(crate) fn is_encrypted(&self) -> bool {
         self.encrypted
     }
+    /// Whether it is Cloudflare's own.
+    pub(crate) fn is_cloudflare(&self) -> bool {
+        self.cloudflare
+    }
+}
+
+/// Whether the address is Cloudflare's, in whatever region.
+fn is_cloudflare(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    host == "cloudflare.com" || host.ends_with(".cloudflare.com")
 }
 
 /// Whether the address is this machine.
@@ -79,6 +91,25 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         BaseUrl::parse(text, false).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn cloudflares_own_addresses_are_told_from_stand_ins() {
+        let is_cloudflare = |text| BaseUrl::parse(text, true).unwrap().is_cloudflare();
+        for text in [
+            "https://api.cloudflare.com/client/v4",
+            "https://API.Cloudflare.com./client/v4",
+            "https://api.fed.cloudflare.com/client/v4",
+        ] {
+            assert!(is_cloudflare(text), "{text}");
+        }
+        for text in [
+            "http://127.0.0.1:8787/client/v4",
+            "https://api.cloudflare.com.example/client/v4",
+            "https://notcloudflare.com/client/v4",
+        ] {
+            assert!(!is_cloudflare(text), "{text}");
+        }
     }
 
     #[test]

@@ -88,14 +88,25 @@ struct Shared {
 
 #[derive(Debug)]
 enum Store {
+    /// Counts nothing; only pauses are kept.
+    Unlimited(Mutex<Window>),
     Memory(Mutex<Window>),
-    File { window: PathBuf, lock: PathBuf },
+    File {
+        window: PathBuf,
+        lock: PathBuf,
+    },
 }
 
 impl Budget {
     /// A budget of this process alone: for the embedded sandbox.
     pub fn in_memory(limit: usize, clock: Clock) -> Self {
         Self::over(Store::Memory(Mutex::default()), limit, clock)
+    }
+
+    /// No limit, for a service that is no account of Cloudflare's. A pause that it asks
+    /// for is kept all the same.
+    pub fn unlimited(clock: Clock) -> Self {
+        Self::over(Store::Unlimited(Mutex::default()), usize::MAX, clock)
     }
 
     /// A budget shared by all processes of this machine that use the same
@@ -151,17 +162,25 @@ impl Budget {
         let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
-            match self.update(|window, now_ms| window.take(now_ms, &ask))? {
-                Turn::Now(ticket) => {
-                    let budget = self.clone();
-                    return Ok(Ongoing { budget, ticket });
+            let wait_ms = match self.turn(&ask)? {
+                Some(Turn::In(wait_ms)) => wait_ms,
+                Some(Turn::Now(ticket)) => {
+                    let counted = Some((self.clone(), ticket));
+                    return Ok(Ongoing { counted });
                 }
-                Turn::In(wait_ms) => {
-                    tracing::debug!(wait_ms, "waiting for the request budget");
-                    clock.sleep(Duration::from_millis(wait_ms)).await;
-                }
-            }
+                None => return Ok(Ongoing { counted: None }),
+            };
+            tracing::debug!(wait_ms, "waiting for the request budget");
+            clock.sleep(Duration::from_millis(wait_ms)).await;
         }
+    }
+
+    /// A turn, or when to come back; none where turns are not counted.
+    fn turn(&self, ask: &Ask) -> Result<Option<Turn>, BudgetError> {
+        self.update(|window, now_ms| match self.shared.store {
+            Store::Unlimited(_) => window.paused_for(now_ms).map(Turn::In),
+            Store::Memory(_) | Store::File { .. } => Some(window.take(now_ms, ask)),
+        })
     }
 
     fn ask(&self, patience: Duration) -> Ask {
@@ -187,7 +206,7 @@ impl Budget {
     /// Changes the window, alone; what changes it is told the time.
     fn update<T>(&self, change: impl FnOnce(&mut Window, u64) -> T) -> Result<T, BudgetError> {
         match &self.shared.store {
-            Store::Memory(window) => {
+            Store::Memory(window) | Store::Unlimited(window) => {
                 let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(self.change(&mut window, change))
             }
@@ -214,14 +233,17 @@ impl Budget {
 #[derive(Debug)]
 #[must_use = "a call is over when this is dropped"]
 pub struct Ongoing {
-    budget: Budget,
-    ticket: Ticket,
+    /// Where it was counted; none without a limit.
+    counted: Option<(Budget, Ticket)>,
 }
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, self.ticket);
-        if let Err(error) = self.budget.update(over) {
+        let Some((budget, ticket)) = &self.counted else {
+            return;
+        };
+        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, *ticket);
+        if let Err(error) = budget.update(over) {
             // It counts for as long as it could have been under way: no harm.
             tracing::warn!(%error, "the end of a call could not be noted");
         }
