@@ -12,7 +12,7 @@ use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
 use crate::stages::entries::{left, next_page};
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::{delete_all, put_all};
+use crate::stages::kv_bulk::{Waiting, delete_all, put};
 use crate::stages::stale_entries;
 
 /// What to do with what nobody needs any more: entries none of whose vectors exists, and
@@ -54,6 +54,7 @@ pub(super) async fn write_entries(
     let mut writer = Writer {
         migration,
         file_index,
+        waiting: Waiting::default(),
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
@@ -98,6 +99,8 @@ const LEFT_AT_ONCE: usize = 1_000;
 struct Writer<'a> {
     migration: &'a Migration,
     file_index: &'a FileIndex<'a>,
+    /// What the ledger knows of and KV does not.
+    waiting: Waiting,
     facts: FileIndexFacts,
 }
 
@@ -116,7 +119,7 @@ impl Writer<'_> {
             self.migration.progress.advance(Step::Index, total);
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(()),
+                None => return self.write_waiting().await,
             }
         }
     }
@@ -130,7 +133,7 @@ impl Writer<'_> {
             self.migration.stop.check()?;
             let keys = ledger.left_files_after(after.as_deref(), LEFT_AT_ONCE)?;
             let Some(last) = keys.last() else {
-                return Ok(());
+                return self.write_waiting().await;
             };
             after = Some(last.clone());
             let compared = left(self.migration, self.file_index, &keys).await?;
@@ -208,7 +211,17 @@ impl Writer<'_> {
             .map(|pair| (pair.key.clone(), pair.value.clone()))
             .collect();
         self.migration.ledger.add_entries(namespace, &written)?;
-        put_all(self.migration, self.file_index.kv, pairs).await
+        for pair in pairs {
+            if let Some(full) = self.waiting.add(pair) {
+                put(self.migration, self.file_index.kv, full).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_waiting(&mut self) -> Result<(), Error> {
+        let pairs = self.waiting.take();
+        put(self.migration, self.file_index.kv, pairs).await
     }
 
     fn explain(&self, entry: &Compared) -> Result<(), Error> {

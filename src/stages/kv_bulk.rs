@@ -10,10 +10,36 @@ use crate::stages::context::Migration;
 
 /// Pairs of one bulk write (KV API).
 const PAIRS_AT_ONCE: usize = 10_000;
-/// Bytes of one bulk write: KV takes 100 MB, the JSON around values included.
-const BYTES_AT_ONCE: usize = 48 << 20;
+/// Bytes of one bulk write: KV takes 100 MB, the JSON around values included, and pairs
+/// and body are in memory together.
+const BYTES_AT_ONCE: usize = 32 << 20;
 /// Times that keys which did not reach every store are sent again.
 const TRIES: u32 = 6;
+
+/// Pairs that wait until they fill a bulk write.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pairs: Vec<KvPair>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Adds a pair; gives those that must go out first, because a call takes no more.
+    pub(super) fn add(&mut self, pair: KvPair) -> Option<Vec<KvPair>> {
+        let weight = pair.key.len() + pair.value.len();
+        let fits = self.bytes + weight <= BYTES_AT_ONCE && self.pairs.len() < PAIRS_AT_ONCE;
+        let full = (!fits && !self.pairs.is_empty()).then(|| self.take());
+        self.bytes += weight;
+        self.pairs.push(pair);
+        full
+    }
+
+    /// Those that are left.
+    pub(super) fn take(&mut self) -> Vec<KvPair> {
+        self.bytes = 0;
+        std::mem::take(&mut self.pairs)
+    }
+}
 
 /// Writes all pairs; those that did not reach every store are sent again.
 pub(super) async fn put_all(
@@ -21,16 +47,31 @@ pub(super) async fn put_all(
     kv: &Kv,
     pairs: Vec<KvPair>,
 ) -> Result<(), Error> {
-    for group in groups(pairs) {
-        let mut left = group;
-        for attempt in 0.. {
-            let Unsuccessful(keys) = kv.put_many(&left).await?;
-            if keys.is_empty() {
-                break;
-            }
-            wait_or_give_up(migration, attempt, keys.len()).await?;
-            resend(&mut left, keys, |pair| &pair.key);
+    let mut waiting = Waiting::default();
+    for pair in pairs {
+        if let Some(full) = waiting.add(pair) {
+            put(migration, kv, full).await?;
         }
+    }
+    put(migration, kv, waiting.take()).await
+}
+
+/// Writes what one call takes, which may be nothing.
+pub(super) async fn put(
+    migration: &Migration,
+    kv: &Kv,
+    mut left: Vec<KvPair>,
+) -> Result<(), Error> {
+    for attempt in 0.. {
+        if left.is_empty() {
+            break;
+        }
+        let Unsuccessful(keys) = kv.put_many(&left).await?;
+        if keys.is_empty() {
+            break;
+        }
+        wait_or_give_up(migration, attempt, keys.len()).await?;
+        resend(&mut left, keys, |pair| &pair.key);
     }
     Ok(())
 }
@@ -82,27 +123,6 @@ async fn wait_or_give_up(migration: &Migration, attempt: u32, keys: usize) -> Re
         .await
 }
 
-/// Groups that one bulk write takes.
-fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
-    let mut groups: Vec<Vec<KvPair>> = Vec::new();
-    let mut bytes = 0;
-    for pair in pairs {
-        let weight = pair.key.len() + pair.value.len();
-        let fits = bytes + weight <= BYTES_AT_ONCE;
-        match groups.last_mut() {
-            Some(group) if fits && group.len() < PAIRS_AT_ONCE => {
-                bytes += weight;
-                group.push(pair);
-            }
-            _ => {
-                bytes = weight;
-                groups.push(vec![pair]);
-            }
-        }
-    }
-    groups
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +139,41 @@ mod tests {
         assert_eq!(again(&["c", "a"]), "ac");
         assert_eq!(again(&["%62"]), "abc");
         assert_eq!(again(&["a", "%62"]), "abc");
+    }
+
+    fn pair(key: usize, bytes: usize) -> KvPair {
+        KvPair {
+            key: key.to_string(),
+            value: "x".repeat(bytes),
+            expiration_ttl: None,
+            expiration: None,
+            metadata: None,
+        }
+    }
+
+    #[test]
+    fn pairs_wait_until_a_call_is_full_however_few_come_at_a_time() {
+        let mut waiting = Waiting::default();
+        let full: Vec<usize> = (0..25_000)
+            .filter_map(|key| waiting.add(pair(key, 1)))
+            .map(|full| full.len())
+            .collect();
+        assert_eq!(full, [PAIRS_AT_ONCE, PAIRS_AT_ONCE]);
+        assert_eq!(waiting.take().len(), 5_000);
+        assert!(waiting.take().is_empty());
+    }
+
+    #[test]
+    fn a_call_is_full_with_bytes_too_and_holds_one_pair_at_least() {
+        let mut waiting = Waiting::default();
+        let half = BYTES_AT_ONCE / 2;
+        let full: Vec<usize> = (0..4)
+            .filter_map(|key| waiting.add(pair(key, half)))
+            .map(|full| full.len())
+            .collect();
+        assert_eq!(full, [1, 1, 1]);
+        let mut waiting = Waiting::default();
+        assert!(waiting.add(pair(1, BYTES_AT_ONCE + 1)).is_none());
+        assert_eq!(waiting.take().len(), 1);
     }
 }
