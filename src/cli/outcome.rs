@@ -5,17 +5,15 @@ use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use super::args::Global;
 use super::verbs::Setup;
-use super::{rollback, tenants};
+use super::{closing, rollback, tenants};
 use crate::conceal::conceal;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
 use crate::progress::{Level, Progress as _};
-use crate::report::{DimensionFacts, Outcome, Report, RestoreFacts, Verdict};
+use crate::report::{Outcome, Report, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
@@ -99,7 +97,7 @@ impl<'a> Ending<'a> {
 
     fn show(&self) {
         let mut text = String::new();
-        if let Some(table) = table(self.report) {
+        if let Some(table) = closing::table(self.report) {
             text.push_str(&format!("\n{table}\n"));
         }
         if let Some(table) = tenants::table(self.report.namespaces.as_deref()) {
@@ -173,136 +171,6 @@ impl<'a> Ending<'a> {
 /// application's own doing, a file that was changed or deleted meanwhile.
 const DIFFERENCES: &str = "differences were found; see above and report.json\n\
     to write records that are missing or differ again, run the same command with a new folder (--dir) and --overwrite";
-
-/// The closing table of steps.
-fn table(report: &Report) -> Option<Table> {
-    let mut rows: Vec<[String; 3]> = Vec::new();
-    let mut row = |step: &str, seconds: Option<f64>, what: String| {
-        let seconds = seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s"));
-        rows.push([step.to_owned(), seconds, what]);
-    };
-    let seconds = &report.seconds;
-    if let Some(points) = &report.points {
-        let source = points
-            .source
-            .map_or("?".to_owned(), |count| count.to_string());
-        let archived = format!(
-            "{} of {source} points archived, {} rejected",
-            points.archived, points.rejected
-        );
-        if seconds.export.is_some() {
-            row("export", seconds.export, archived);
-        }
-    }
-    if let Some(facts) = &report.dimensions {
-        row("dims", None, shortened(facts));
-    }
-    if let Some(facts) = &report.restore
-        && !report.dry_run
-    {
-        row("restore", seconds.upsert, restored(facts));
-    } else if let Some(points) = &report.points
-        && seconds.upsert.is_some()
-        && !report.dry_run
-    {
-        row(
-            "upsert",
-            seconds.upsert,
-            format!(
-                "{} records written, {} unchanged, {} foreign vectors left alone",
-                points.settled, points.unchanged, points.foreign
-            ),
-        );
-    }
-    if let Some(points) = &report.points
-        && points.vanished > 0
-    {
-        row(
-            "vanished",
-            None,
-            format!(
-                "{} are not in the source any more, {} of them deleted from the index",
-                points.vanished, points.deleted
-            ),
-        );
-    }
-    if seconds.settle.is_some() {
-        row("settle", seconds.settle, "applied by the index".to_owned());
-    }
-    if let Some(index) = &report.file_index {
-        let verb = if report.dry_run {
-            "to be written"
-        } else {
-            "written"
-        };
-        row(
-            "index",
-            seconds.index,
-            format!(
-                "{} entries with {} ids: {} {verb}, {} unchanged, {} stale",
-                index.entries, index.ids, index.written, index.unchanged, index.stale
-            ),
-        );
-    }
-    if let Some(found) = &report.verification {
-        row("verify", seconds.verify, found.proves.clone());
-    }
-    if rows.is_empty() {
-        return None;
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    for [step, seconds, what] in rows {
-        table.add_row([step, seconds, what]);
-    }
-    if let Some(column) = table.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    Some(table)
-}
-
-/// What became of the collection.
-fn restored(facts: &RestoreFacts) -> String {
-    let made = if facts.created {
-        "created"
-    } else {
-        "was there"
-    };
-    format!(
-        "collection {:?} {made}; {} payload indexes created, {} points written, {} unchanged, {} foreign points left alone",
-        facts.collection,
-        facts.payload_indexes.len(),
-        facts.written,
-        facts.unchanged,
-        facts.foreign
-    )
-}
-
-/// What became of the vectors' length, with the figures of the chosen number.
-fn shortened(facts: &DimensionFacts) -> String {
-    let from = facts.from;
-    let Some(to) = facts.to else {
-        return format!("{from} are too many; see above what --dims would cost");
-    };
-    if to == from {
-        return format!("{from}, as they are");
-    }
-    let length = if facts.renormalised {
-        "renormalised"
-    } else {
-        "not renormalised"
-    };
-    let mut text = format!("{from} shortened to {to}, {length}");
-    if let Some(recall) = &facts.recall
-        && let Some(row) = recall.rows.iter().find(|row| row.dims == to)
-    {
-        text.push_str(&format!(
-            "; recall@{} mean {:.4}, median {:.4}, P5 {:.4}, min {:.4}",
-            recall.k, row.mean, row.median, row.p5, row.min
-        ));
-    }
-    text
-}
 
 fn findings(report: &Report) -> String {
     let mut text = String::new();
