@@ -246,15 +246,20 @@ pub(super) fn is_resumable(error: &Error) -> bool {
 }
 
 /// This process's command line, as a shell takes it.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let words: Vec<String> = std::env::args().collect();
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
 pub(super) fn print_json(report: &Report) -> ExitCode {
+    print_object(report, report.exit_code)
+}
+
+/// Prints a result object.
+pub(super) fn print_object(report: &impl serde::Serialize, exit_code: u8) -> ExitCode {
     let mut json = serde_json::to_string(report).expect("a report is plain JSON");
     json.push('\n');
-    print(&json, report.exit_code)
+    print(&json, exit_code)
 }
 
 /// Prints to standard output, and gives the exit code: success is none if what was
@@ -308,6 +313,15 @@ pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
 
 /// Ends a verb that did not get as far as a migration.
 pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitCode {
+    let report = ended_early(global, verb, error);
+    match global.json {
+        true => print_json(&report),
+        false => ExitCode::from(report.exit_code),
+    }
+}
+
+/// Tells what kept a verb from a migration; the report of it.
+pub(super) fn ended_early(global: &Global, verb: &'static str, error: &Error) -> Report {
     let mut report = Report::of(verb, global.dry_run);
     report.conclude_with(error);
     let mut text = format!("error: {}\n", crate::report::facts::chain(error));
@@ -315,10 +329,7 @@ pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitC
         text.push_str(&format!("  what to do: {advice}\n"));
     }
     let _ = std::io::stderr().write_all(conceal(&text).as_bytes());
-    match global.json {
-        true => print_json(&report),
-        false => ExitCode::from(report.exit_code),
-    }
+    report
 }
 
 /// Whether to draw bars: on a terminal that is not a dumb one. Where nobody says
@@ -330,7 +341,7 @@ pub(super) fn draws_bars() -> bool {
 
 /// The most memory this process held.
 #[cfg(unix)]
-fn peak_rss_bytes() -> u64 {
+pub(super) fn peak_rss_bytes() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
         return 0;
@@ -345,6 +356,6 @@ fn peak_rss_bytes() -> u64 {
 }
 
 #[cfg(not(unix))]
-fn peak_rss_bytes() -> u64 {
+pub(super) fn peak_rss_bytes() -> u64 {
     0
 }

@@ -63,6 +63,18 @@ impl Setup {
         })
     }
 
+    /// The same for a part of the command that has settings of its own.
+    pub(super) fn with(&self, global: Global, settings: Settings) -> Result<Self, Error> {
+        Ok(Self {
+            pace: settings.pace(&global.pace)?,
+            global,
+            settings,
+            clock: self.clock,
+            progress: Arc::clone(&self.progress),
+            stop: self.stop.clone(),
+        })
+    }
+
     pub(super) fn mode(&self) -> Mode {
         if self.global.dry_run {
             Mode::DryRun
@@ -153,7 +165,7 @@ pub(super) struct JobArgs<'a> {
     pub(super) columns: ColumnChoice,
     pub(super) file_index: Option<FileIndexWish>,
     pub(super) permissions: PermissionArgs,
-    pub(super) depth: Option<DepthArgs>,
+    pub(super) depth: DepthArgs,
     /// A rehearsal, whatever `--dry-run` says.
     pub(super) rehearse: bool,
 }
@@ -212,7 +224,7 @@ impl<'a> Session<'a> {
             accounts,
             request,
             permissions: permissions(&args.permissions),
-            depth: depth(args.depth.as_ref()),
+            depth: depth(&args.depth),
         };
         Ok(Self {
             setup,
@@ -326,7 +338,7 @@ fn permissions(args: &PermissionArgs) -> Permissions {
             (true, false) => Existing::Overwrite,
             (true, true) => Existing::KeepOverwritten,
         },
-        allowed_rejects: args.allow_rejects,
+        allowed_rejects: args.allow_rejects.unwrap_or(0),
         stale: match (args.prune_anyway, args.prune) {
             (true, _) => StaleEntries::PruneAnyway,
             (false, true) => StaleEntries::Prune,
@@ -335,16 +347,10 @@ fn permissions(args: &PermissionArgs) -> Permissions {
     }
 }
 
-fn depth(args: Option<&DepthArgs>) -> Depth {
-    match args {
-        Some(args) => Depth {
-            sample: args.sample,
-            seed: args.sample_seed,
-        },
-        None => Depth {
-            sample: DEFAULT_SAMPLE,
-            seed: 1,
-        },
+fn depth(args: &DepthArgs) -> Depth {
+    Depth {
+        sample: args.sample.unwrap_or(DEFAULT_SAMPLE),
+        seed: args.sample_seed.unwrap_or(1),
     }
 }
 
