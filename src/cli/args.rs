@@ -117,7 +117,7 @@ pub enum Verb {
     Run(RunArgs),
     /// Print the names of the jobs in cf-migrate.toml, one a line
     #[command(
-        after_help = "Example: cf-migrate jobs\n\nFor engines that spread them: cf-migrate jobs | parallel -j4 'cf-migrate run --job {}'"
+        after_help = "Example: cf-migrate jobs --config tenants.toml\n\nFor engines that spread them: docs/scaling.md"
     )]
     Jobs,
     /// Take back what a migration wrote, where it still is what was written; resumable
@@ -534,6 +534,48 @@ mod tests {
             }
         }
         assert_eq!(examples, 21);
+    }
+
+    /// What is of a command, and not of a migration.
+    const NO_KEYS: [&str; 12] = [
+        "all",
+        "config",
+        "dry-run",
+        "final",
+        "follow",
+        "help",
+        "insecure-http",
+        "job",
+        "json",
+        "log",
+        "reopen",
+        "sandbox",
+    ];
+
+    #[test]
+    fn every_flag_of_run_is_a_key_of_a_job_under_its_name() {
+        let mut keys = expected_keys("[jobs.a]\n? = 1");
+        keys.extend(expected_keys("[jobs.a]\nmapping.? = 1"));
+        keys.extend(expected_keys("[jobs.a]\npace.? = 1"));
+        let mut command = Cli::command();
+        command.build();
+        let run = command.find_subcommand("run").unwrap();
+        for flag in run.get_arguments().filter_map(|flag| flag.get_long()) {
+            let key = keys.iter().any(|key| key == flag);
+            assert!(key != NO_KEYS.contains(&flag), "--{flag}");
+        }
+    }
+
+    /// The keys that the file may have where it has `?`.
+    fn expected_keys(toml: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.toml");
+        std::fs::write(&path, toml.replace('?', "no-key")).unwrap();
+        let error = crate::settings::ConfigFile::load(Some(&path)).unwrap_err();
+        let text = crate::report::facts::chain(&error);
+        let (_, keys) = text.split_once("expected one of ").unwrap();
+        let keys = keys.split(", ").map(|key| key.trim_matches('`').to_owned());
+        keys.collect()
     }
 
     #[test]
