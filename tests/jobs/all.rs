@@ -42,7 +42,7 @@ fn every_job_is_done_in_the_order_of_the_file_and_counted_in_one_budget() {
 }
 
 /// The turns that the machine's only budget has given out.
-fn turns_taken(place: &Place) -> u64 {
+pub(crate) fn turns_taken(place: &Place) -> u64 {
     let state = fs::read_dir(place.shell.path(".state")).unwrap();
     let windows: Vec<_> = state
         .map(|entry| entry.unwrap().path())

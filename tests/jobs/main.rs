@@ -13,6 +13,7 @@ mod cloud;
 mod support;
 
 mod all;
+mod engines;
 mod one;
 mod place;
 mod settings;
