@@ -27,6 +27,9 @@ pub const USUAL_LIMIT: usize = 1_000;
 /// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
 const PER_SECOND: usize = 150;
 
+/// No turn of a smaller budget is waited for longer, but for another's pause.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// The largest file of a window: a call takes some dozens of bytes.
 const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
@@ -72,6 +75,8 @@ impl From<BudgetError> for Error {
 #[derive(Debug, Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
+    /// A larger one in which each call counts as well.
+    within: Option<Box<Budget>>,
 }
 
 #[derive(Debug)]
@@ -141,20 +146,39 @@ impl Budget {
                 store,
                 queue: tokio::sync::Mutex::default(),
             }),
+            within: None,
+        }
+    }
+
+    /// This budget as a part of a larger one: a call takes a turn of both.
+    #[must_use]
+    pub fn within(self, larger: &Self) -> Self {
+        Self {
+            within: Some(Box::new(larger.clone())),
+            ..self
         }
     }
 
     /// Waits until a call may go out, and counts it until a window after what is
     /// returned was dropped. It may be under way for `patience` at most.
     pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
+        let larger = match &self.within {
+            // Under way there while it waits here.
+            Some(larger) => Some(Box::pin(larger.take(patience + LONGEST_WAIT)).await?),
+            None => None,
+        };
         let Shared { clock, queue, .. } = &*self.shared;
         let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
             match self.update(|window, now_ms| window.take(now_ms, &ask))? {
                 Turn::Now(ticket) => {
-                    let budget = self.clone();
-                    return Ok(Ongoing { budget, ticket });
+                    let (budget, larger) = (self.clone(), larger.map(Box::new));
+                    return Ok(Ongoing {
+                        budget,
+                        ticket,
+                        _larger: larger,
+                    });
                 }
                 Turn::In(wait_ms) => {
                     tracing::debug!(wait_ms, "waiting for the request budget");
@@ -180,6 +204,9 @@ impl Budget {
     /// Lets nothing out for as long as `pause`, here and in every process that
     /// shares the file.
     pub fn pause(&self, pause: Duration) -> Result<(), BudgetError> {
+        if let Some(larger) = &self.within {
+            larger.pause(pause)?;
+        }
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.update(|window, now_ms| window.pause(now_ms, pause_ms))
     }
@@ -216,6 +243,8 @@ impl Budget {
 pub struct Ongoing {
     budget: Budget,
     ticket: Ticket,
+    /// The same call in the larger budget.
+    _larger: Option<Box<Ongoing>>,
 }
 
 impl Drop for Ongoing {

@@ -38,11 +38,24 @@ fn the_names_are_printed_in_the_order_of_the_file() {
 #[test]
 fn a_folder_given_on_the_command_line_is_this_runs() {
     let place = Place::new();
-    place.jobs(&["a"], "dir = 'own'");
+    place.file("a");
+    place.settings(&(job("a", "dir = 'own'") + &job("b", "")));
     place.run("run --job a").ends(0);
     assert!(place.shell.path("own/ledger.db").exists());
     // A folder of its own knows nothing of the other: what it would write is there.
     place.run("run --job a --dir elsewhere").ends(7);
+}
+
+#[test]
+fn another_job_in_the_same_folder_is_a_matter_of_this_one() {
+    let place = Place::new();
+    place.file("a");
+    place.settings(&(job("a", "dir = 'own'") + &job("b", "dir = 'own'")));
+    place
+        .run("run --job a")
+        .ends(2)
+        .says("the jobs a and b both work in the folder own");
+    place.run("run --job a --dir elsewhere").ends(0);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn permissions_of_a_job_are_its_own() {
 }
 
 /// An account that takes only this.
-fn tenant(account: &str, token: &str) -> Served {
+pub(crate) fn tenant(account: &str, token: &str) -> Served {
     Served::new(SandboxOptions {
         account_id: Some(account.to_owned()),
         token: Some(token.to_owned()),
@@ -110,7 +110,7 @@ fn tenant(account: &str, token: &str) -> Served {
 }
 
 /// The variables of a tenant's account.
-fn variables(served: &Served, account: &str, token: &str) -> String {
+pub(crate) fn variables(served: &Served, account: &str, token: &str) -> String {
     format!(
         "CLOUDFLARE_ACCOUNT_ID={account}\nCLOUDFLARE_API_TOKEN={token}\nCLOUDFLARE_API_BASE_URL={}\n",
         served.url

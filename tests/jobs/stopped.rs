@@ -7,8 +7,10 @@ use std::time::Duration;
 use cf_migrate::sandbox::Operation;
 use serde_json::Value;
 
+use crate::binary::Served;
 use crate::cli::Told;
-use crate::place::{POINTS, Place};
+use crate::place::{POINTS, Place, job};
+use crate::settings::{tenant, variables};
 
 /// Starts a line, sends it a signal once it said all of `when` (words in the order
 /// in which they come, divided by `, then `), and waits.
@@ -45,6 +47,54 @@ pub(crate) fn signalled(place: &Place, line: &str, when: &str, signal: &str) -> 
         stderr,
     }
 }
+
+/// The tenant's jobs a and b, each with an account and a token of its own.
+fn two_accounts(place: &Place) -> [Served; 2] {
+    let mut toml = String::new();
+    let accounts = ["a", "b"].map(|name| {
+        let (account, token) = (name.repeat(32), format!("token-of-tenant-{name}"));
+        let served = tenant(&account, &token);
+        place.file(name);
+        place
+            .shell
+            .write(&format!("{name}.env"), variables(&served, &account, &token));
+        toml += &job(name, &format!("env-file = '{name}.env'"));
+        served
+    });
+    place.settings(&toml);
+    accounts
+}
+
+#[test]
+fn jobs_of_one_command_wait_for_one_budget_whatever_their_tokens() {
+    let place = Place::new();
+    let _accounts = two_accounts(&place);
+    let report = place.run("run --job a --json").ends(0).json();
+    let calls = report["requests"]["total"].as_u64().unwrap();
+    let _accounts = two_accounts(&place);
+    std::fs::remove_dir_all(place.shell.path("a.migration")).unwrap();
+
+    // Enough for the first job, and next to nothing more.
+    let line = format!("run --all --api-budget {} --log all.log", calls + 2);
+    let mut child = place.shell.start(&line);
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = String::new();
+    while !stderr.contains("job b (2 of 2)") {
+        let read = lines.read_line(&mut stderr).unwrap();
+        assert!(read > 0, "it ended before the second job: {stderr}");
+    }
+    let before = place.shell.read("all.log").matches(WAITING).count();
+    while place.shell.read("all.log").matches(WAITING).count() == before {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it did not wait");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// What the log says of a call that has no turn yet.
+const WAITING: &str = "waiting for the request budget";
 
 /// An account that takes its time, so that there is something to stop.
 fn slow() -> Place {

@@ -19,6 +19,7 @@ use crate::cloudflare::IndexName;
 use crate::conceal::Concealing;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
+use crate::http::Budget;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
 use crate::progress::{Progress, Remembering};
@@ -41,6 +42,8 @@ pub(in crate::cli) struct Setup {
     pub(in crate::cli) clock: Clock,
     pub(in crate::cli) progress: Arc<Remembering>,
     pub(in crate::cli) stop: Stop,
+    /// What all jobs of the command may call together; none where there is only one.
+    pub(in crate::cli) together: Option<Budget>,
 }
 
 impl Setup {
@@ -60,6 +63,7 @@ impl Setup {
             clock,
             progress: Arc::new(Remembering::new(progress)),
             stop: interrupt::listen(),
+            together: None,
         })
     }
 
@@ -72,6 +76,7 @@ impl Setup {
             clock: self.clock,
             progress: Arc::clone(&self.progress),
             stop: self.stop.clone(),
+            together: self.together.clone(),
         })
     }
 
@@ -91,13 +96,7 @@ impl Setup {
 
     /// The account, or the embedded sandbox.
     pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
-        open::accounts(
-            &self.global,
-            &self.settings,
-            &self.pace,
-            (dir, mode),
-            (self.clock, &self.stop),
-        )
+        open::accounts(self, dir, mode)
     }
 
     /// A migration in that workspace.

@@ -16,6 +16,7 @@ use super::session::{JobArgs, Session, Setup};
 use crate::cli::args::{Global, RunOptions, WhichArgs};
 use crate::cli::{open, outcome};
 use crate::error::Error;
+use crate::http::Budget;
 use crate::locator::Locator;
 use crate::settings::Jobs;
 
@@ -103,29 +104,46 @@ fn one(setup: &Setup, named: &str, flags: &RunOptions) -> Result<Asked, Error> {
         );
     };
     let prepared = Prepared::new(setup, job, flags)?;
-    // What is wrong with another job is its own matter, as far as this one's work
-    // is not touched by it.
+    // The others as they would be run without this command's flags; what is wrong
+    // with one of them is its own matter.
+    let global = Global {
+        dir: None,
+        ..setup.global.clone()
+    };
     let others = jobs.all().iter().filter(|other| other.name != job.name);
-    for other in others.filter_map(|other| Prepared::new(setup, other, flags).ok()) {
+    let plain = RunOptions::default();
+    for other in others.filter_map(|other| Prepared::under(&global, setup, other, &plain).ok()) {
         clashes::check(&prepared, &other)?;
     }
     Ok(Asked::Job(Box::new(prepared)))
 }
 
 fn every(setup: &Setup, flags: &RunOptions) -> Result<Asked, Error> {
-    let refused = if setup.global.dir.is_some() {
+    refuse_for_all(&setup.global, flags)?;
+    let prepared = jobs(setup)?.all().iter();
+    let prepared = prepared.map(|job| Prepared::new(setup, job, flags));
+    let mut prepared: Vec<Prepared> = prepared.collect::<Result<_, _>>()?;
+    clashes::check_all(&prepared)?;
+    // Whether two tokens are one user's, whose calls Cloudflare counts together,
+    // cannot be known.
+    let together = Budget::in_memory(setup.pace.api_budget as usize, setup.clock);
+    for job in &mut prepared {
+        job.setup.together = Some(together.clone());
+    }
+    Ok(Asked::All(prepared))
+}
+
+/// What makes sense for one job only.
+fn refuse_for_all(global: &Global, flags: &RunOptions) -> Result<(), Error> {
+    let what = if global.dir.is_some() {
         "--dir is one folder, and each job works in its own"
     } else if flags.catch_up.follow.is_some() {
         "--follow repeats one migration until it is stopped, so that no other job would begin"
     } else {
-        let prepared = jobs(setup)?.all().iter();
-        let prepared = prepared.map(|job| Prepared::new(setup, job, flags));
-        let prepared: Vec<Prepared> = prepared.collect::<Result<_, _>>()?;
-        clashes::check_all(&prepared)?;
-        return Ok(Asked::All(prepared));
+        return Ok(());
     };
     Err(
-        Error::usage(format!("{refused}; it cannot be given with --all"))
+        Error::usage(format!("{what}; it cannot be given with --all"))
             .advise("give it with --job NAME, or run --all again and again to catch up"),
     )
 }

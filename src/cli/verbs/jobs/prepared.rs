@@ -36,10 +36,17 @@ impl Prepared {
     ///
     /// Usage: what is wrong in it, with its name.
     pub(super) fn new(setup: &Setup, job: &NamedJob, flags: &RunOptions) -> Result<Self, Error> {
-        Self::resolve(setup, job, flags).map_err(|error| error.about(&format!("job {}", job.name)))
+        Self::under(&setup.global, setup, job, flags)
+            .map_err(|error| error.about(&format!("job {}", job.name)))
     }
 
-    fn resolve(setup: &Setup, job: &NamedJob, flags: &RunOptions) -> Result<Self, Error> {
+    /// The same under other flags than the command's.
+    pub(super) fn under(
+        global: &Global,
+        setup: &Setup,
+        job: &NamedJob,
+        flags: &RunOptions,
+    ) -> Result<Self, Error> {
         let section = &job.section;
         if section.keep_overwritten && !section.overwrite {
             return Err(Error::usage(
@@ -48,7 +55,7 @@ impl Prepared {
             .advise("add overwrite = true, or leave out keep-overwritten"));
         }
         let settings = setup.settings.of_job(section)?;
-        let setup = setup.with(of_job(&setup.global, section), settings)?;
+        let setup = setup.with(of_job(global, section), settings)?;
         let options = merged(flags.clone(), section);
         let index = open::index_name(&section.to, &setup.settings)?;
         if setup.global.sandbox.is_none() {
