@@ -104,6 +104,10 @@ impl FileIndex<'_> {
             listed.extend(self.ledger.listed(&file.key)?);
         }
         let mut stored = self.read(&listed).await?;
+        if !stored.is_empty() {
+            // Whose an entry's ids are is asked by id, once there are entries.
+            self.ledger.index_ids()?;
+        }
         let mut read = Vec::with_capacity(files.len());
         let mut foreign = Vec::new();
         for file in files {

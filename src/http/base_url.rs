@@ -18,6 +18,7 @@ pub struct BaseUrlError {
 pub(crate) struct BaseUrl {
     prefix: String,
     loopback: bool,
+    encrypted: bool,
     cloudflare: bool,
 }
 
@@ -43,6 +44,7 @@ impl BaseUrl {
                 return Ok(Self {
                     prefix: url.as_str().trim_end_matches('/').to_owned(),
                     loopback,
+                    encrypted: url.scheme() == "https",
                     cloudflare: is_cloudflare(url),
                 });
             }
@@ -60,6 +62,10 @@ impl BaseUrl {
         self.loopback
     }
 
+    /// Whether it is `https://`.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
     /// Whether it is Cloudflare's own.
     pub(crate) fn is_cloudflare(&self) -> bool {
         self.cloudflare
@@ -118,6 +124,7 @@ mod tests {
                 let base = BaseUrl::parse(&format!("{text}{slash}"), false).unwrap();
                 assert_eq!(base.prefix(), text);
                 assert_eq!(base.is_loopback(), text.starts_with("http:"));
+                assert_eq!(base.is_encrypted(), text.starts_with("https:"));
             }
         }
     }
