@@ -37,8 +37,6 @@ fn what_is_sent_takes_as_long_as_the_bandwidth_makes_it() {
     let bytes = 600.0 * 32.0 * 9.0;
     let seconds = report["seconds"]["upsert"].as_f64().unwrap();
     assert!(seconds >= bytes / 100_000.0, "{bytes} bytes in {seconds} s");
-    let said = "as fast as --max-bandwidth 100.0 kB/s allows";
-    assert!(told.stderr.contains(said), "{told}");
 }
 
 #[test]
