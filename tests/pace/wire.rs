@@ -64,3 +64,16 @@ fn the_embedded_account_has_no_limit_either_then() {
     let report: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!(report["requests"]["rate_limited"], 0);
 }
+
+/// On other systems what started it may have a part in it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_peak_of_memory_is_the_programs_own_whoever_started_it() {
+    let large = vec![1_u8; 400 << 20];
+    let shell = shell(&without_a_budget());
+    let told = shell.run(&format!("{RUN} --sandbox")).ends(0);
+    let report: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let peak = report["peak_rss_bytes"].as_u64().unwrap();
+    assert!((1 << 20..300 << 20).contains(&peak), "{peak}");
+    assert_eq!(large[large.len() - 1], 1);
+}
