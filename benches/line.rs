@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo bench --bench line                  # 10,000 points of 1,536 dimensions
-//! cargo bench --bench line -- 30000 1536    # other sizes
+//! cargo bench --bench line -- 30000 1536 40 # other sizes, and a line of 40 MB/s
 //! ```
 //!
 //! The archive is made first; the program runs in a process of its own, and a sink in this
@@ -33,15 +33,17 @@ use support::sink::{INDEX, Sink};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_cf-migrate");
 const SEED: u64 = 7;
-/// Bytes in a second, which any machine encodes more quickly.
-const RATE: u64 = 20_000_000;
+/// Millions of bytes in a second, which any machine encodes more quickly.
+const RATE: u64 = 20;
+/// Little, for batches of 16 MiB: of larger ones there would be few, and what is told
+/// would be the beginning and the end.
+const MEMORY: [&str; 2] = ["--memory", "64MiB"];
 
 fn main() {
-    let (points, dimensions) = match support::numbers().as_slice() {
-        [points, dimensions, ..] => (*points, *dimensions),
-        [points] => (*points, 1_536),
-        [] => (10_000, 1_536),
-    };
+    let numbers = support::numbers();
+    let number = |at: usize, usual| numbers.get(at).copied().unwrap_or(usual);
+    let (points, dimensions) = (number(0, 10_000), number(1, 1_536));
+    let (megabytes, rate) = (number(2, RATE), number(2, RATE) * 1_000_000);
     let dimensions = usize::try_from(dimensions).expect("dimensions are few");
     say(&format!("{points} points of {dimensions} dimensions"));
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -53,28 +55,28 @@ fn main() {
         (second, &[]),
         (3 * second, &[]),
         (second, &["--batch-count", "250"]),
-        (second, &["--batch-bytes", "95MB"]),
         (second, &["--concurrency", "1"]),
     ] {
-        let line = Arc::new(Line::new(Some(RATE), answer));
+        let line = Arc::new(Line::new(Some(rate), answer));
         let peak = upsert(folder.path(), formula, &line, options);
         say(&format!(
-            "a sink that reads 20 MB/s and answers after {} s {options:?}: {:.3} of it used, peak {peak:.0} MiB",
+            "a sink that reads {megabytes} MB/s and answers after {} s {options:?}: {:.3} of it used, peak {peak:.0} MiB",
             answer.as_secs(),
-            line.used() / RATE as f64,
+            line.used() / rate as f64,
         ));
     }
     let line = Arc::new(Line::new(None, second));
+    let allowed = format!("{megabytes}MB/s");
     upsert(
         folder.path(),
         formula,
         &line,
-        &["--max-bandwidth", "20MB/s"],
+        &["--max-bandwidth", &allowed],
     );
     say(&format!(
-        "--max-bandwidth 20MB/s, answers after 1 s: {:.3} of it used, at most {:.3} in two seconds",
-        line.used() / RATE as f64,
-        line.densest(2 * second) / RATE as f64,
+        "--max-bandwidth {allowed}, answers after 1 s: {:.3} of it used, at most {:.3} in two seconds",
+        line.used() / rate as f64,
+        line.densest(2 * second) / rate as f64,
     ));
 }
 
@@ -99,6 +101,7 @@ fn upsert(folder: &Path, formula: Formula, line: &Arc<Line>, options: &[&str]) -
         .args(["upsert", "copy", &format!("vectorize:{INDEX}")])
         .args(["--api-budget", "off", "--json", "--dir"])
         .arg(dir)
+        .args(MEMORY)
         .args(options)
         .envs(sink.environment())
         .output()
