@@ -111,7 +111,11 @@ impl Stage {
         let own = Self::ALL.iter().position(|stage| *stage == self);
         only.is_empty()
             || only.contains(&self.name())
-            || !stands_alone && only.iter().filter_map(last).any(|last| Some(last) > own && last > 1)
+            || !stands_alone
+                && only
+                    .iter()
+                    .filter_map(last)
+                    .any(|last| Some(last) > own && last > 1)
     }
 
     pub(crate) fn run(self, dir: &Path, collection: Collection) {
@@ -193,9 +197,15 @@ fn write_file_index(dir: &Path, collection: Collection) {
         let made = rebuild(&migration, &accounts, &asked, basis, &mut report).await;
         made.expect("the file index can be written");
         let facts = report.file_index.expect("it was written");
-        assert_eq!((facts.entries, facts.ids), (collection.files(), collection.points));
+        assert_eq!(
+            (facts.entries, facts.ids),
+            (collection.files(), collection.points)
+        );
         let calls = accounts.requests().total;
-        let (listed, written) = (collection.points.div_ceil(1_000), collection.files().div_ceil(10_000));
+        let (listed, written) = (
+            collection.points.div_ceil(1_000),
+            collection.files().div_ceil(10_000),
+        );
         assert!(calls <= listed + written + 10, "{calls} calls");
     });
     remove(&dir.join(path));
@@ -262,7 +272,9 @@ fn reconcile(dir: &Path, collection: Collection, vectors: Vectors, entries: Entr
         let generation = migration.archive.current().expect("the archive is read");
         let generation = generation.expect("the archive was written before");
         let transform = Points::of(collection).transform();
-        let kv = accounts.kv.kv(&KvNamespaceId::new(NAMESPACE).expect("an id"));
+        let kv = accounts
+            .kv
+            .kv(&KvNamespaceId::new(NAMESPACE).expect("an id"));
         let count = CountKey {
             namespace: NAMESPACE.to_owned(),
             key: "_vector_count".to_owned(),
@@ -286,10 +298,7 @@ fn reconcile(dir: &Path, collection: Collection, vectors: Vectors, entries: Entr
             source_is: SourceIs::Still,
             file_index: (entries == Entries::Ours).then_some((&file_index, &kv)),
         };
-        let depth = Depth {
-            sample: 1,
-            seed: 1,
-        };
+        let depth = Depth { sample: 1, seed: 1 };
         let facts = verify(&migration, subject, depth).await;
         let facts = facts.expect("everything can be compared");
         let expected = match vectors {

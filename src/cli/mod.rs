@@ -2,6 +2,7 @@
 //! shows what came of it. The only rooms that know clap and the terminal.
 
 mod args;
+mod closing;
 mod dotenv;
 mod guard;
 mod interrupt;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::args::{EntryArgs, FileIndexArgs, Global};
+use super::args::{EntryArgs, FileIndexArgs};
 use super::limits;
 use super::verbs::Setup;
 use super::workspace::is_own_archive;
@@ -278,44 +278,38 @@ fn qdrant_settings(setup: &Setup) -> Result<QdrantSettings, Error> {
 }
 
 /// The account: the real one, or the embedded sandbox.
-pub(super) fn accounts(
-    global: &Global,
-    settings: &Settings,
-    pace: &Pace,
-    (dir, mode): (&Path, Mode),
-    waiting: (Clock, &Stop),
-) -> Result<Accounts, Error> {
-    match &global.sandbox {
+pub(super) fn accounts(setup: &Setup, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
+    match &setup.global.sandbox {
         Some(place) => {
             let place = place.clone().unwrap_or_else(|| dir.join("sandbox"));
-            embedded(place, mode, pace, waiting)
+            embedded(place, mode, &setup.pace, (setup.clock, &setup.stop))
         }
-        None => network(settings.cloudflare()?, global, pace, waiting),
+        None => network(setup.settings.cloudflare()?, setup),
     }
 }
 
-fn network(
-    settings: CloudflareSettings,
-    global: &Global,
-    pace: &Pace,
-    (clock, stop): (Clock, &Stop),
-) -> Result<Accounts, Error> {
+fn network(settings: CloudflareSettings, setup: &Setup) -> Result<Accounts, Error> {
+    let Setup { pace, clock, .. } = setup;
     let id = AccountId::new(settings.account_id.as_str())?;
     let place = settings.base_url.trim_end_matches('/');
     // One budget for both tokens, because the account's limit is one per user; a
     // stand-in at another address has its own.
     let account = format!("{} {place}", id.as_str());
-    let budget = limits::budget(pace, &account, &settings.token, clock)?;
-    let pacer = limits::pacer(pace, clock);
+    let budget = limits::budget(pace, &account, &settings.token, *clock)?;
+    let budget = match &setup.together {
+        Some(together) => budget.within(together),
+        None => budget,
+    };
+    let pacer = limits::pacer(pace, *clock);
     let client = |token: &SecretString| -> Result<Client, Error> {
         let options = NetworkOptions {
-            insecure_http: global.insecure_http,
+            insecure_http: setup.global.insecure_http,
             ..NetworkOptions::default()
         };
         let transport = Transport::network(&settings.base_url, token.clone(), options)?;
         limits::check(pace, &transport, place)?;
-        let client = Client::new(transport, budget.clone(), clock);
-        Ok(client.paced(pacer.clone()).until(stop.clone()))
+        let client = Client::new(transport, budget.clone(), *clock);
+        Ok(client.paced(pacer.clone()).until(setup.stop.clone()))
     };
     let vectorize = client(&settings.token)?;
     let own = settings

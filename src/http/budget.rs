@@ -27,6 +27,9 @@ pub const USUAL_LIMIT: usize = 1_000;
 /// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
 const PER_SECOND: usize = 150;
 
+/// No turn of a smaller budget is waited for longer, but for another's pause.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// The largest file of a window: a call takes some dozens of bytes.
 const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
@@ -72,6 +75,8 @@ impl From<BudgetError> for Error {
 #[derive(Debug, Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
+    /// A larger one in which each call counts as well.
+    within: Option<Box<Budget>>,
 }
 
 #[derive(Debug)]
@@ -152,12 +157,27 @@ impl Budget {
                 store,
                 queue: tokio::sync::Mutex::default(),
             }),
+            within: None,
+        }
+    }
+
+    /// This budget as a part of a larger one: a call takes a turn of both.
+    #[must_use]
+    pub fn within(self, larger: &Self) -> Self {
+        Self {
+            within: Some(Box::new(larger.clone())),
+            ..self
         }
     }
 
     /// Waits until a call may go out, and counts it until a window after what is
     /// returned was dropped. It may be under way for `patience` at most.
     pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
+        let larger = match &self.within {
+            // Under way there while it waits here.
+            Some(larger) => Some(Box::pin(larger.take(patience + LONGEST_WAIT)).await?),
+            None => None,
+        };
         let Shared { clock, queue, .. } = &*self.shared;
         let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
@@ -166,9 +186,9 @@ impl Budget {
                 Some(Turn::In(wait_ms)) => wait_ms,
                 Some(Turn::Now(ticket)) => {
                     let counted = Some((self.clone(), ticket));
-                    return Ok(Ongoing { counted });
+                    return Ok(Ongoing::new(counted, larger));
                 }
-                None => return Ok(Ongoing { counted: None }),
+                None => return Ok(Ongoing::new(None, larger)),
             };
             tracing::debug!(wait_ms, "waiting for the request budget");
             clock.sleep(Duration::from_millis(wait_ms)).await;
@@ -199,6 +219,9 @@ impl Budget {
     /// Lets nothing out for as long as `pause`, here and in every process that
     /// shares the file.
     pub fn pause(&self, pause: Duration) -> Result<(), BudgetError> {
+        if let Some(larger) = &self.within {
+            larger.pause(pause)?;
+        }
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.update(|window, now_ms| window.pause(now_ms, pause_ms))
     }
@@ -235,6 +258,17 @@ impl Budget {
 pub struct Ongoing {
     /// Where it was counted; none without a limit.
     counted: Option<(Budget, Ticket)>,
+    /// The same call in the larger budget.
+    _larger: Option<Box<Self>>,
+}
+
+impl Ongoing {
+    fn new(counted: Option<(Budget, Ticket)>, larger: Option<Self>) -> Self {
+        Self {
+            counted,
+            _larger: larger.map(Box::new),
+        }
+    }
 }
 
 impl Drop for Ongoing {

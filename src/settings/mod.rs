@@ -2,8 +2,10 @@
 //! `cf-migrate.toml` over defaults. Secrets are wrapped so that they cannot be
 //! printed; nothing below this room reads a variable.
 
+mod env_file;
 mod environment;
 mod file;
+mod jobs;
 mod options;
 mod rate;
 mod sizes;
@@ -17,8 +19,10 @@ use crate::error::Error;
 use crate::http::Bandwidth;
 use crate::source::DEFAULT_READERS;
 
+pub(crate) use env_file::malformed;
 pub use environment::{Environment, Variable};
-pub use file::ConfigFile;
+pub use file::{CONFIG_FILE, ConfigFile};
+pub use jobs::{JobSection, Jobs, NamedJob};
 pub use options::{MappingOptions, PaceOptions};
 pub use rate::{ApiBudget, MaxBandwidth};
 pub use sizes::{Pause, Share, Size};
@@ -152,6 +156,48 @@ impl Settings {
         Self { environment, file }
     }
 
+    /// The jobs that the file names.
+    pub fn jobs(&self) -> &Jobs {
+        &self.file.jobs
+    }
+
+    /// One job's settings: the variables of its file above the environment, its own
+    /// keys above the general sections. What it is given is concealed from now on.
+    ///
+    /// # Errors
+    ///
+    /// Usage, where its file of variables cannot be read.
+    pub fn of_job(&self, job: &JobSection) -> Result<Self, Error> {
+        let environment = match &job.env_file {
+            Some(path) => self.environment.under(path)?,
+            None => self.environment.clone(),
+        };
+        environment.conceal();
+        Ok(Self {
+            environment,
+            file: self.file.of_job(job),
+        })
+    }
+
+    /// Keys of the job that variables win over with another value, a sentence each.
+    ///
+    /// # Errors
+    ///
+    /// Usage, where a variable is set but empty.
+    pub fn overruled(&self, job: &JobSection) -> Result<Vec<String>, Error> {
+        let mut told = Vec::new();
+        for (variable, key, value) in job.keys_of_variables() {
+            let set = self.environment.text(variable)?;
+            if value.is_some() && set.is_some() && set != value {
+                let name = variable.name();
+                told.push(format!(
+                    "{name} is set and wins over {key} of this job; to have a value for this job alone, set {name} in a file that its env-file names"
+                ));
+            }
+        }
+        Ok(told)
+    }
+
     /// How fast, with `flags` above the file.
     pub fn pace(&self, flags: &PaceOptions) -> Result<Pace, Error> {
         Pace::resolve(&flags.clone().or(self.file.pace.clone()))
@@ -173,7 +219,7 @@ impl Settings {
                 Variable::CloudflareAccountId,
                 &self.file.cloudflare.account_id,
             )?,
-            token: token.ok_or_else(|| Variable::CloudflareApiToken.missing())?,
+            token: token.ok_or_else(|| self.environment.missing(Variable::CloudflareApiToken))?,
             kv_token: self.environment.secret(Variable::CloudflareKvApiToken)?,
             base_url: self
                 .optional(
@@ -245,6 +291,6 @@ impl Settings {
 
     fn required(&self, variable: Variable, file: &Option<String>) -> Result<String, Error> {
         self.optional(variable, file)?
-            .ok_or_else(|| variable.missing())
+            .ok_or_else(|| self.environment.missing(variable))
     }
 }

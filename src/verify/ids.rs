@@ -103,7 +103,9 @@ pub(super) async fn compare(
         pending: Vec::new(),
         notebook,
     };
-    missing.find(subject.generation.points(), &walk.seen).await?;
+    missing
+        .find(subject.generation.points(), &walk.seen)
+        .await?;
     if walk.newcomers > 0 {
         migration.tell(format!(
             "{} vectors came into the index since it was last looked through, and not by this migration: they are foreign and stay",

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::cloudflare::IndexName;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
+use crate::http::Budget;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
 use crate::progress::{Progress, Remembering};
@@ -39,6 +40,8 @@ pub(in crate::cli) struct Setup {
     pub(in crate::cli) clock: Clock,
     pub(in crate::cli) progress: Arc<Remembering>,
     pub(in crate::cli) stop: Stop,
+    /// What all jobs of the command may call together; none where there is only one.
+    pub(in crate::cli) together: Option<Budget>,
 }
 
 impl Setup {
@@ -60,6 +63,20 @@ impl Setup {
             clock,
             progress: Arc::new(Remembering::new(progress)),
             stop: interrupt::listen(),
+            together: None,
+        })
+    }
+
+    /// The same for a part of the command that has settings of its own.
+    pub(super) fn with(&self, global: Global, settings: Settings) -> Result<Self, Error> {
+        Ok(Self {
+            pace: settings.pace(&global.pace)?,
+            global,
+            settings,
+            clock: self.clock,
+            progress: Arc::clone(&self.progress),
+            stop: self.stop.clone(),
+            together: self.together.clone(),
         })
     }
 
@@ -79,13 +96,7 @@ impl Setup {
 
     /// The account, or the embedded sandbox.
     pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
-        open::accounts(
-            &self.global,
-            &self.settings,
-            &self.pace,
-            (dir, mode),
-            (self.clock, &self.stop),
-        )
+        open::accounts(self, dir, mode)
     }
 
     /// A migration in that workspace.
@@ -125,7 +136,7 @@ pub(super) struct JobArgs<'a> {
     pub(super) columns: ColumnChoice,
     pub(super) file_index: Option<FileIndexWish>,
     pub(super) permissions: PermissionArgs,
-    pub(super) depth: Option<DepthArgs>,
+    pub(super) depth: DepthArgs,
     /// A rehearsal, whatever `--dry-run` says.
     pub(super) rehearse: bool,
 }
@@ -184,7 +195,7 @@ impl<'a> Session<'a> {
             accounts,
             request,
             permissions: permissions(&args.permissions),
-            depth: depth(args.depth.as_ref()),
+            depth: depth(&args.depth),
         };
         Ok(Self {
             setup,
@@ -298,7 +309,7 @@ fn permissions(args: &PermissionArgs) -> Permissions {
             (true, false) => Existing::Overwrite,
             (true, true) => Existing::KeepOverwritten,
         },
-        allowed_rejects: args.allow_rejects,
+        allowed_rejects: args.allow_rejects.unwrap_or(0),
         stale: match (args.prune_anyway, args.prune) {
             (true, _) => StaleEntries::PruneAnyway,
             (false, true) => StaleEntries::Prune,
@@ -307,16 +318,10 @@ fn permissions(args: &PermissionArgs) -> Permissions {
     }
 }
 
-fn depth(args: Option<&DepthArgs>) -> Depth {
-    match args {
-        Some(args) => Depth {
-            sample: args.sample,
-            seed: args.sample_seed,
-        },
-        None => Depth {
-            sample: DEFAULT_SAMPLE,
-            seed: 1,
-        },
+fn depth(args: &DepthArgs) -> Depth {
+    Depth {
+        sample: args.sample.unwrap_or(DEFAULT_SAMPLE),
+        seed: args.sample_seed.unwrap_or(1),
     }
 }
 
