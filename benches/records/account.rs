@@ -102,7 +102,11 @@ impl Holdings {
     pub(crate) fn page(self, first: u64) -> String {
         let count = self.vector_count();
         let next = count.min(first + PAGE);
-        let mark = if self.vectors == Vectors::Foreign { "x" } else { "" };
+        let mark = if self.vectors == Vectors::Foreign {
+            "x"
+        } else {
+            ""
+        };
         let ids = (first..next).map(|position| {
             let id = rows::id(self.collection.listed_at(position));
             format!("{{\"id\":\"{mark}{id}\"}}")
@@ -178,7 +182,10 @@ fn number(text: &str) -> u64 {
 
 /// One value of the query; what the stand-in is asked needs decoding of colons only.
 fn parameter(uri: &http::Uri, name: &str) -> Option<String> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let pairs = uri
+        .query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
     Some(value.replace("%3A", ":"))
 }

@@ -16,6 +16,8 @@ use crate::stages::BATCH;
 pub(crate) const BARE_INSERT: &str = "bare SQLite insert";
 /// The rows read in order, and two commits for each batch.
 pub(crate) const BARE_COMMITS: &str = "bare SQLite commits";
+/// An index by file, and the table counted by it and by namespace.
+pub(crate) const BARE_GROUPS: &str = "bare SQLite index and counts";
 /// The rows moved to a table by id.
 pub(crate) const BARE_MOVE: &str = "bare SQLite move";
 /// The second generation's rows, and one join.
@@ -34,6 +36,7 @@ pub(crate) fn run(name: &str, dir: &Path, collection: Collection) {
     match name {
         BARE_INSERT => bare_insert(dir, collection),
         BARE_COMMITS => bare_commits(dir, collection),
+        BARE_GROUPS => bare_groups(dir),
         BARE_MOVE => bare_move(dir),
         BARE_SECOND => bare_second(dir, collection),
         SORTED_IDS => sorted_ids(dir, collection),
@@ -50,8 +53,11 @@ pub(crate) fn run(name: &str, dir: &Path, collection: Collection) {
 /// As durable as the ledger, with as much memory.
 fn open(dir: &Path, name: &str) -> Connection {
     let connection = Connection::open(dir.join(name)).expect("a database");
-    let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;";
-    connection.execute_batch(pragmas).expect("pragmas are taken");
+    let pragmas =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;";
+    connection
+        .execute_batch(pragmas)
+        .expect("pragmas are taken");
     connection
 }
 
@@ -84,7 +90,14 @@ fn insert(connection: &mut Connection, collection: Collection, generation: Gener
             let Order::Number(order) = row.order else {
                 panic!("the formula gives numbers");
             };
-            let values = params![signed(ordinal), row.id, row.namespace, row.file, order, &row.digest.0[..]];
+            let values = params![
+                signed(ordinal),
+                row.id,
+                row.namespace,
+                row.file,
+                order,
+                &row.digest.0[..]
+            ];
             statement.execute(values).expect("room left");
         }
         drop(statement);
@@ -94,23 +107,50 @@ fn insert(connection: &mut Connection, collection: Collection, generation: Gener
 
 fn bare_commits(dir: &Path, collection: Collection) {
     let connection = open(dir, "bare.db");
-    execute(&connection, "CREATE TABLE batch (first INTEGER PRIMARY KEY, state TEXT)");
+    execute(
+        &connection,
+        "CREATE TABLE batch (first INTEGER PRIMARY KEY, state TEXT)",
+    );
     let sql = "SELECT * FROM record WHERE ordinal BETWEEN ? AND ?";
     let mut select = connection.prepare(sql).expect("prepared");
     let mut read = 0;
     for first in (0..collection.points).step_by(BATCH as usize) {
-        let mut rows = select.query([signed(first), signed(first + BATCH - 1)]).expect("read");
+        let mut rows = select
+            .query([signed(first), signed(first + BATCH - 1)])
+            .expect("read");
         while let Some(row) = rows.next().expect("read") {
             let id: String = row.get(1).expect("text");
             read += u64::from(!id.is_empty());
         }
         drop(rows);
         let batch = "INSERT INTO batch VALUES (?, 'sent')";
-        connection.execute(batch, [signed(first)]).expect("room left");
+        connection
+            .execute(batch, [signed(first)])
+            .expect("room left");
         let batch = "UPDATE batch SET state = 'accepted' WHERE first = ?";
-        connection.execute(batch, [signed(first)]).expect("room left");
+        connection
+            .execute(batch, [signed(first)])
+            .expect("room left");
     }
     assert_eq!(read, collection.points);
+}
+
+fn bare_groups(dir: &Path) {
+    let connection = open(dir, "bare.db");
+    execute(
+        &connection,
+        "CREATE INDEX record_file ON record (file, file_order, id)",
+    );
+    for sql in [
+        "SELECT count(DISTINCT file) FROM record",
+        "SELECT count(*) FROM (SELECT namespace, count(*) FROM record GROUP BY namespace)",
+    ] {
+        let count: i64 = connection
+            .query_row(sql, [], |row| row.get(0))
+            .expect("counted");
+        assert!(count > 0);
+    }
+    execute(&connection, "DROP INDEX record_file");
 }
 
 fn bare_move(dir: &Path) {
@@ -128,7 +168,9 @@ fn bare_second(dir: &Path, collection: Collection) {
     insert(&mut connection, collection, Generation::Second);
     execute(&connection, "CREATE INDEX record_id ON record (id, digest)");
     let sql = "SELECT count(*) FROM held CROSS JOIN record ON record.id = held.id AND record.digest = held.digest";
-    let same: i64 = connection.query_row(sql, [], |row| row.get(0)).expect("counted");
+    let same: i64 = connection
+        .query_row(sql, [], |row| row.get(0))
+        .expect("counted");
     assert!(same > 0);
 }
 
@@ -154,17 +196,27 @@ fn pages(collection: Collection) -> impl Iterator<Item = Vec<String>> {
         vectors: Vectors::Ours,
         entries: Entries::None,
     };
-    (0..collection.points).step_by(PAGE as usize).map(move |first| {
-        let answer: Answer = serde_json::from_str(&holdings.page(first)).expect("a page");
-        answer.result.vectors.into_iter().map(|vector| vector.id).collect()
-    })
+    (0..collection.points)
+        .step_by(PAGE as usize)
+        .map(move |first| {
+            let answer: Answer = serde_json::from_str(&holdings.page(first)).expect("a page");
+            answer
+                .result
+                .vectors
+                .into_iter()
+                .map(|vector| vector.id)
+                .collect()
+        })
 }
 
 fn sorted_ids(dir: &Path, collection: Collection) {
     let mut ids: Vec<String> = pages(collection).flatten().collect();
     ids.sort_unstable();
     let mut connection = open(dir, "ids.db");
-    execute(&connection, "CREATE TABLE inventory (id TEXT PRIMARY KEY) WITHOUT ROWID");
+    execute(
+        &connection,
+        "CREATE TABLE inventory (id TEXT PRIMARY KEY) WITHOUT ROWID",
+    );
     for ids in ids.chunks(4_096) {
         let transaction = connection.transaction().expect("begun");
         for id in ids {
@@ -200,7 +252,10 @@ fn parsed_entries(collection: Collection) {
 
 fn grouped_files(dir: &Path, collection: Collection) {
     let mut connection = open(dir, "files.db");
-    execute(&connection, "CREATE TABLE vector (id TEXT, file TEXT, chunk INTEGER)");
+    execute(
+        &connection,
+        "CREATE TABLE vector (id TEXT, file TEXT, chunk INTEGER)",
+    );
     for ids in pages(collection) {
         let transaction = connection.transaction().expect("begun");
         for id in ids {
@@ -213,7 +268,10 @@ fn grouped_files(dir: &Path, collection: Collection) {
         }
         transaction.commit().expect("room left");
     }
-    execute(&connection, "CREATE INDEX by_file ON vector (file, chunk, id)");
+    execute(
+        &connection,
+        "CREATE INDEX by_file ON vector (file, chunk, id)",
+    );
     write_entries(&connection, dir, collection);
     drop(connection);
     for name in ["files.db", "entries.json"] {

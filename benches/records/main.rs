@@ -83,7 +83,9 @@ fn measure_all(points: u64, only: &[&str]) -> Vec<Row> {
 
 fn print_table(points: u64, rows: &[Row], before: Option<&[(Stage, Figures)]>) {
     say(&format!("\n{points} records"));
-    say("| stage | CPU s | wall s | its bound | CPU s | ratio | peak MiB | times the size before |");
+    say(
+        "| stage | CPU s | wall s | its bound | CPU s | ratio | peak MiB | times the size before |",
+    );
     say("|---|---|---|---|---|---|---|---|");
     for (stage, ours, bound) in rows {
         let (bound_name, bound_cpu, ratio) = match (stage.bound(), bound) {

@@ -108,7 +108,10 @@ pub(crate) fn key(file: u64) -> String {
 
 /// Digits that begin with the number, so that keys come in the order of their files.
 fn file_id(file: u64) -> String {
-    format!("{file:016x}{:016x}", file.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    format!(
+        "{file:016x}{:016x}",
+        file.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    )
 }
 
 /// The file whose key that is.

@@ -5,7 +5,7 @@ use std::path::Path;
 use cf_migrate::cloudflare::{IndexName, KvNamespaceId};
 use cf_migrate::file_index::{self, CountKey, FileIndex, FileIndexPlan};
 use cf_migrate::ledger::{BatchState, Milestone};
-use cf_migrate::report::{Report, Verdict};
+use cf_migrate::report::{MAX_NAMESPACES, Report, Verdict};
 use cf_migrate::stages::export;
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::{Existing, inventory};
@@ -39,6 +39,8 @@ pub(crate) enum Stage {
     Check,
     /// Batches sent, accepted and settled.
     Send,
+    /// What a run asks the ledger for its report and its remarks.
+    Report,
     /// The index's ids against the ledger's.
     Reconcile,
     /// The same, and every entry of the file index.
@@ -54,12 +56,13 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Inventory,
         Self::FileIndex,
         Self::Archive,
         Self::Check,
         Self::Send,
+        Self::Report,
         Self::Reconcile,
         Self::ReconcileFiles,
         Self::ReconcileMissing,
@@ -75,6 +78,7 @@ impl Stage {
             Self::FileIndex => "file-index",
             Self::Check => "check",
             Self::Send => "send",
+            Self::Report => "report",
             Self::Reconcile => "reconcile",
             Self::ReconcileFiles => "reconcile-files",
             Self::ReconcileMissing => "reconcile-missing",
@@ -96,6 +100,7 @@ impl Stage {
             Self::FileIndex => Some(bounds::GROUPED_FILES),
             Self::Check => Some(bounds::BARE_INSERT),
             Self::Send => Some(bounds::BARE_COMMITS),
+            Self::Report => Some(bounds::BARE_GROUPS),
             Self::ReconcileMissing | Self::ReconcileForeign => None,
             Self::Reconcile => Some(bounds::SORTED_LISTS),
             Self::ReconcileFiles => Some(bounds::SORTED_LISTS_AND_FILES),
@@ -111,7 +116,11 @@ impl Stage {
         let own = Self::ALL.iter().position(|stage| *stage == self);
         only.is_empty()
             || only.contains(&self.name())
-            || !stands_alone && only.iter().filter_map(last).any(|last| Some(last) > own && last > 1)
+            || !stands_alone
+                && only
+                    .iter()
+                    .filter_map(last)
+                    .any(|last| Some(last) > own && last > 1)
     }
 
     pub(crate) fn run(self, dir: &Path, collection: Collection) {
@@ -121,6 +130,7 @@ impl Stage {
             Self::FileIndex => write_file_index(dir, collection),
             Self::Check => check(dir, collection),
             Self::Send => send(dir, collection),
+            Self::Report => report(dir, collection),
             Self::Reconcile => reconcile(dir, collection, Vectors::Ours, Entries::None),
             Self::ReconcileFiles => reconcile(dir, collection, Vectors::Ours, Entries::Ours),
             Self::ReconcileMissing => reconcile(dir, collection, Vectors::None, Entries::None),
@@ -193,9 +203,15 @@ fn write_file_index(dir: &Path, collection: Collection) {
         let made = rebuild(&migration, &accounts, &asked, basis, &mut report).await;
         made.expect("the file index can be written");
         let facts = report.file_index.expect("it was written");
-        assert_eq!((facts.entries, facts.ids), (collection.files(), collection.points));
+        assert_eq!(
+            (facts.entries, facts.ids),
+            (collection.files(), collection.points)
+        );
         let calls = accounts.requests().total;
-        let (listed, written) = (collection.points.div_ceil(1_000), collection.files().div_ceil(10_000));
+        let (listed, written) = (
+            collection.points.div_ceil(1_000),
+            collection.files().div_ceil(10_000),
+        );
         assert!(calls <= listed + written + 10, "{calls} calls");
     });
     remove(&dir.join(path));
@@ -249,6 +265,34 @@ fn send(dir: &Path, collection: Collection) {
     });
 }
 
+fn report(dir: &Path, collection: Collection) {
+    let migration = migration::wait(async { migration::open(dir, LEDGER) });
+    let ledger = &migration.ledger;
+    let points = collection.points;
+    assert_eq!(ledger.totals().expect("counted").records, points);
+    assert_eq!(
+        ledger.records_in(BatchState::Settled).expect("counted"),
+        points
+    );
+    for none in [
+        ledger.unchanged(),
+        ledger.vanished(),
+        ledger.foreign_vectors(),
+    ] {
+        assert_eq!(none.expect("counted"), 0);
+    }
+    assert_eq!(ledger.count_namespaces().expect("counted"), 1);
+    let namespaces = ledger.namespaces(MAX_NAMESPACES).expect("counted");
+    assert_eq!(namespaces[0].settled, points);
+    assert_eq!(ledger.count_record_namespaces().expect("counted"), 1);
+    assert_eq!(ledger.records_with_file().expect("counted"), points);
+    assert_eq!(ledger.files().expect("counted"), collection.files());
+    let large = ledger.file_larger_than(25 << 20).expect("summed");
+    assert_eq!(large, None);
+    assert_eq!(ledger.files_longer_than(1_000).expect("counted"), 0);
+    assert_eq!(ledger.files_across_namespaces().expect("compared"), None);
+}
+
 fn reconcile(dir: &Path, collection: Collection, vectors: Vectors, entries: Entries) {
     migration::wait(async {
         let migration = migration::open(dir, LEDGER);
@@ -262,7 +306,9 @@ fn reconcile(dir: &Path, collection: Collection, vectors: Vectors, entries: Entr
         let generation = migration.archive.current().expect("the archive is read");
         let generation = generation.expect("the archive was written before");
         let transform = Points::of(collection).transform();
-        let kv = accounts.kv.kv(&KvNamespaceId::new(NAMESPACE).expect("an id"));
+        let kv = accounts
+            .kv
+            .kv(&KvNamespaceId::new(NAMESPACE).expect("an id"));
         let count = CountKey {
             namespace: NAMESPACE.to_owned(),
             key: "_vector_count".to_owned(),
@@ -286,10 +332,7 @@ fn reconcile(dir: &Path, collection: Collection, vectors: Vectors, entries: Entr
             source_is: SourceIs::Still,
             file_index: (entries == Entries::Ours).then_some((&file_index, &kv)),
         };
-        let depth = Depth {
-            sample: 1,
-            seed: 1,
-        };
+        let depth = Depth { sample: 1, seed: 1 };
         let facts = verify(&migration, subject, depth).await;
         let facts = facts.expect("everything can be compared");
         let expected = match vectors {
