@@ -107,6 +107,13 @@ impl Error {
         self
     }
 
+    /// Says of which thing among several it is.
+    #[must_use]
+    pub fn about(mut self, thing: &str) -> Self {
+        self.message = format!("{thing}: {}", self.message);
+        self
+    }
+
     /// What kind of end this is.
     pub fn kind(&self) -> Kind {
         self.kind

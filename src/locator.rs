@@ -5,8 +5,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Any place that a command line can name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use serde::Deserialize;
+
+/// Any place that a command line or a settings file can name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Locator {
     /// `qdrant:COLLECTION`
     Qdrant(String),
@@ -110,6 +113,14 @@ pub enum LocatorError {
         /// The whole text.
         text: String,
     },
+}
+
+impl TryFrom<String> for Locator {
+    type Error = LocatorError;
+
+    fn try_from(text: String) -> Result<Self, LocatorError> {
+        text.parse()
+    }
 }
 
 impl FromStr for Locator {

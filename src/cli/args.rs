@@ -110,9 +110,16 @@ pub enum Verb {
         after_help = "Examples: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
         --id '{file_id}_{chunk_index}' --create --sandbox\n          \
         cf-migrate run qdrant:docs vectorize:docs --follow 15m --prune\n          \
-        cf-migrate run qdrant:docs vectorize:docs --prune --final"
+        cf-migrate run qdrant:docs vectorize:docs --prune --final\n          \
+        cf-migrate run --all\n          \
+        cf-migrate run --job docs"
     )]
     Run(RunArgs),
+    /// Print the names of the jobs in cf-migrate.toml, one a line
+    #[command(
+        after_help = "Example: cf-migrate jobs --config tenants.toml\n\nFor engines that spread them: docs/scaling.md"
+    )]
+    Jobs,
     /// Take back what a migration wrote, where it still is what was written; resumable
     #[command(
         after_help = "Examples: cf-migrate rollback docs.migration --dry-run\n          \
@@ -136,9 +143,13 @@ pub enum Verb {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Where the points are
-    pub from: Locator,
+    #[arg(required_unless_present_any = ["job", "all"])]
+    pub from: Option<Locator>,
     /// Where they would go: vectorize:INDEX
-    pub to: Locator,
+    #[arg(required_unless_present_any = ["job", "all"])]
+    pub to: Option<Locator>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
     /// Read every point, not only the collection's description
     #[arg(long)]
     pub full: bool,
@@ -237,21 +248,44 @@ pub struct VerifyArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Where the points are
-    pub from: Locator,
+    #[arg(required_unless_present_any = ["job", "all"])]
+    pub from: Option<Locator>,
     /// Where they go: vectorize:INDEX
-    pub to: Locator,
+    #[arg(required_unless_present_any = ["job", "all"])]
+    pub to: Option<Locator>,
     #[command(flatten)]
-    pub(super) mapping: MappingOptions,
+    pub(super) which: WhichArgs,
     #[command(flatten)]
-    pub(super) columns: ColumnArgs,
+    pub(super) options: RunOptions,
+}
+
+/// Which jobs of the settings file, in the place of FROM and TO.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Jobs of cf-migrate.toml")]
+pub(super) struct WhichArgs {
+    /// Do this job, by its name or its place in the file, counted from 0
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// Do every job, one after the other
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What `run` is told beside the places.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunOptions {
     #[command(flatten)]
-    pub(super) file_index: FileIndexArgs,
+    pub mapping: MappingOptions,
     #[command(flatten)]
-    pub(super) permissions: PermissionArgs,
+    pub columns: ColumnArgs,
     #[command(flatten)]
-    pub(super) depth: DepthArgs,
+    pub file_index: FileIndexArgs,
     #[command(flatten)]
-    pub(super) catch_up: CatchUpArgs,
+    pub permissions: PermissionArgs,
+    #[command(flatten)]
+    pub depth: DepthArgs,
+    #[command(flatten)]
+    pub catch_up: CatchUpArgs,
 }
 
 /// `rollback`
@@ -407,9 +441,9 @@ pub(super) struct PermissionArgs {
     /// Save first what --overwrite replaces, so that a rollback can bring it back (20 vectors a request)
     #[arg(long, requires = "overwrite")]
     pub keep_overwritten: bool,
-    /// Go on when up to so many points cannot become records
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    pub allow_rejects: u64,
+    /// Go on when up to so many points cannot become records [default: 0]
+    #[arg(long, value_name = "COUNT")]
+    pub allow_rejects: Option<u64>,
     /// Delete what vanished from the source since it was migrated, and file-index entries none
     /// of whose vectors exists
     #[arg(long)]
@@ -420,7 +454,7 @@ pub(super) struct PermissionArgs {
 }
 
 /// How a migration that is complete follows its source.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Catching up")]
 pub(super) struct CatchUpArgs {
     /// Repeat the run every so often until stopped, as 15m; what is new or changed is sent
@@ -434,20 +468,21 @@ pub(super) struct CatchUpArgs {
     #[arg(long)]
     pub reopen: bool,
     /// Generations of the archive to keep; older ones are removed once the newest is proven
-    #[arg(long, value_name = "N", default_value = "2")]
-    pub keep_generations: NonZeroU32,
+    /// [default: 2]
+    #[arg(long, value_name = "N")]
+    pub keep_generations: Option<NonZeroU32>,
 }
 
 /// How deep to verify.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Verification")]
 pub(super) struct DepthArgs {
-    /// Records whose values are read back and compared
-    #[arg(long, value_name = "COUNT", default_value_t = crate::verify::DEFAULT_SAMPLE, value_parser = at_least_one)]
-    pub sample: usize,
-    /// Which of them, when not all
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    pub sample_seed: u64,
+    /// Records whose values are read back and compared [default: 3000]
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one)]
+    pub sample: Option<usize>,
+    /// Which of them, when not all [default: 1]
+    #[arg(long, value_name = "SEED")]
+    pub sample_seed: Option<u64>,
 }
 
 /// Comparing nothing would prove nothing.
@@ -498,7 +533,49 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 18);
+        assert_eq!(examples, 21);
+    }
+
+    /// What is of a command, and not of a migration.
+    const NO_KEYS: [&str; 12] = [
+        "all",
+        "config",
+        "dry-run",
+        "final",
+        "follow",
+        "help",
+        "insecure-http",
+        "job",
+        "json",
+        "log",
+        "reopen",
+        "sandbox",
+    ];
+
+    #[test]
+    fn every_flag_of_run_is_a_key_of_a_job_under_its_name() {
+        let mut keys = expected_keys("[jobs.a]\n? = 1");
+        keys.extend(expected_keys("[jobs.a]\nmapping.? = 1"));
+        keys.extend(expected_keys("[jobs.a]\npace.? = 1"));
+        let mut command = Cli::command();
+        command.build();
+        let run = command.find_subcommand("run").unwrap();
+        for flag in run.get_arguments().filter_map(|flag| flag.get_long()) {
+            let key = keys.iter().any(|key| key == flag);
+            assert!(key != NO_KEYS.contains(&flag), "--{flag}");
+        }
+    }
+
+    /// The keys that the file may have where it has `?`.
+    fn expected_keys(toml: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.toml");
+        std::fs::write(&path, toml.replace('?', "no-key")).unwrap();
+        let error = crate::settings::ConfigFile::load(Some(&path)).unwrap_err();
+        let text = crate::report::facts::chain(&error);
+        let (_, keys) = text.split_once("expected one of ").unwrap();
+        let keys = keys.split(", ").map(|key| key.trim_matches('`').to_owned());
+        keys.collect()
     }
 
     #[test]

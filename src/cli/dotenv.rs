@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::limited;
+use crate::settings::malformed;
 
 /// Sets the variables of the file that are not set yet; no file is no mistake.
 ///
@@ -23,30 +24,13 @@ pub(super) fn load() -> Result<(), String> {
         }
         _ => format!(".env cannot be read: {error}"),
     })?;
-    dotenvy::from_read(content.as_slice()).map_err(|error| unreadable(&error))
+    dotenvy::from_read(content.as_slice()).map_err(|error| {
+        let what = malformed(&error);
+        format!(".env cannot be read: {what}; write NAME=VALUE, and quotes in pairs")
+    })
 }
 
 fn find(here: &Path) -> Option<PathBuf> {
     let mut folders = here.ancestors();
     folders.find_map(|folder| Some(folder.join(".env")).filter(|path| path.is_file()))
-}
-
-/// Says which variable of `.env` is malformed; never its line, which may hold a
-/// secret.
-fn unreadable(error: &dotenvy::Error) -> String {
-    match error {
-        dotenvy::Error::LineParse(line, _) => {
-            let name = line.split_once('=').map_or("", |(name, _)| name.trim());
-            let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-            let named = match name.is_empty() || !name.chars().all(is_name) {
-                true => "a line".to_owned(),
-                false => format!("the line of {name}"),
-            };
-            format!(
-                ".env cannot be read: {named} is malformed; write NAME=VALUE, and quotes in pairs"
-            )
-        }
-        dotenvy::Error::Io(error) => format!(".env cannot be read: {error}"),
-        _ => ".env cannot be read".to_owned(),
-    }
 }

@@ -2,9 +2,11 @@
 //! shows what came of it. The only rooms that know clap and the terminal.
 
 mod args;
+mod closing;
 mod dotenv;
 mod guard;
 mod interrupt;
+mod limits;
 mod log;
 mod open;
 mod outcome;

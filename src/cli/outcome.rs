@@ -5,17 +5,15 @@ use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use super::args::Global;
 use super::verbs::Setup;
-use super::{rollback, tenants};
+use super::{closing, rollback, tenants};
 use crate::conceal::conceal;
 use crate::error::{Error, Kind};
 use crate::folder::MigrationFolder;
 use crate::ledger::{BatchState, Ledger};
 use crate::progress::{Level, Progress as _};
-use crate::report::{DimensionFacts, Outcome, Report, RestoreFacts, Verdict};
+use crate::report::{Outcome, Report, Verdict};
 
 /// What is known when a verb ends.
 pub(super) struct Ending<'a> {
@@ -99,7 +97,7 @@ impl<'a> Ending<'a> {
 
     fn show(&self) {
         let mut text = String::new();
-        if let Some(table) = table(self.report) {
+        if let Some(table) = closing::table(self.report) {
             text.push_str(&format!("\n{table}\n"));
         }
         if let Some(table) = tenants::table(self.report.namespaces.as_deref()) {
@@ -173,136 +171,6 @@ impl<'a> Ending<'a> {
 /// application's own doing, a file that was changed or deleted meanwhile.
 const DIFFERENCES: &str = "differences were found; see above and report.json\n\
     to write records that are missing or differ again, run the same command with a new folder (--dir) and --overwrite";
-
-/// The closing table of steps.
-fn table(report: &Report) -> Option<Table> {
-    let mut rows: Vec<[String; 3]> = Vec::new();
-    let mut row = |step: &str, seconds: Option<f64>, what: String| {
-        let seconds = seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s"));
-        rows.push([step.to_owned(), seconds, what]);
-    };
-    let seconds = &report.seconds;
-    if let Some(points) = &report.points {
-        let source = points
-            .source
-            .map_or("?".to_owned(), |count| count.to_string());
-        let archived = format!(
-            "{} of {source} points archived, {} rejected",
-            points.archived, points.rejected
-        );
-        if seconds.export.is_some() {
-            row("export", seconds.export, archived);
-        }
-    }
-    if let Some(facts) = &report.dimensions {
-        row("dims", None, shortened(facts));
-    }
-    if let Some(facts) = &report.restore
-        && !report.dry_run
-    {
-        row("restore", seconds.upsert, restored(facts));
-    } else if let Some(points) = &report.points
-        && seconds.upsert.is_some()
-        && !report.dry_run
-    {
-        row(
-            "upsert",
-            seconds.upsert,
-            format!(
-                "{} records written, {} unchanged, {} foreign vectors left alone",
-                points.settled, points.unchanged, points.foreign
-            ),
-        );
-    }
-    if let Some(points) = &report.points
-        && points.vanished > 0
-    {
-        row(
-            "vanished",
-            None,
-            format!(
-                "{} are not in the source any more, {} of them deleted from the index",
-                points.vanished, points.deleted
-            ),
-        );
-    }
-    if seconds.settle.is_some() {
-        row("settle", seconds.settle, "applied by the index".to_owned());
-    }
-    if let Some(index) = &report.file_index {
-        let verb = if report.dry_run {
-            "to be written"
-        } else {
-            "written"
-        };
-        row(
-            "index",
-            seconds.index,
-            format!(
-                "{} entries with {} ids: {} {verb}, {} unchanged, {} stale",
-                index.entries, index.ids, index.written, index.unchanged, index.stale
-            ),
-        );
-    }
-    if let Some(found) = &report.verification {
-        row("verify", seconds.verify, found.proves.clone());
-    }
-    if rows.is_empty() {
-        return None;
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    for [step, seconds, what] in rows {
-        table.add_row([step, seconds, what]);
-    }
-    if let Some(column) = table.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    Some(table)
-}
-
-/// What became of the collection.
-fn restored(facts: &RestoreFacts) -> String {
-    let made = if facts.created {
-        "created"
-    } else {
-        "was there"
-    };
-    format!(
-        "collection {:?} {made}; {} payload indexes created, {} points written, {} unchanged, {} foreign points left alone",
-        facts.collection,
-        facts.payload_indexes.len(),
-        facts.written,
-        facts.unchanged,
-        facts.foreign
-    )
-}
-
-/// What became of the vectors' length, with the figures of the chosen number.
-fn shortened(facts: &DimensionFacts) -> String {
-    let from = facts.from;
-    let Some(to) = facts.to else {
-        return format!("{from} are too many; see above what --dims would cost");
-    };
-    if to == from {
-        return format!("{from}, as they are");
-    }
-    let length = if facts.renormalised {
-        "renormalised"
-    } else {
-        "not renormalised"
-    };
-    let mut text = format!("{from} shortened to {to}, {length}");
-    if let Some(recall) = &facts.recall
-        && let Some(row) = recall.rows.iter().find(|row| row.dims == to)
-    {
-        text.push_str(&format!(
-            "; recall@{} mean {:.4}, median {:.4}, P5 {:.4}, min {:.4}",
-            recall.k, row.mean, row.median, row.p5, row.min
-        ));
-    }
-    text
-}
 
 fn findings(report: &Report) -> String {
     let mut text = String::new();
@@ -378,15 +246,20 @@ pub(super) fn is_resumable(error: &Error) -> bool {
 }
 
 /// This process's command line, as a shell takes it.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let words: Vec<String> = std::env::args().collect();
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
 pub(super) fn print_json(report: &Report) -> ExitCode {
+    print_object(report, report.exit_code)
+}
+
+/// Prints a result object.
+pub(super) fn print_object(report: &impl serde::Serialize, exit_code: u8) -> ExitCode {
     let mut json = serde_json::to_string(report).expect("a report is plain JSON");
     json.push('\n');
-    print(&json, report.exit_code)
+    print(&json, exit_code)
 }
 
 /// Prints to standard output, and gives the exit code: success is none if what was
@@ -440,6 +313,15 @@ pub(super) fn unparsed(error: &clap::Error) -> ExitCode {
 
 /// Ends a verb that did not get as far as a migration.
 pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitCode {
+    let report = ended_early(global, verb, error);
+    match global.json {
+        true => print_json(&report),
+        false => ExitCode::from(report.exit_code),
+    }
+}
+
+/// Tells what kept a verb from a migration; the report of it.
+pub(super) fn ended_early(global: &Global, verb: &'static str, error: &Error) -> Report {
     let mut report = Report::of(verb, global.dry_run);
     report.conclude_with(error);
     let mut text = format!("error: {}\n", crate::report::facts::chain(error));
@@ -447,10 +329,7 @@ pub(super) fn early(global: &Global, verb: &'static str, error: &Error) -> ExitC
         text.push_str(&format!("  what to do: {advice}\n"));
     }
     let _ = std::io::stderr().write_all(conceal(&text).as_bytes());
-    match global.json {
-        true => print_json(&report),
-        false => ExitCode::from(report.exit_code),
-    }
+    report
 }
 
 /// Whether to draw bars: on a terminal that is not a dumb one. Where nobody says
@@ -462,7 +341,7 @@ pub(super) fn draws_bars() -> bool {
 
 /// The most memory this process held.
 #[cfg(unix)]
-fn peak_rss_bytes() -> u64 {
+pub(super) fn peak_rss_bytes() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
         return 0;
@@ -477,6 +356,6 @@ fn peak_rss_bytes() -> u64 {
 }
 
 #[cfg(not(unix))]
-fn peak_rss_bytes() -> u64 {
+pub(super) fn peak_rss_bytes() -> u64 {
     0
 }

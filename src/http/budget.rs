@@ -27,6 +27,9 @@ pub const USUAL_LIMIT: usize = 1_000;
 /// Of the 200 calls that Cloudflare allows an address in a second (API limits page).
 const PER_SECOND: usize = 150;
 
+/// No turn of a smaller budget is waited for longer, but for another's pause.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// The largest file of a window: a call takes some dozens of bytes.
 const MAX_WINDOW_BYTES: u64 = 1 << 20;
 
@@ -72,6 +75,8 @@ impl From<BudgetError> for Error {
 #[derive(Debug, Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
+    /// A larger one in which each call counts as well.
+    within: Option<Box<Budget>>,
 }
 
 #[derive(Debug)]
@@ -88,14 +93,25 @@ struct Shared {
 
 #[derive(Debug)]
 enum Store {
+    /// Counts nothing; only pauses are kept.
+    Unlimited(Mutex<Window>),
     Memory(Mutex<Window>),
-    File { window: PathBuf, lock: PathBuf },
+    File {
+        window: PathBuf,
+        lock: PathBuf,
+    },
 }
 
 impl Budget {
     /// A budget of this process alone: for the embedded sandbox.
     pub fn in_memory(limit: usize, clock: Clock) -> Self {
         Self::over(Store::Memory(Mutex::default()), limit, clock)
+    }
+
+    /// No limit, for a service that is no account of Cloudflare's. A pause that it asks
+    /// for is kept all the same.
+    pub fn unlimited(clock: Clock) -> Self {
+        Self::over(Store::Unlimited(Mutex::default()), usize::MAX, clock)
     }
 
     /// A budget shared by all processes of this machine that use the same
@@ -141,27 +157,50 @@ impl Budget {
                 store,
                 queue: tokio::sync::Mutex::default(),
             }),
+            within: None,
+        }
+    }
+
+    /// This budget as a part of a larger one: a call takes a turn of both.
+    #[must_use]
+    pub fn within(self, larger: &Self) -> Self {
+        Self {
+            within: Some(Box::new(larger.clone())),
+            ..self
         }
     }
 
     /// Waits until a call may go out, and counts it until a window after what is
     /// returned was dropped. It may be under way for `patience` at most.
     pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
+        let larger = match &self.within {
+            // Under way there while it waits here.
+            Some(larger) => Some(Box::pin(larger.take(patience + LONGEST_WAIT)).await?),
+            None => None,
+        };
         let Shared { clock, queue, .. } = &*self.shared;
         let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
-            match self.update(|window, now_ms| window.take(now_ms, &ask))? {
-                Turn::Now(ticket) => {
-                    let budget = self.clone();
-                    return Ok(Ongoing { budget, ticket });
+            let wait_ms = match self.turn(&ask)? {
+                Some(Turn::In(wait_ms)) => wait_ms,
+                Some(Turn::Now(ticket)) => {
+                    let counted = Some((self.clone(), ticket));
+                    return Ok(Ongoing::new(counted, larger));
                 }
-                Turn::In(wait_ms) => {
-                    tracing::debug!(wait_ms, "waiting for the request budget");
-                    clock.sleep(Duration::from_millis(wait_ms)).await;
-                }
-            }
+                None => return Ok(Ongoing::new(None, larger)),
+            };
+            tracing::debug!(wait_ms, "waiting for the request budget");
+            clock.sleep(Duration::from_millis(wait_ms)).await;
         }
+    }
+
+    /// A turn, or when to come back; none where turns are not counted.
+    fn turn(&self, ask: &Ask) -> Result<Option<Turn>, BudgetError> {
+        self.update(|window, now_ms| match self.shared.store {
+            Store::Unlimited(_) => window.paused_for(now_ms).map(Turn::In),
+            Store::Memory(_) | Store::File { .. } => Some(window.take(now_ms, ask)),
+        })
     }
 
     fn ask(&self, patience: Duration) -> Ask {
@@ -180,6 +219,9 @@ impl Budget {
     /// Lets nothing out for as long as `pause`, here and in every process that
     /// shares the file.
     pub fn pause(&self, pause: Duration) -> Result<(), BudgetError> {
+        if let Some(larger) = &self.within {
+            larger.pause(pause)?;
+        }
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.update(|window, now_ms| window.pause(now_ms, pause_ms))
     }
@@ -187,7 +229,7 @@ impl Budget {
     /// Changes the window, alone; what changes it is told the time.
     fn update<T>(&self, change: impl FnOnce(&mut Window, u64) -> T) -> Result<T, BudgetError> {
         match &self.shared.store {
-            Store::Memory(window) => {
+            Store::Memory(window) | Store::Unlimited(window) => {
                 let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(self.change(&mut window, change))
             }
@@ -214,14 +256,28 @@ impl Budget {
 #[derive(Debug)]
 #[must_use = "a call is over when this is dropped"]
 pub struct Ongoing {
-    budget: Budget,
-    ticket: Ticket,
+    /// Where it was counted; none without a limit.
+    counted: Option<(Budget, Ticket)>,
+    /// The same call in the larger budget.
+    _larger: Option<Box<Self>>,
+}
+
+impl Ongoing {
+    fn new(counted: Option<(Budget, Ticket)>, larger: Option<Self>) -> Self {
+        Self {
+            counted,
+            _larger: larger.map(Box::new),
+        }
+    }
 }
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, self.ticket);
-        if let Err(error) = self.budget.update(over) {
+        let Some((budget, ticket)) = &self.counted else {
+            return;
+        };
+        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, *ticket);
+        if let Err(error) = budget.update(over) {
             // It counts for as long as it could have been under way: no harm.
             tracing::warn!(%error, "the end of a call could not be noted");
         }

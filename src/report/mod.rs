@@ -3,12 +3,14 @@
 
 pub mod dimensions;
 pub mod facts;
+mod jobs;
 mod namespaces;
 mod restore;
 mod rollback;
 mod shown;
 pub mod snippets;
 
+pub use jobs::{JOBS_SCHEMA, JobsReport};
 pub use namespaces::{ByNamespace, MAX_NAMESPACES, NamespaceFacts, NamespaceFindings};
 pub use restore::RestoreFacts;
 pub use rollback::RollbackFacts;

@@ -1,9 +1,11 @@
 //! The environment's variables: the only place that knows their names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use super::env_file;
 use crate::conceal::keep_secret;
 use crate::error::Error;
 
@@ -34,6 +36,14 @@ pub enum Variable {
     UpstashVectorRestUrl,
     /// Its token.
     UpstashVectorRestToken,
+}
+
+/// A service whose address and keys belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Service {
+    Cloudflare,
+    Qdrant,
+    Upstash,
 }
 
 impl Variable {
@@ -82,8 +92,23 @@ impl Variable {
         )
     }
 
+    /// The service that it gives access to; none for a mere name in it.
+    fn service(self) -> Option<Service> {
+        match self {
+            Self::CloudflareAccountId
+            | Self::CloudflareApiToken
+            | Self::CloudflareKvApiToken
+            | Self::CloudflareApiBaseUrl => Some(Service::Cloudflare),
+            Self::QdrantUrl | Self::QdrantApiKey | Self::QdrantGrpcPort | Self::QdrantRestPort => {
+                Some(Service::Qdrant)
+            }
+            Self::UpstashVectorRestUrl | Self::UpstashVectorRestToken => Some(Service::Upstash),
+            Self::CloudflareVectorizeIndex | Self::CloudflareKvNamespaceId => None,
+        }
+    }
+
     /// What to say when it is needed and absent.
-    pub(super) fn missing(self) -> Error {
+    fn missing(self) -> Error {
         let advice = match self {
             Self::CloudflareAccountId => {
                 "it is the 32 hex digits on the account's overview page; set it in the environment or in .env, or try the migration first with --sandbox"
@@ -99,10 +124,14 @@ impl Variable {
     }
 }
 
-/// The variables' values as they were when the process started.
-#[derive(Default)]
+/// The variables' values as they were when the process started, or a job's.
+#[derive(Default, Clone)]
 pub struct Environment {
     values: HashMap<Variable, String>,
+    /// The file that a job's variables come from, where it has one.
+    file: Option<PathBuf>,
+    /// What is set, and not for this job: its file speaks of the same service.
+    withheld: HashSet<Variable>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -133,7 +162,51 @@ impl Environment {
             .into_iter()
             .filter_map(|variable| Some((variable, lookup(variable.name())?)))
             .collect();
-        Self { values }
+        Self {
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// This with the variables of a job's file above it. Of a service that the file
+    /// speaks of, nothing but the file's is taken: a key must not go to another's
+    /// server.
+    ///
+    /// # Errors
+    ///
+    /// Usage, where the file cannot be read.
+    pub fn under(&self, path: &Path) -> Result<Self, Error> {
+        let mut found: HashMap<String, String> = env_file::read(path)?.into_iter().collect();
+        let own: HashMap<Variable, String> = Variable::ALL
+            .into_iter()
+            .filter_map(|variable| Some((variable, found.remove(variable.name())?)))
+            .collect();
+        let services: HashSet<Service> = own.keys().filter_map(|own| own.service()).collect();
+        let mut under = Self {
+            file: Some(path.to_owned()),
+            ..Self::default()
+        };
+        for (variable, value) in &self.values {
+            let of_file = variable.service().is_some_and(|of| services.contains(&of));
+            match of_file {
+                true => drop(under.withheld.insert(*variable)),
+                false => drop(under.values.insert(*variable, value.clone())),
+            }
+        }
+        under.values.extend(own);
+        Ok(under)
+    }
+
+    /// What to say when the variable is needed and absent.
+    pub(super) fn missing(&self, variable: Variable) -> Error {
+        let error = variable.missing();
+        match &self.file {
+            Some(file) if self.withheld.contains(&variable) => error.advise(format!(
+                "{0} speaks of this service, so what is set elsewhere is not used with it: set it in {0} too",
+                file.display()
+            )),
+            _ => error,
+        }
     }
 
     /// The variable's value without surrounding white space; one that is set
@@ -222,6 +295,29 @@ mod tests {
         );
         assert!(shown.contains("CLOUDFLARE_API_TOKEN"));
         assert!(!shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn a_jobs_file_keeps_the_keys_of_others_from_its_services_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.env");
+        std::fs::write(&path, "QDRANT_URL=http://a:6334\nOTHER=x\n").unwrap();
+        let general = Environment::read(|name| Some(format!("general {name}")));
+        let job = general.under(&path).unwrap();
+        let text = |variable| job.text(variable).unwrap();
+        assert_eq!(text(Variable::QdrantUrl).as_deref(), Some("http://a:6334"));
+        assert_eq!(text(Variable::QdrantApiKey), None, "it is another server's");
+        assert_eq!(
+            text(Variable::CloudflareApiToken).as_deref(),
+            Some("general CLOUDFLARE_API_TOKEN")
+        );
+        let told = job.missing(Variable::QdrantApiKey);
+        assert!(told.advice().unwrap().contains("a.env"), "{told:?}");
+        assert_eq!(
+            general.text(Variable::QdrantUrl).unwrap().as_deref(),
+            Some("general QDRANT_URL"),
+            "the next job sees nothing of it"
+        );
     }
 
     #[test]

@@ -6,9 +6,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::jobs::{JobSection, Jobs};
 use super::options::{MappingOptions, PaceOptions};
 use crate::error::Error;
 use crate::limited;
+
+/// The settings file where none is named.
+pub const CONFIG_FILE: &str = "cf-migrate.toml";
 
 /// The settings file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,6 +28,8 @@ pub struct ConfigFile {
     pub mapping: MappingOptions,
     /// `[pace]`: how fast.
     pub pace: PaceOptions,
+    /// `[jobs.NAME]`: migrations by name.
+    pub jobs: Jobs,
 }
 
 /// Where the account is; its tokens come from the environment.
@@ -60,11 +66,54 @@ pub struct UpstashSection {
     pub vector_rest_url: Option<String>,
 }
 
+impl CloudflareSection {
+    fn or(self, lower: Self) -> Self {
+        Self {
+            account_id: self.account_id.or(lower.account_id),
+            api_base_url: self.api_base_url.or(lower.api_base_url),
+            vectorize_index: self.vectorize_index.or(lower.vectorize_index),
+            kv_namespace_id: self.kv_namespace_id.or(lower.kv_namespace_id),
+        }
+    }
+}
+
+impl QdrantSection {
+    fn or(self, lower: Self) -> Self {
+        Self {
+            url: self.url.or(lower.url),
+            grpc_port: self.grpc_port.or(lower.grpc_port),
+            rest_port: self.rest_port.or(lower.rest_port),
+        }
+    }
+}
+
+impl UpstashSection {
+    fn or(self, lower: Self) -> Self {
+        Self {
+            vector_rest_url: self.vector_rest_url.or(lower.vector_rest_url),
+        }
+    }
+}
+
 impl ConfigFile {
+    /// The sections as they are for one job: its own above these.
+    #[must_use]
+    pub fn of_job(&self, job: &JobSection) -> Self {
+        let (own, general) = (job.clone(), self.clone());
+        Self {
+            cloudflare: own.cloudflare.or(general.cloudflare),
+            qdrant: own.qdrant.or(general.qdrant),
+            upstash: own.upstash.or(general.upstash),
+            mapping: own.mapping.or(general.mapping),
+            pace: own.pace.or(general.pace),
+            jobs: Jobs::default(),
+        }
+    }
+
     /// Reads the file; one that is absent is an empty one unless it was asked
     /// for by name.
     pub fn load(named: Option<&Path>) -> Result<Self, Error> {
-        let path = named.unwrap_or(Path::new("cf-migrate.toml"));
+        let path = named.unwrap_or(Path::new(CONFIG_FILE));
         match limited::read_text(path, limited::MAX_SETTINGS_BYTES) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {

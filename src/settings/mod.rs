@@ -2,9 +2,12 @@
 //! `cf-migrate.toml` over defaults. Secrets are wrapped so that they cannot be
 //! printed; nothing below this room reads a variable.
 
+mod env_file;
 mod environment;
 mod file;
+mod jobs;
 mod options;
+mod rate;
 mod sizes;
 
 use std::num::NonZeroUsize;
@@ -13,11 +16,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::error::Error;
+use crate::http::Bandwidth;
 use crate::source::DEFAULT_READERS;
 
+pub(crate) use env_file::malformed;
 pub use environment::{Environment, Variable};
-pub use file::ConfigFile;
+pub use file::{CONFIG_FILE, ConfigFile};
+pub use jobs::{JobSection, Jobs, NamedJob};
 pub use options::{MappingOptions, PaceOptions};
+pub use rate::{ApiBudget, MaxBandwidth};
 pub use sizes::{Pause, Share, Size};
 
 /// Calls in five minutes that we take by default; the account has 1,200
@@ -25,6 +32,10 @@ pub use sizes::{Pause, Share, Size};
 pub const DEFAULT_API_BUDGET: u32 = 1_000;
 /// The account's own limit in five minutes.
 pub const MAX_API_BUDGET: u32 = 1_200;
+/// Upserts that are sent at once unless the operator says otherwise.
+pub const USUAL_CONCURRENCY: usize = 4;
+/// Upserts that may be under way at once.
+pub const MAX_CONCURRENCY: usize = 64;
 
 /// How fast, never what: may change at every start.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,13 +43,17 @@ pub struct Pace {
     /// Lanes of a source that are read at once.
     pub readers: NonZeroUsize,
     /// Calls in any five minutes.
-    pub api_budget: u32,
+    pub api_budget: ApiBudget,
+    /// Bytes of bodies that go out in a second, at most; none for as many as the line
+    /// takes.
+    pub max_bandwidth: Option<Bandwidth>,
     /// Bytes of an upsert; none lets it grow when requests are what binds.
     pub batch_bytes: Option<usize>,
     /// Records of an upsert, at most.
     pub batch_count: usize,
-    /// Upserts on the wire at once, at most.
-    pub concurrency: usize,
+    /// Upserts under way at once, at most; none for [`USUAL_CONCURRENCY`] whose bodies
+    /// are being sent, and more that only wait for their answers.
+    pub concurrency: Option<usize>,
     /// Bytes that bodies, encoded or in flight, may take together.
     pub memory: usize,
     /// How long the index may make no progress before we stop.
@@ -52,10 +67,13 @@ impl Pace {
     pub fn resolve(options: &PaceOptions) -> Result<Self, Error> {
         let pace = Self {
             readers: readers(options.readers)?,
-            api_budget: options.api_budget.unwrap_or(DEFAULT_API_BUDGET),
+            api_budget: options
+                .api_budget
+                .unwrap_or(ApiBudget::Calls(DEFAULT_API_BUDGET)),
+            max_bandwidth: options.max_bandwidth.and_then(MaxBandwidth::get),
             batch_bytes: options.batch_bytes.map(Size::get),
             batch_count: options.batch_count.unwrap_or(5_000),
-            concurrency: options.concurrency.unwrap_or(4),
+            concurrency: options.concurrency,
             memory: options.memory.map_or(256 << 20, Size::get),
             settle_timeout: options
                 .settle_timeout
@@ -67,12 +85,17 @@ impl Pace {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let budget = (1..=MAX_API_BUDGET).contains(&self.api_budget);
+        let budget = match self.api_budget {
+            ApiBudget::Off => true,
+            ApiBudget::Calls(calls) => (1..=MAX_API_BUDGET).contains(&calls),
+        };
         let count = (1..=5_000).contains(&self.batch_count);
         let bytes = self
             .batch_bytes
             .is_none_or(|bytes| (65_536..=95_000_000).contains(&bytes));
-        let concurrency = (1..=64).contains(&self.concurrency);
+        let concurrency = self
+            .concurrency
+            .is_none_or(|upserts| (1..=MAX_CONCURRENCY).contains(&upserts));
         let problem = match (budget, count, bytes, concurrency) {
             (false, ..) => {
                 "--api-budget must be 1 to 1200: the account takes 1,200 calls in five minutes"
@@ -85,6 +108,9 @@ impl Pace {
             }
             (.., false) => "--concurrency must be 1 to 64",
             _ if self.memory < 64 << 20 => "--memory must be at least 64MiB",
+            _ if self.batch_bytes.is_some_and(|bytes| bytes > self.memory) => {
+                "--batch-bytes must be no more than --memory: a batch is held until it is answered"
+            }
             _ => return Ok(()),
         };
         Err(Error::usage(problem))
@@ -130,6 +156,48 @@ impl Settings {
         Self { environment, file }
     }
 
+    /// The jobs that the file names.
+    pub fn jobs(&self) -> &Jobs {
+        &self.file.jobs
+    }
+
+    /// One job's settings: the variables of its file above the environment, its own
+    /// keys above the general sections. What it is given is concealed from now on.
+    ///
+    /// # Errors
+    ///
+    /// Usage, where its file of variables cannot be read.
+    pub fn of_job(&self, job: &JobSection) -> Result<Self, Error> {
+        let environment = match &job.env_file {
+            Some(path) => self.environment.under(path)?,
+            None => self.environment.clone(),
+        };
+        environment.conceal();
+        Ok(Self {
+            environment,
+            file: self.file.of_job(job),
+        })
+    }
+
+    /// Keys of the job that variables win over with another value, a sentence each.
+    ///
+    /// # Errors
+    ///
+    /// Usage, where a variable is set but empty.
+    pub fn overruled(&self, job: &JobSection) -> Result<Vec<String>, Error> {
+        let mut told = Vec::new();
+        for (variable, key, value) in job.keys_of_variables() {
+            let set = self.environment.text(variable)?;
+            if value.is_some() && set.is_some() && set != value {
+                let name = variable.name();
+                told.push(format!(
+                    "{name} is set and wins over {key} of this job; to have a value for this job alone, set {name} in a file that its env-file names"
+                ));
+            }
+        }
+        Ok(told)
+    }
+
     /// How fast, with `flags` above the file.
     pub fn pace(&self, flags: &PaceOptions) -> Result<Pace, Error> {
         Pace::resolve(&flags.clone().or(self.file.pace.clone()))
@@ -151,7 +219,7 @@ impl Settings {
                 Variable::CloudflareAccountId,
                 &self.file.cloudflare.account_id,
             )?,
-            token: token.ok_or_else(|| Variable::CloudflareApiToken.missing())?,
+            token: token.ok_or_else(|| self.environment.missing(Variable::CloudflareApiToken))?,
             kv_token: self.environment.secret(Variable::CloudflareKvApiToken)?,
             base_url: self
                 .optional(
@@ -223,6 +291,6 @@ impl Settings {
 
     fn required(&self, variable: Variable, file: &Option<String>) -> Result<String, Error> {
         self.optional(variable, file)?
-            .ok_or_else(|| variable.missing())
+            .ok_or_else(|| self.environment.missing(variable))
     }
 }

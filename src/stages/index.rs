@@ -12,7 +12,7 @@ use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
 use crate::stages::entries::{left, next_page};
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::{Waiting, delete_all, put};
+use crate::stages::kv_bulk::{Gathering, delete_all, put_all};
 use crate::stages::stale_entries;
 
 /// What to do with what nobody needs any more: entries none of whose vectors exists, and
@@ -54,11 +54,13 @@ pub(super) async fn write_entries(
     let mut writer = Writer {
         migration,
         file_index,
-        waiting: Waiting::default(),
+        gathering: Gathering::new(migration.pace.memory),
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
     writer.left_entries(stale).await?;
+    let rest = writer.gathering.take();
+    writer.put(rest).await?;
     Ok(writer.facts)
 }
 
@@ -99,8 +101,8 @@ const LEFT_AT_ONCE: usize = 1_000;
 struct Writer<'a> {
     migration: &'a Migration,
     file_index: &'a FileIndex<'a>,
-    /// What the ledger knows of and KV does not.
-    waiting: Waiting,
+    /// Entries that are to be written, until they fill a call.
+    gathering: Gathering,
     facts: FileIndexFacts,
 }
 
@@ -119,7 +121,7 @@ impl Writer<'_> {
             self.migration.progress.advance(Step::Index, total);
             match page.next {
                 Some(next) => after = Some(next),
-                None => return self.write_waiting().await,
+                None => return Ok(()),
             }
         }
     }
@@ -133,7 +135,7 @@ impl Writer<'_> {
             self.migration.stop.check()?;
             let keys = ledger.left_files_after(after.as_deref(), LEFT_AT_ONCE)?;
             let Some(last) = keys.last() else {
-                return self.write_waiting().await;
+                return Ok(());
             };
             after = Some(last.clone());
             let compared = left(self.migration, self.file_index, &keys).await?;
@@ -195,33 +197,32 @@ impl Writer<'_> {
         self.facts.unchanged += same.len() as u64;
         self.facts.written += changed.len() as u64;
         changed.iter().try_for_each(|entry| self.explain(entry))?;
-        let namespace = &self.file_index.plan.namespace;
-        let mut pairs = Vec::new();
-        let mut inventory = Vec::new();
-        for entry in changed {
-            inventory.push(before(namespace, &entry));
-            pairs.push(self.pair(entry));
-        }
         if self.migration.is_dry_run() {
             return Ok(());
         }
-        self.migration.ledger.add_entry_inventory(&inventory)?;
-        let written: Vec<_> = pairs
+        let namespace = &self.file_index.plan.namespace;
+        let inventory: Vec<_> = changed
             .iter()
-            .map(|pair| (pair.key.clone(), pair.value.clone()))
+            .map(|entry| before(namespace, entry))
             .collect();
-        self.migration.ledger.add_entries(namespace, &written)?;
-        for pair in pairs {
-            if let Some(full) = self.waiting.add(pair) {
-                put(self.migration, self.file_index.kv, full).await?;
+        self.migration.ledger.add_entry_inventory(&inventory)?;
+        for entry in changed {
+            let pair = self.pair(entry);
+            if let Some(full) = self.gathering.add(pair) {
+                self.put(full).await?;
             }
         }
         Ok(())
     }
 
-    async fn write_waiting(&mut self) -> Result<(), Error> {
-        let pairs = self.waiting.take();
-        put(self.migration, self.file_index.kv, pairs).await
+    async fn put(&self, pairs: Vec<KvPair>) -> Result<(), Error> {
+        let written: Vec<_> = pairs
+            .iter()
+            .map(|pair| (pair.key.clone(), pair.value.clone()))
+            .collect();
+        let namespace = &self.file_index.plan.namespace;
+        self.migration.ledger.add_entries(namespace, &written)?;
+        put_all(self.migration, self.file_index.kv, pairs).await
     }
 
     fn explain(&self, entry: &Compared) -> Result<(), Error> {

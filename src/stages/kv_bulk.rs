@@ -10,35 +10,49 @@ use crate::stages::context::Migration;
 
 /// Pairs of one bulk write (KV API).
 const PAIRS_AT_ONCE: usize = 10_000;
-/// Bytes of one bulk write: KV takes 100 MB, the JSON around values included, and pairs
-/// and body are in memory together.
-const BYTES_AT_ONCE: usize = 32 << 20;
+/// Bytes of one bulk write: KV takes 100 MB, the JSON around values included.
+const BYTES_AT_ONCE: usize = 48 << 20;
 /// Times that keys which did not reach every store are sent again.
 const TRIES: u32 = 6;
 
-/// Pairs that wait until they fill a bulk write.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
+/// Pairs on their way into full bulk writes.
+#[derive(Debug)]
+pub(super) struct Gathering {
     pairs: Vec<KvPair>,
     bytes: usize,
+    most_bytes: usize,
 }
 
-impl Waiting {
-    /// Adds a pair; gives those that must go out first, because a call takes no more.
+impl Gathering {
+    /// None yet. The pairs and the body that is made of them take half of the memory
+    /// together, as bodies of upserts do.
+    pub(super) fn new(memory: usize) -> Self {
+        Self {
+            pairs: Vec::new(),
+            bytes: 0,
+            most_bytes: BYTES_AT_ONCE.min(memory / 4),
+        }
+    }
+
+    /// Adds one; gives those before it where they fill a write.
     pub(super) fn add(&mut self, pair: KvPair) -> Option<Vec<KvPair>> {
-        let weight = pair.key.len() + pair.value.len();
-        let fits = self.bytes + weight <= BYTES_AT_ONCE && self.pairs.len() < PAIRS_AT_ONCE;
-        let full = (!fits && !self.pairs.is_empty()).then(|| self.take());
-        self.bytes += weight;
+        let bytes = weight(&pair);
+        let is_full = self.pairs.len() == PAIRS_AT_ONCE || self.bytes + bytes > self.most_bytes;
+        let full = (is_full && !self.pairs.is_empty()).then(|| self.take());
+        self.bytes += bytes;
         self.pairs.push(pair);
         full
     }
 
-    /// Those that are left.
+    /// Gives what is left.
     pub(super) fn take(&mut self) -> Vec<KvPair> {
         self.bytes = 0;
         std::mem::take(&mut self.pairs)
     }
+}
+
+fn weight(pair: &KvPair) -> usize {
+    pair.key.len() + pair.value.len()
 }
 
 /// Writes all pairs; those that did not reach every store are sent again.
@@ -47,31 +61,16 @@ pub(super) async fn put_all(
     kv: &Kv,
     pairs: Vec<KvPair>,
 ) -> Result<(), Error> {
-    let mut waiting = Waiting::default();
-    for pair in pairs {
-        if let Some(full) = waiting.add(pair) {
-            put(migration, kv, full).await?;
+    for group in groups(pairs) {
+        let mut left = group;
+        for attempt in 0.. {
+            let Unsuccessful(keys) = kv.put_many(&left).await?;
+            if keys.is_empty() {
+                break;
+            }
+            wait_or_give_up(migration, attempt, keys.len()).await?;
+            resend(&mut left, keys, |pair| &pair.key);
         }
-    }
-    put(migration, kv, waiting.take()).await
-}
-
-/// Writes what one call takes, which may be nothing.
-pub(super) async fn put(
-    migration: &Migration,
-    kv: &Kv,
-    mut left: Vec<KvPair>,
-) -> Result<(), Error> {
-    for attempt in 0.. {
-        if left.is_empty() {
-            break;
-        }
-        let Unsuccessful(keys) = kv.put_many(&left).await?;
-        if keys.is_empty() {
-            break;
-        }
-        wait_or_give_up(migration, attempt, keys.len()).await?;
-        resend(&mut left, keys, |pair| &pair.key);
     }
     Ok(())
 }
@@ -123,9 +122,61 @@ async fn wait_or_give_up(migration: &Migration, attempt: u32, keys: usize) -> Re
         .await
 }
 
+/// Groups that one bulk write takes.
+fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
+    let mut groups: Vec<Vec<KvPair>> = Vec::new();
+    let mut bytes = 0;
+    for pair in pairs {
+        let weight = weight(&pair);
+        let fits = bytes + weight <= BYTES_AT_ONCE;
+        match groups.last_mut() {
+            Some(group) if fits && group.len() < PAIRS_AT_ONCE => {
+                bytes += weight;
+                group.push(pair);
+            }
+            _ => {
+                bytes = weight;
+                groups.push(vec![pair]);
+            }
+        }
+    }
+    groups
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pair(number: usize, value_bytes: usize) -> KvPair {
+        KvPair {
+            key: format!("{number:06}"),
+            value: "x".repeat(value_bytes),
+            expiration_ttl: None,
+            expiration: None,
+            metadata: None,
+        }
+    }
+
+    fn gathered(memory: usize, pairs: impl Iterator<Item = KvPair>) -> Vec<usize> {
+        let mut gathering = Gathering::new(memory);
+        let mut writes: Vec<usize> = pairs
+            .filter_map(|pair| gathering.add(pair))
+            .map(|full| full.len())
+            .collect();
+        writes.push(gathering.take().len());
+        writes
+    }
+
+    #[test]
+    fn pairs_are_gathered_into_writes_that_are_full_by_number_or_by_memory() {
+        let small = (0..25_000).map(|number| pair(number, 10));
+        assert_eq!(gathered(256 << 20, small), [10_000, 10_000, 5_000]);
+        let mebibytes = (0..40).map(|number| pair(number, (1 << 20) - 6));
+        assert_eq!(gathered(64 << 20, mebibytes), [16, 16, 8]);
+        let large = (0..3).map(|number| pair(number, 25 << 20));
+        assert_eq!(gathered(64 << 20, large), [1, 1, 1]);
+        assert_eq!(gathered(64 << 20, std::iter::empty()), [0]);
+    }
 
     #[test]
     fn what_failed_is_sent_again_and_everything_where_that_is_unclear() {
@@ -139,41 +190,5 @@ mod tests {
         assert_eq!(again(&["c", "a"]), "ac");
         assert_eq!(again(&["%62"]), "abc");
         assert_eq!(again(&["a", "%62"]), "abc");
-    }
-
-    fn pair(key: usize, bytes: usize) -> KvPair {
-        KvPair {
-            key: key.to_string(),
-            value: "x".repeat(bytes),
-            expiration_ttl: None,
-            expiration: None,
-            metadata: None,
-        }
-    }
-
-    #[test]
-    fn pairs_wait_until_a_call_is_full_however_few_come_at_a_time() {
-        let mut waiting = Waiting::default();
-        let full: Vec<usize> = (0..25_000)
-            .filter_map(|key| waiting.add(pair(key, 1)))
-            .map(|full| full.len())
-            .collect();
-        assert_eq!(full, [PAIRS_AT_ONCE, PAIRS_AT_ONCE]);
-        assert_eq!(waiting.take().len(), 5_000);
-        assert!(waiting.take().is_empty());
-    }
-
-    #[test]
-    fn a_call_is_full_with_bytes_too_and_holds_one_pair_at_least() {
-        let mut waiting = Waiting::default();
-        let half = BYTES_AT_ONCE / 2;
-        let full: Vec<usize> = (0..4)
-            .filter_map(|key| waiting.add(pair(key, half)))
-            .map(|full| full.len())
-            .collect();
-        assert_eq!(full, [1, 1, 1]);
-        let mut waiting = Waiting::default();
-        assert!(waiting.add(pair(1, BYTES_AT_ONCE + 1)).is_none());
-        assert_eq!(waiting.take().len(), 1);
     }
 }

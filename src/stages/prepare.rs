@@ -70,6 +70,17 @@ pub struct CountWish {
 }
 
 impl FileIndexWish {
+    /// The namespace and the key of the number of vectors, as they were asked for.
+    pub fn count_place(&self) -> (&str, &str) {
+        match &self.count {
+            Some(count) => (
+                count.namespace.as_deref().unwrap_or(&self.namespace),
+                &count.key,
+            ),
+            None => (&self.namespace, COUNT_KEY),
+        }
+    }
+
     /// What was asked for, where that says nothing what was frozen; none where
     /// neither is.
     pub fn or_frozen(asked: Option<Self>, frozen: Option<FileIndexPlan>) -> Option<Self> {

@@ -42,6 +42,7 @@ mod account;
 mod file_index;
 mod files;
 mod folder;
+mod jobs;
 mod points;
 mod qdrant;
 mod restore;
@@ -53,6 +54,7 @@ mod upstash;
 fn every_row_of_the_document_has_a_test_and_every_test_a_row() {
     let tested = [
         settings::ROWS,
+        jobs::ROWS,
         account::ROWS,
         qdrant::ROWS,
         restore::ROWS,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::session::{JobArgs, Session, Setup};
 use super::standalone;
-use crate::cli::args::{IndexArgs, PermissionArgs};
+use crate::cli::args::{DepthArgs, IndexArgs, PermissionArgs};
 use crate::cli::open;
 use crate::cli::outcome::{self, Ending};
 use crate::cli::workspace::{Workspace, folder_of};
@@ -78,10 +78,10 @@ async fn of_migration(
         permissions: PermissionArgs {
             prune: args.prune,
             // The records are written: what was rejected then was decided then.
-            allow_rejects: u64::MAX,
+            allow_rejects: Some(u64::MAX),
             ..PermissionArgs::default()
         },
-        depth: None,
+        depth: DepthArgs::default(),
         rehearse: false,
     };
     let session = Session::open(setup, job).await?;

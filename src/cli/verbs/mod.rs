@@ -2,6 +2,7 @@
 
 mod export;
 mod index;
+mod jobs;
 mod plan;
 mod restore;
 mod rollback;
@@ -35,6 +36,7 @@ pub(super) async fn run(cli: Cli) -> ExitCode {
         Verb::Index(args) => index::run(&setup, args).await,
         Verb::Verify(args) => verify::run(&setup, args).await,
         Verb::Run(args) => run::run(&setup, args).await,
+        Verb::Jobs => jobs::list(&setup),
         Verb::Rollback(args) => rollback::run(&setup, args).await,
         Verb::Restore(args) => restore::run(&setup, args).await,
         Verb::Sandbox(args) => sandbox::run(&setup, args).await,
@@ -51,6 +53,7 @@ fn name(verb: &Verb) -> &'static str {
         Verb::Index(_) => "index",
         Verb::Verify(_) => "verify",
         Verb::Run(_) => "run",
+        Verb::Jobs => "jobs",
         Verb::Rollback(_) => "rollback",
         Verb::Restore(_) => "restore",
         Verb::Sandbox(_) => "sandbox",

@@ -2,27 +2,44 @@
 
 use std::process::ExitCode;
 
-use super::session::{JobArgs, Session, Setup, file_index};
-use crate::cli::args::PlanArgs;
-use crate::cli::open;
+use super::jobs::{self, Asked, Wanted};
+use super::session::Setup;
+use crate::cli::args::{PlanArgs, RunOptions};
+use crate::cli::outcome::Last;
 use crate::error::Error;
+use crate::report::Report;
 
 pub(super) async fn run(setup: &Setup, args: PlanArgs) -> Result<ExitCode, Error> {
-    let index = open::index_name(&args.to, &setup.settings)?;
-    let job = JobArgs {
-        verb: "plan",
-        from: &args.from,
-        dir: setup.dir(&index),
-        index,
-        mapping: &args.mapping,
-        columns: args.columns.choice(),
-        file_index: file_index(setup, &args.file_index)?,
+    let full = args.full;
+    let options = RunOptions {
+        mapping: args.mapping,
+        columns: args.columns,
+        file_index: args.file_index,
         permissions: args.permissions,
-        depth: None,
-        rehearse: true,
+        ..RunOptions::default()
     };
-    let session = Session::open(setup, job).await?;
+    match jobs::asked(setup, (args.from, args.to), &args.which, options)? {
+        Asked::Places(wanted) => one(setup, &wanted, full).await,
+        Asked::Job(job) => {
+            job.begin();
+            one(&job.setup, &job.wanted, full).await
+        }
+        Asked::All(jobs) => {
+            let work = async |job: &jobs::Prepared| -> Result<Report, Error> {
+                let mut session = job.wanted.open(&job.setup, "plan", true).await?;
+                let outcome = session
+                    .measured(async |job, report| job.plan(full, report).await)
+                    .await;
+                Ok(session.concluded(outcome, Last::Pass).0)
+            };
+            Ok(jobs::all((setup, "plan"), &jobs, work).await)
+        }
+    }
+}
+
+async fn one(setup: &Setup, wanted: &Wanted, full: bool) -> Result<ExitCode, Error> {
+    let session = wanted.open(setup, "plan", true).await?;
     Ok(session
-        .timed(async |job, report| job.plan(args.full, report).await)
+        .timed(async |job, report| job.plan(full, report).await)
         .await)
 }

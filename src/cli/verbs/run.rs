@@ -1,10 +1,11 @@
-//! `run`: the whole migration, once or again and again.
+//! `run`: the whole migration, once or again and again; one of them, or every job.
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use super::session::{JobArgs, Session, Setup, file_index};
+use super::jobs::{self, Asked, Wanted};
+use super::session::Setup;
 use crate::cli::args::{CatchUpArgs, RunArgs};
-use crate::cli::open;
 use crate::cli::outcome::{self, Last};
 use crate::error::{Error, Kind};
 use crate::progress::{Level, Progress as _};
@@ -12,12 +13,30 @@ use crate::report::{Outcome, Report};
 use crate::stages::follow::{Followed, Pass, follow};
 use crate::stages::run::Job;
 
+/// Generations of the archive that are kept, where nothing else is said.
+const KEPT: NonZeroU32 = NonZeroU32::new(2).expect("two are some");
+
 pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error> {
-    let Some(every) = args.catch_up.follow else {
-        let session = open(setup, &args).await?;
-        let catch_up = args.catch_up;
+    match jobs::asked(setup, (args.from, args.to), &args.which, args.options)? {
+        Asked::Places(wanted) => one(setup, &wanted).await,
+        Asked::Job(job) => {
+            job.begin();
+            one(&job.setup, &job.wanted).await
+        }
+        Asked::All(jobs) => {
+            let work = async |job: &jobs::Prepared| pass(&job.setup, &job.wanted, 1).await;
+            Ok(jobs::all((setup, "run"), &jobs, work).await)
+        }
+    }
+}
+
+/// One migration.
+async fn one(setup: &Setup, wanted: &Wanted) -> Result<ExitCode, Error> {
+    let Some(every) = wanted.options.catch_up.follow else {
+        let session = wanted.open(setup, "run", false).await?;
+        let catch_up = &wanted.options.catch_up;
         return Ok(session
-            .timed(async |job, report| once(job, &catch_up, report).await)
+            .timed(async |job, report| once(job, catch_up, report).await)
             .await);
     };
     if setup.global.dry_run {
@@ -28,7 +47,7 @@ pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error>
     }
     let mut following = Following {
         setup,
-        args: &args,
+        wanted,
         ended: None,
     };
     let every = every.get();
@@ -39,21 +58,20 @@ pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error>
     following.end(followed)
 }
 
-async fn open<'a>(setup: &'a Setup, args: &RunArgs) -> Result<Session<'a>, Error> {
-    let index = open::index_name(&args.to, &setup.settings)?;
-    let job = JobArgs {
-        verb: "run",
-        from: &args.from,
-        dir: setup.dir(&index),
-        index,
-        mapping: &args.mapping,
-        columns: args.columns.choice(),
-        file_index: file_index(setup, &args.file_index)?,
-        permissions: args.permissions.clone(),
-        depth: Some(args.depth.clone()),
-        rehearse: false,
-    };
-    Session::open(setup, job).await
+/// One pass of possibly many, with everything opened anew as a command of its own
+/// would.
+async fn pass(setup: &Setup, wanted: &Wanted, number: u64) -> Result<Report, Error> {
+    let mut session = wanted.open(setup, "run", false).await?;
+    let outcome = session
+        .measured(async |job, report| {
+            let outcome = once(job, &wanted.options.catch_up, report).await;
+            if let Some(facts) = &mut report.catch_up {
+                facts.passes = number;
+            }
+            outcome
+        })
+        .await;
+    Ok(session.concluded(outcome, Last::Pass).0)
 }
 
 /// One pass, as the arguments want it.
@@ -66,20 +84,21 @@ async fn once(job: &mut Job, catch_up: &CatchUpArgs, report: &mut Report) -> Res
         (false, Some(_)) => job.run_behind(report).await?,
         (false, None) => job.run(report).await?,
     }
-    job.remove_old(catch_up.keep_generations, report)
+    job.remove_old(catch_up.keep_generations.unwrap_or(KEPT), report)
 }
 
-/// Pass after pass, each with everything opened anew as a command of its own would.
+/// Pass after pass.
 struct Following<'a> {
     setup: &'a Setup,
-    args: &'a RunArgs,
+    wanted: &'a Wanted,
     /// What the last pass came to.
     ended: Option<Result<Report, Error>>,
 }
 
 impl Following<'_> {
     async fn pass(&mut self, number: u64) -> Pass {
-        let ended = self.report(number).await;
+        self.setup.progress.forget();
+        let ended = pass(self.setup, self.wanted, number).await;
         let pass = match &ended {
             Ok(report) => pass_of(report),
             Err(error) if error.kind() == Kind::Stopped => Pass::Passing,
@@ -92,22 +111,6 @@ impl Following<'_> {
         }
         self.ended = Some(ended);
         pass
-    }
-
-    async fn report(&self, number: u64) -> Result<Report, Error> {
-        self.setup.progress.forget();
-        let mut session = open(self.setup, self.args).await?;
-        let catch_up = &self.args.catch_up;
-        let outcome = session
-            .measured(async |job, report| {
-                let outcome = once(job, catch_up, report).await;
-                if let Some(facts) = &mut report.catch_up {
-                    facts.passes = number;
-                }
-                outcome
-            })
-            .await;
-        Ok(session.concluded(outcome, Last::Pass).0)
     }
 
     /// What the last pass came to is what the command comes to: stopped between two

@@ -9,16 +9,15 @@ use tempfile::TempDir;
 
 use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
-use crate::cli::log::LogFile;
 use crate::cli::outcome::{self, Ending, Last};
 use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
-use crate::cli::{interrupt, open};
+use crate::cli::{interrupt, log, open};
 use crate::clock::Clock;
 use crate::cloudflare::IndexName;
-use crate::conceal::Concealing;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
+use crate::http::Budget;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
 use crate::progress::{Progress, Remembering};
@@ -41,11 +40,15 @@ pub(in crate::cli) struct Setup {
     pub(in crate::cli) clock: Clock,
     pub(in crate::cli) progress: Arc<Remembering>,
     pub(in crate::cli) stop: Stop,
+    /// What all jobs of the command may call together; none where there is only one.
+    pub(in crate::cli) together: Option<Budget>,
 }
 
 impl Setup {
     pub(super) fn new(global: &Global) -> Result<Self, Error> {
-        start_log(global)?;
+        if let Some(path) = &global.log {
+            log::start(path)?;
+        }
         let environment = Environment::read(|name| std::env::var(name).ok());
         let settings = Settings::new(environment, ConfigFile::load(global.config.as_deref())?);
         let clock = Clock::real();
@@ -60,6 +63,20 @@ impl Setup {
             clock,
             progress: Arc::new(Remembering::new(progress)),
             stop: interrupt::listen(),
+            together: None,
+        })
+    }
+
+    /// The same for a part of the command that has settings of its own.
+    pub(super) fn with(&self, global: Global, settings: Settings) -> Result<Self, Error> {
+        Ok(Self {
+            pace: settings.pace(&global.pace)?,
+            global,
+            settings,
+            clock: self.clock,
+            progress: Arc::clone(&self.progress),
+            stop: self.stop.clone(),
+            together: self.together.clone(),
         })
     }
 
@@ -79,13 +96,7 @@ impl Setup {
 
     /// The account, or the embedded sandbox.
     pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
-        open::accounts(
-            &self.global,
-            &self.settings,
-            &self.pace,
-            (dir, mode),
-            (self.clock, &self.stop),
-        )
+        open::accounts(self, dir, mode)
     }
 
     /// A migration in that workspace.
@@ -115,34 +126,6 @@ pub(super) struct OpenMigration {
     pub(super) scratch: Option<TempDir>,
 }
 
-/// A log file that takes a JSON object a line, where one was asked for.
-fn start_log(global: &Global) -> Result<(), Error> {
-    let Some(path) = &global.log else {
-        return Ok(());
-    };
-    let file = LogFile::open(path).map_err(|error| {
-        Error::usage(format!("the log {} cannot be written", path.display()))
-            .advise("give a file in a folder that exists and that this user can write to")
-            .because(error)
-    })?;
-    let wanted = std::env::var("RUST_LOG").ok();
-    let wanted = wanted.as_deref().filter(|text| !text.trim().is_empty());
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .parse(wanted.unwrap_or("info,cf_migrate=debug"))
-        .map_err(|error| {
-            Error::usage("RUST_LOG does not say what to log")
-                .advise("write a level, as trace, or levels of single parts, as info,cf_migrate=trace; or unset it")
-                .because(error)
-        })?;
-    tracing_subscriber::fmt()
-        .json()
-        .log_internal_errors(false)
-        .with_env_filter(filter)
-        .with_writer(std::sync::Mutex::new(Concealing(file)))
-        .try_init()
-        .map_err(|error| Error::failed("the log cannot be set up").because(error))
-}
-
 /// The arguments of a verb that works on one migration.
 pub(super) struct JobArgs<'a> {
     pub(super) verb: &'static str,
@@ -153,7 +136,7 @@ pub(super) struct JobArgs<'a> {
     pub(super) columns: ColumnChoice,
     pub(super) file_index: Option<FileIndexWish>,
     pub(super) permissions: PermissionArgs,
-    pub(super) depth: Option<DepthArgs>,
+    pub(super) depth: DepthArgs,
     /// A rehearsal, whatever `--dry-run` says.
     pub(super) rehearse: bool,
 }
@@ -212,7 +195,7 @@ impl<'a> Session<'a> {
             accounts,
             request,
             permissions: permissions(&args.permissions),
-            depth: depth(args.depth.as_ref()),
+            depth: depth(&args.depth),
         };
         Ok(Self {
             setup,
@@ -326,7 +309,7 @@ fn permissions(args: &PermissionArgs) -> Permissions {
             (true, false) => Existing::Overwrite,
             (true, true) => Existing::KeepOverwritten,
         },
-        allowed_rejects: args.allow_rejects,
+        allowed_rejects: args.allow_rejects.unwrap_or(0),
         stale: match (args.prune_anyway, args.prune) {
             (true, _) => StaleEntries::PruneAnyway,
             (false, true) => StaleEntries::Prune,
@@ -335,16 +318,10 @@ fn permissions(args: &PermissionArgs) -> Permissions {
     }
 }
 
-fn depth(args: Option<&DepthArgs>) -> Depth {
-    match args {
-        Some(args) => Depth {
-            sample: args.sample,
-            seed: args.sample_seed,
-        },
-        None => Depth {
-            sample: DEFAULT_SAMPLE,
-            seed: 1,
-        },
+fn depth(args: &DepthArgs) -> Depth {
+    Depth {
+        sample: args.sample.unwrap_or(DEFAULT_SAMPLE),
+        seed: args.sample_seed.unwrap_or(1),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::session::{JobArgs, Session, Setup};
-use crate::cli::args::UpsertArgs;
+use crate::cli::args::{DepthArgs, UpsertArgs};
 use crate::cli::open;
 use crate::error::Error;
 use crate::locator::Locator;
@@ -32,7 +32,7 @@ pub(super) async fn run(setup: &Setup, args: UpsertArgs) -> Result<ExitCode, Err
         columns: args.columns.choice(),
         file_index: None,
         permissions: args.permissions,
-        depth: None,
+        depth: DepthArgs::default(),
         rehearse: false,
     };
     let session = Session::open(setup, job).await?;

@@ -21,7 +21,7 @@ pub(super) async fn run(setup: &Setup, args: VerifyArgs) -> Result<ExitCode, Err
         columns: args.columns.choice(),
         file_index: file_index(setup, &args.file_index)?,
         permissions: PermissionArgs::default(),
-        depth: Some(args.depth),
+        depth: args.depth,
         rehearse,
     };
     let mut session = Session::open(setup, job).await?;

@@ -79,6 +79,45 @@ fn with_work_always_waiting_nearly_the_whole_limit_is_used() {
 }
 
 #[test]
+fn calls_with_different_tokens_count_together_in_a_larger_budget() {
+    on_paused_time(async {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = simulated();
+        let of = |token: &str| {
+            let token = SecretString::from(token);
+            Budget::shared(folder.path(), "account", &token, 40, clock).unwrap()
+        };
+        let larger = Budget::in_memory(40, clock);
+        let jobs = ["one", "other"].map(|token| of(token).within(&larger));
+        // One after the other, as the jobs of a command.
+        let first = turns(&jobs[..1], &[vec![0; 30]], clock).await;
+        let second = turns(&jobs[1..], &[vec![0; 30]], clock).await;
+        assert_eq!(densest(&[first, second].concat()), 40);
+
+        // Alone each has its whole limit.
+        clock.sleep(2 * Duration::from_millis(WINDOW_MS)).await;
+        let from = clock.now();
+        for budget in [of("one"), of("other")] {
+            turns(&[budget], &[vec![0; 40]], clock).await;
+        }
+        assert!(clock.now() - from < Duration::from_millis(WINDOW_MS));
+    });
+}
+
+#[test]
+fn a_pause_holds_everything_within_the_larger_budget() {
+    on_paused_time(async {
+        let clock = simulated();
+        let larger = Budget::in_memory(40, clock);
+        let jobs = [0, 1].map(|_| Budget::in_memory(40, clock).within(&larger));
+        jobs[0].pause(Duration::from_secs(30)).unwrap();
+        let from = clock.now();
+        call(&jobs[1]).await;
+        assert!(clock.now() - from >= Duration::from_secs(30));
+    });
+}
+
+#[test]
 fn two_processes_with_work_always_waiting_share_nearly_the_whole_limit() {
     on_paused_time(async {
         let folder = tempfile::tempdir().unwrap();
@@ -230,4 +269,22 @@ proptest! {
         prop_assert_eq!(taken.len(), pauses_ms.iter().map(Vec::len).sum::<usize>());
         prop_assert!(densest(&taken) <= limit);
     }
+}
+
+#[test]
+fn without_a_limit_only_a_pause_holds_a_call_back() {
+    on_paused_time(async {
+        let clock = simulated();
+        let budget = Budget::unlimited(clock);
+        let began = clock.now();
+        for _ in 0..10_000 {
+            call(&budget).await;
+        }
+        assert_eq!(clock.now(), began);
+        budget.pause(Duration::from_secs(90)).unwrap();
+        call(&budget).await;
+        assert_eq!((clock.now() - began).as_secs(), 90);
+        call(&budget).await;
+        assert_eq!((clock.now() - began).as_secs(), 90);
+    });
 }
