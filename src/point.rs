@@ -129,49 +129,55 @@ impl Extent {
     }
 }
 
+/// Room for a chunk of text and what is said about it.
+const USUAL_PAYLOAD_BYTES: usize = 1 << 10;
+
 /// A payload as compact JSON with the keys of every object sorted by bytes, so
 /// that two sources that only shuffle keys give the same text.
 pub fn canonical_json(payload: &Payload) -> String {
-    let mut text = String::with_capacity(256);
-    write_object(payload, &mut text);
-    text
+    let mut json = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
+    write_object(payload, &mut json);
+    String::from_utf8(json).expect("what was text is text as JSON")
 }
 
-fn write_object(object: &Payload, text: &mut String) {
+fn write_object(object: &Payload, json: &mut Vec<u8>) {
     let mut entries: Vec<_> = object.iter().collect();
     entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
-    text.push('{');
+    json.push(b'{');
     for (position, (key, value)) in entries.into_iter().enumerate() {
         if position > 0 {
-            text.push(',');
+            json.push(b',');
         }
-        write_scalar(&Value::String(key.clone()), text);
-        text.push(':');
-        write_value(value, text);
+        write_text(key, json);
+        json.push(b':');
+        write_value(value, json);
     }
-    text.push('}');
+    json.push(b'}');
 }
 
-fn write_value(value: &Value, text: &mut String) {
+fn write_value(value: &Value, json: &mut Vec<u8>) {
     match value {
-        Value::Object(object) => write_object(object, text),
+        Value::Object(object) => write_object(object, json),
         Value::Array(items) => {
-            text.push('[');
+            json.push(b'[');
             for (position, item) in items.iter().enumerate() {
                 if position > 0 {
-                    text.push(',');
+                    json.push(b',');
                 }
-                write_value(item, text);
+                write_value(item, json);
             }
-            text.push(']');
+            json.push(b']');
         }
-        scalar => write_scalar(scalar, text),
+        Value::String(text) => write_text(text, json),
+        Value::Number(number) => json.extend_from_slice(number.as_str().as_bytes()),
+        Value::Bool(true) => json.extend_from_slice(b"true"),
+        Value::Bool(false) => json.extend_from_slice(b"false"),
+        Value::Null => json.extend_from_slice(b"null"),
     }
 }
 
-fn write_scalar(value: &Value, text: &mut String) {
-    use fmt::Write as _;
-    write!(text, "{value}").expect("writing to a String cannot fail");
+fn write_text(text: &str, json: &mut Vec<u8>) {
+    serde_json::to_writer(json, text).expect("text can be written to a Vec");
 }
 
 /// A sparse vector: positions and the values at them, both of one length.

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, ApiError, IndexName};
 use cf_migrate::error::{Error, Kind};
-use cf_migrate::http::{Budget, Client, NetworkOptions, Policy, Transport};
+use cf_migrate::http::{
+    Bandwidth, Budget, Client, NetworkOptions, OnGone, Pacer, Policy, Transport,
+};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -82,6 +84,10 @@ fn whole(status: &str, body: &str) -> String {
 }
 
 fn account(base_url: &str) -> Account {
+    Account::new(client(base_url), AccountId::new("acc").unwrap())
+}
+
+fn client(base_url: &str) -> Client {
     let token = SecretString::from("t0ken");
     let transport = Transport::network(base_url, token, NetworkOptions::default()).unwrap();
     let clock = Clock::real();
@@ -90,8 +96,7 @@ fn account(base_url: &str) -> Account {
         ..Policy::default()
     };
     let budget = Budget::in_memory(100, clock);
-    let client = Client::with_policy(transport, budget, clock, policy);
-    Account::new(client, AccountId::new("acc").unwrap())
+    Client::with_policy(transport, budget, clock, policy)
 }
 
 const DONE: &str = r#"{"success":true,"errors":[],"result":{"mutationId":"m"}}"#;
@@ -110,6 +115,30 @@ async fn a_call_reaches_the_service_with_token_type_and_body() {
     assert!(asked.contains("authorization: Bearer t0ken\r\n"), "{asked}");
     assert!(asked.contains("content-type: application/x-ndjson\r\n"));
     assert!(asked.ends_with("\r\n\r\n{}\n"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_held_to_a_rate_arrives_as_any_other_and_again_when_repeated() {
+    let server = Server::new(vec![String::new(), whole("200 OK", DONE)]).await;
+    let bandwidth = Bandwidth::new(1_000_000).unwrap();
+    let pacer = Pacer::new(bandwidth, 4, Clock::real());
+    let client = client(&server.address).paced(Some(pacer));
+    let account = Account::new(client, AccountId::new("acc").unwrap());
+    let index = account.vectorize(&IndexName::new("docs").unwrap());
+    // Several pieces.
+    let body = "0123456789".repeat(4_321);
+    let gone = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&gone);
+    let on_gone = OnGone::new(move || *counted.lock().unwrap() += 1);
+    let sent = index.upsert_telling(Bytes::from(body.clone()), on_gone);
+    sent.await.unwrap();
+    assert_eq!(*gone.lock().unwrap(), 2);
+    for asked in server.finish().await {
+        let (head, arrived) = asked.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with("\r\ncontent-length: 43210"), "{head}");
+        assert!(!head.contains("transfer-encoding"), "{head}");
+        assert!(arrived == body, "{} bytes arrived", arrived.len());
+    }
 }
 
 #[tokio::test]

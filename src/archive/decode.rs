@@ -112,10 +112,11 @@ impl<'a> Columns<'a> {
 }
 
 fn dense(column: &FixedSizeListArray, row: usize) -> Option<Vec<f32>> {
-    column.is_valid(row).then(|| {
-        let values = column.value(row);
-        values.as_primitive::<Float32Type>().values().to_vec()
-    })
+    let length = usize::try_from(column.value_length()).unwrap_or_default();
+    let numbers = column.values().as_primitive::<Float32Type>().values();
+    column
+        .is_valid(row)
+        .then(|| numbers[column.value_offset_at(row)..][..length].to_vec())
 }
 
 fn sparse(

@@ -1,5 +1,6 @@
 //! One record as one NDJSON line, with as few bytes as keep every f32 exact.
 
+use super::numbers::encode_numbers;
 use crate::record::{Namespace, Record};
 
 /// Shortest f32 text and a comma are about 12.4 bytes on embeddings.
@@ -18,7 +19,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"id\":");
     encode_text(record.id.as_str(), out);
     out.extend_from_slice(b",\"values\":[");
-    encode_values(&record.values, out);
+    encode_numbers(&record.values, out);
     out.push(b']');
     if let Some(namespace) = record.namespace.as_ref().map(Namespace::as_str) {
         out.extend_from_slice(b",\"namespace\":");
@@ -33,18 +34,6 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
 
 fn encode_text(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("text can be written to a Vec");
-}
-
-fn encode_values(values: &[f32], out: &mut Vec<u8>) {
-    let mut buffer = zmij::Buffer::new();
-    for (position, value) in values.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        let text = buffer.format_finite(*value);
-        let text = text.strip_suffix(".0").unwrap_or(text);
-        out.extend_from_slice(text.as_bytes());
-    }
 }
 
 #[cfg(test)]

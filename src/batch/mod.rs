@@ -5,6 +5,7 @@
 mod cutter;
 mod encode;
 mod limits;
+mod numbers;
 
 pub use cutter::{Batch, Cutter};
 pub use encode::encode;

@@ -6,6 +6,7 @@ mod closing;
 mod dotenv;
 mod guard;
 mod interrupt;
+mod limits;
 mod log;
 mod open;
 mod outcome;

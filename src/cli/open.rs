@@ -9,18 +9,19 @@ use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::args::{EntryArgs, FileIndexArgs};
+use super::limits;
 use super::verbs::Setup;
 use super::workspace::is_own_archive;
 use crate::archive::Archive;
 use crate::clock::Clock;
 use crate::cloudflare::{Account, AccountId, IndexName};
 use crate::error::{Error, Kind};
-use crate::http::{Budget, Client, ConnectionLost, NetworkOptions, Transport};
+use crate::http::{Client, ConnectionLost, NetworkOptions, Transport};
 use crate::ledger::Ledger;
 use crate::locator::Locator;
 use crate::progress::Progress;
 use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::settings::{CloudflareSettings, Pace, Settings};
+use crate::settings::{ApiBudget, CloudflareSettings, Pace, Settings};
 use crate::source::file::{self, ColumnChoice};
 use crate::source::qdrant::{QdrantSettings, QdrantSource, QdrantTarget};
 use crate::source::upstash::{Surroundings, UpstashReader, UpstashSettings};
@@ -290,23 +291,25 @@ pub(super) fn accounts(setup: &Setup, dir: &Path, mode: Mode) -> Result<Accounts
 fn network(settings: CloudflareSettings, setup: &Setup) -> Result<Accounts, Error> {
     let Setup { pace, clock, .. } = setup;
     let id = AccountId::new(settings.account_id.as_str())?;
-    let (token, limit) = (&settings.token, pace.api_budget as usize);
+    let place = settings.base_url.trim_end_matches('/');
     // One budget for both tokens, because the account's limit is one per user; a
     // stand-in at another address has its own.
-    let place = settings.base_url.trim_end_matches('/');
     let account = format!("{} {place}", id.as_str());
-    let budget = Budget::shared(&Budget::state_folder()?, &account, token, limit, *clock)?;
+    let budget = limits::budget(pace, &account, &settings.token, *clock)?;
     let budget = match &setup.together {
-        Some(together) => budget.within(together),
-        None => budget,
+        Some(together) if pace.api_budget != ApiBudget::Off => budget.within(together),
+        _ => budget,
     };
+    let pacer = limits::pacer(pace, *clock);
     let client = |token: &SecretString| -> Result<Client, Error> {
         let options = NetworkOptions {
             insecure_http: setup.global.insecure_http,
             ..NetworkOptions::default()
         };
         let transport = Transport::network(&settings.base_url, token.clone(), options)?;
-        Ok(Client::new(transport, budget.clone(), *clock).until(setup.stop.clone()))
+        limits::check(pace, &transport, place)?;
+        let client = Client::new(transport, budget.clone(), *clock);
+        Ok(client.paced(pacer.clone()).until(setup.stop.clone()))
     };
     let vectorize = client(&settings.token)?;
     let own = settings
@@ -331,7 +334,11 @@ fn embedded(
     (clock, stop): (Clock, &Stop),
 ) -> Result<Accounts, Error> {
     let disk = (mode == Mode::Write || place.exists()).then_some(place.as_path());
-    let sandbox = Sandbox::open(disk, SandboxOptions::default(), clock).map_err(|error| {
+    let mut options = SandboxOptions::default();
+    if pace.api_budget == ApiBudget::Off {
+        options.budget = None;
+    }
+    let sandbox = Sandbox::open(disk, options, clock).map_err(|error| {
         Error::failed(format!(
             "the sandbox in {} cannot be opened",
             place.display()
@@ -344,8 +351,8 @@ fn embedded(
         async move { sandbox.handle(request).await.map_err(|_| ConnectionLost) }.boxed()
     });
     let transport = Transport::in_process(SecretString::from("sandbox"), call)?;
-    let budget = Budget::in_memory(pace.api_budget as usize, clock);
-    let client = Client::new(transport, budget, clock).until(stop.clone());
+    let client = Client::new(transport, limits::budget_alone(pace, clock), clock);
+    let client = client.paced(limits::pacer(pace, clock)).until(stop.clone());
     let account = Account::new(client.clone(), AccountId::new(SANDBOX_ACCOUNT)?);
     Ok(Accounts {
         vectorize: account.clone(),

@@ -10,7 +10,7 @@ use crate::cloudflare::call::{self, Operation};
 use crate::cloudflare::error::ApiError;
 use crate::cloudflare::ids::{IndexName, ListCursor, MutationId, encoded};
 use crate::cloudflare::wire::{DescriptionWire, InfoWire, ListWire, MutationWire, StoredWire};
-use crate::http::{Counters, Request};
+use crate::http::{Counters, OnGone, Request};
 use crate::point::Payload;
 use crate::record::{Metric, VectorId};
 
@@ -30,6 +30,8 @@ const LIST_ANSWER_BYTES: usize = 2 << 20;
 /// largest metadata.
 const VECTORS_ANSWER_BYTES: usize = 8 << 20;
 
+/// What an upsert is called in messages.
+const UPSERT: &str = "upsert into";
 /// The permission for reading.
 const READ: &str = "Vectorize Read";
 /// The permission for writing, which includes reading.
@@ -131,10 +133,18 @@ impl Vectorize {
     /// limits page). The service takes all or none; what it took is applied
     /// later.
     pub async fn upsert(&self, body: Bytes) -> Result<MutationId, ApiError> {
-        let operation = self.operation(WRITE, "upsert into");
-        let request =
-            Request::new(Method::POST, self.path("upsert")).body("application/x-ndjson", body);
-        self.mutation(operation, request).await
+        let request = self.upsert_request(body);
+        self.mutation(self.operation(WRITE, UPSERT), request).await
+    }
+
+    /// The same, and says when the body has gone and only the answer is waited for.
+    pub async fn upsert_telling(
+        &self,
+        body: Bytes,
+        on_gone: OnGone,
+    ) -> Result<MutationId, ApiError> {
+        let request = self.upsert_request(body).on_gone(on_gone);
+        self.mutation(self.operation(WRITE, UPSERT), request).await
     }
 
     /// The vectors with these ids, at most [`MAX_GET_IDS`], in any order; absent
@@ -193,6 +203,10 @@ impl Vectorize {
 
     fn path(&self, end: &str) -> String {
         format!("{}/{end}", self.account.index_path(&self.name))
+    }
+
+    fn upsert_request(&self, body: Bytes) -> Request {
+        Request::new(Method::POST, self.path("upsert")).body("application/x-ndjson", body)
     }
 
     fn ids_request(&self, end: &str, ids: &[VectorId]) -> Request {

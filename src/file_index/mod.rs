@@ -88,7 +88,8 @@ impl FileIndex<'_> {
 
     /// Compares the next files after `after` with what is listed.
     pub async fn compare(&self, after: Option<&str>) -> Result<Page, Error> {
-        let files = self.ledger.files_after(after, IDS_AT_ONCE)?;
+        let mut files = self.ledger.files_after(after, IDS_AT_ONCE)?;
+        files.truncate(whole_reads(files.len()));
         let next = files.last().map(|file| file.key.clone());
         Ok(Page {
             compared: self.compare_files(files).await?,
@@ -103,6 +104,10 @@ impl FileIndex<'_> {
             listed.extend(self.ledger.listed(&file.key)?);
         }
         let mut stored = self.read(&listed).await?;
+        if !stored.is_empty() {
+            // Whose an entry's ids are is asked by id, once there are entries.
+            self.ledger.index_ids()?;
+        }
         let mut read = Vec::with_capacity(files.len());
         let mut foreign = Vec::new();
         for file in files {
@@ -199,6 +204,15 @@ impl FileIndex<'_> {
             }
         }
         Ok(stored)
+    }
+}
+
+/// So many of these files that no read of theirs is in vain: the others come with the
+/// next page.
+fn whole_reads(files: usize) -> usize {
+    match files > READ_AT_ONCE {
+        true => files - files % READ_AT_ONCE,
+        false => files,
     }
 }
 

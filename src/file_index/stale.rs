@@ -63,6 +63,9 @@ impl FileIndex<'_> {
                 _ => {}
             }
         }
+        if !suspects.is_empty() {
+            self.ledger.index_ids()?;
+        }
         // One id that exists is enough, and mostly the first one does.
         for first in [1, usize::MAX] {
             let ids = suspects.iter().flat_map(|(_, ids)| ids.iter().take(first));

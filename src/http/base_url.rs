@@ -18,6 +18,8 @@ pub struct BaseUrlError {
 pub(crate) struct BaseUrl {
     prefix: String,
     loopback: bool,
+    encrypted: bool,
+    cloudflare: bool,
 }
 
 impl BaseUrl {
@@ -42,6 +44,8 @@ impl BaseUrl {
                 return Ok(Self {
                     prefix: url.as_str().trim_end_matches('/').to_owned(),
                     loopback,
+                    encrypted: url.scheme() == "https",
+                    cloudflare: is_cloudflare(url),
                 });
             }
         };
@@ -57,6 +61,21 @@ impl BaseUrl {
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
+
+    /// Whether it is `https://`.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+    /// Whether it is Cloudflare's own.
+    pub(crate) fn is_cloudflare(&self) -> bool {
+        self.cloudflare
+    }
+}
+
+/// Whether the address is Cloudflare's, in whatever region.
+fn is_cloudflare(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    host == "cloudflare.com" || host.ends_with(".cloudflare.com")
 }
 
 /// Whether the address is this machine.
@@ -75,6 +94,25 @@ mod tests {
     }
 
     #[test]
+    fn cloudflares_own_addresses_are_told_from_stand_ins() {
+        let is_cloudflare = |text| BaseUrl::parse(text, true).unwrap().is_cloudflare();
+        for text in [
+            "https://api.cloudflare.com/client/v4",
+            "https://API.Cloudflare.com./client/v4",
+            "https://api.fed.cloudflare.com/client/v4",
+        ] {
+            assert!(is_cloudflare(text), "{text}");
+        }
+        for text in [
+            "http://127.0.0.1:8787/client/v4",
+            "https://api.cloudflare.com.example/client/v4",
+            "https://notcloudflare.com/client/v4",
+        ] {
+            assert!(!is_cloudflare(text), "{text}");
+        }
+    }
+
+    #[test]
     fn tls_and_plain_loopback_are_taken_with_or_without_a_slash_at_the_end() {
         for text in [
             "https://api.cloudflare.com/client/v4",
@@ -86,6 +124,7 @@ mod tests {
                 let base = BaseUrl::parse(&format!("{text}{slash}"), false).unwrap();
                 assert_eq!(base.prefix(), text);
                 assert_eq!(base.is_loopback(), text.starts_with("http:"));
+                assert_eq!(base.is_encrypted(), text.starts_with("https:"));
             }
         }
     }

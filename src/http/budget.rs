@@ -93,14 +93,25 @@ struct Shared {
 
 #[derive(Debug)]
 enum Store {
+    /// Counts nothing; only pauses are kept.
+    Unlimited(Mutex<Window>),
     Memory(Mutex<Window>),
-    File { window: PathBuf, lock: PathBuf },
+    File {
+        window: PathBuf,
+        lock: PathBuf,
+    },
 }
 
 impl Budget {
     /// A budget of this process alone: for the embedded sandbox.
     pub fn in_memory(limit: usize, clock: Clock) -> Self {
         Self::over(Store::Memory(Mutex::default()), limit, clock)
+    }
+
+    /// No limit, for a service that is no account of Cloudflare's. A pause that it asks
+    /// for is kept all the same.
+    pub fn unlimited(clock: Clock) -> Self {
+        Self::over(Store::Unlimited(Mutex::default()), usize::MAX, clock)
     }
 
     /// A budget shared by all processes of this machine that use the same
@@ -164,28 +175,41 @@ impl Budget {
     pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
         let larger = match &self.within {
             // Under way there while it waits here.
-            Some(larger) => Some(Box::pin(larger.take(patience + LONGEST_WAIT)).await?),
+            Some(larger) => {
+                let taken = Box::pin(larger.take(patience + LONGEST_WAIT)).await?;
+                Some(Box::new(taken))
+            }
             None => None,
         };
+        let counted = self.counted(patience).await?;
+        Ok(Ongoing {
+            counted,
+            _larger: larger,
+        })
+    }
+
+    /// A turn of this budget alone, and what gives it back; none without a limit.
+    async fn counted(&self, patience: Duration) -> Result<Option<(Self, Ticket)>, BudgetError> {
         let Shared { clock, queue, .. } = &*self.shared;
         let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
-            match self.update(|window, now_ms| window.take(now_ms, &ask))? {
-                Turn::Now(ticket) => {
-                    let (budget, larger) = (self.clone(), larger.map(Box::new));
-                    return Ok(Ongoing {
-                        budget,
-                        ticket,
-                        _larger: larger,
-                    });
-                }
-                Turn::In(wait_ms) => {
-                    tracing::debug!(wait_ms, "waiting for the request budget");
-                    clock.sleep(Duration::from_millis(wait_ms)).await;
-                }
-            }
+            let wait_ms = match self.turn(&ask)? {
+                Some(Turn::In(wait_ms)) => wait_ms,
+                Some(Turn::Now(ticket)) => return Ok(Some((self.clone(), ticket))),
+                None => return Ok(None),
+            };
+            tracing::debug!(wait_ms, "waiting for the request budget");
+            clock.sleep(Duration::from_millis(wait_ms)).await;
         }
+    }
+
+    /// A turn, or when to come back; none where turns are not counted.
+    fn turn(&self, ask: &Ask) -> Result<Option<Turn>, BudgetError> {
+        self.update(|window, now_ms| match self.shared.store {
+            Store::Unlimited(_) => window.paused_for(now_ms).map(Turn::In),
+            Store::Memory(_) | Store::File { .. } => Some(window.take(now_ms, ask)),
+        })
     }
 
     fn ask(&self, patience: Duration) -> Ask {
@@ -214,7 +238,7 @@ impl Budget {
     /// Changes the window, alone; what changes it is told the time.
     fn update<T>(&self, change: impl FnOnce(&mut Window, u64) -> T) -> Result<T, BudgetError> {
         match &self.shared.store {
-            Store::Memory(window) => {
+            Store::Memory(window) | Store::Unlimited(window) => {
                 let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(self.change(&mut window, change))
             }
@@ -241,16 +265,19 @@ impl Budget {
 #[derive(Debug)]
 #[must_use = "a call is over when this is dropped"]
 pub struct Ongoing {
-    budget: Budget,
-    ticket: Ticket,
+    /// Where it was counted; none without a limit.
+    counted: Option<(Budget, Ticket)>,
     /// The same call in the larger budget.
     _larger: Option<Box<Ongoing>>,
 }
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, self.ticket);
-        if let Err(error) = self.budget.update(over) {
+        let Some((budget, ticket)) = &self.counted else {
+            return;
+        };
+        let over = |window: &mut Window, now_ms: u64| window.land(now_ms, *ticket);
+        if let Err(error) = budget.update(over) {
             // It counts for as long as it could have been under way: no harm.
             tracing::warn!(%error, "the end of a call could not be noted");
         }

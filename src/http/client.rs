@@ -12,6 +12,7 @@ use futures::future::{Either, select};
 use crate::clock::{Clock, Instant};
 use crate::http::budget::{Budget, BudgetError, Ongoing};
 use crate::http::error::{Cause, HttpError};
+use crate::http::pacer::Pacer;
 use crate::http::request::{Answer, Request};
 use crate::http::retry::{Decision, Outcome, Policy, Progress, Verdict, decide};
 use crate::http::transport::{SendError, Transport};
@@ -26,6 +27,8 @@ pub struct Client {
     shared: Arc<Shared>,
     /// Ends waiting; none where nobody can ask for it.
     stop: Option<Stop>,
+    /// Holds bodies to a rate; none where nobody asked for one.
+    pacer: Option<Pacer>,
 }
 
 struct Shared {
@@ -84,6 +87,7 @@ impl Client {
                 waited: AtomicU64::new(0),
             }),
             stop: None,
+            pacer: None,
         }
     }
 
@@ -92,6 +96,13 @@ impl Client {
     #[must_use]
     pub fn until(mut self, stop: Stop) -> Self {
         self.stop = Some(stop);
+        self
+    }
+
+    /// The same client, whose bodies go at the rate of `pacer`.
+    #[must_use]
+    pub fn paced(mut self, pacer: Option<Pacer>) -> Self {
+        self.pacer = pacer;
         self
     }
 
@@ -168,7 +179,11 @@ impl Client {
     /// Takes a turn and counts the attempt that follows.
     async fn turn(&self, trial: &Trial<'_>) -> Result<Ongoing, BudgetError> {
         let begun = self.shared.clock.now();
-        let ongoing = self.shared.budget.take(trial.request.patience()).await?;
+        let ongoing = self
+            .shared
+            .budget
+            .take(self.patience(trial.request))
+            .await?;
         if self.shared.clock.now() - begun >= WORTH_COUNTING {
             self.shared.waited.fetch_add(1, Ordering::Relaxed);
         }
@@ -179,14 +194,21 @@ impl Client {
         Ok(ongoing)
     }
 
+    /// How long one attempt may take, with the time in which its body is held back.
+    fn patience(&self, request: &Request) -> Duration {
+        let held = self.pacer.as_ref();
+        let held = held.map(|pacer| pacer.longest(request.body.len()));
+        request.patience() + held.unwrap_or_default()
+    }
+
     /// Sends once. A request that takes longer than its patience is dropped.
     async fn attempt(&self, request: &Request, attempt: u32) -> Result<Answer, SendError> {
         let Shared {
             transport, clock, ..
         } = &*self.shared;
         let began = clock.now();
-        let patience = request.patience();
-        let sending = Box::pin(transport.send(request));
+        let patience = self.patience(request);
+        let sending = Box::pin(transport.send(request, self.pacer.as_ref()));
         let answer = match select(sending, Box::pin(clock.sleep(patience))).await {
             Either::Left((answer, _)) => answer,
             Either::Right(((), _)) => {

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
+use crate::http::body::OnGone;
+
 /// The largest answer that is read unless a request allows more: ids, keys and
 /// twenty records are all far below it.
 pub const USUAL_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -34,6 +36,8 @@ pub struct Request {
     pub repeat: Repeat,
     /// The most bytes of answer that are read.
     pub answer_bytes: usize,
+    /// Who wants to know when the body has gone.
+    pub on_gone: Option<OnGone>,
 }
 
 impl Request {
@@ -46,6 +50,7 @@ impl Request {
             body: Bytes::new(),
             repeat: Repeat::Safe,
             answer_bytes: USUAL_ANSWER_BYTES,
+            on_gone: None,
         }
     }
 
@@ -68,6 +73,13 @@ impl Request {
     #[must_use]
     pub fn answer_bytes(mut self, answer_bytes: usize) -> Self {
         self.answer_bytes = answer_bytes;
+        self
+    }
+
+    /// Says who wants to know when the body has gone.
+    #[must_use]
+    pub fn on_gone(mut self, on_gone: OnGone) -> Self {
+        self.on_gone = Some(on_gone);
         self
     }
 

@@ -14,6 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::Error;
 use crate::http::base_url::{BaseUrl, BaseUrlError};
+use crate::http::body::OutgoingBody;
+use crate::http::pacer::Pacer;
 use crate::http::request::{Answer, Request};
 
 /// The path below which a service inside this process answers, as Cloudflare's
@@ -120,6 +122,14 @@ impl Transport {
         }))
     }
 
+    /// Whether it leads to Cloudflare's own service.
+    pub fn is_cloudflare(&self) -> bool {
+        match self {
+            Self::Network(network) => network.base.is_cloudflare(),
+            Self::InProcess(_) => false,
+        }
+    }
+
     /// Calls a service inside this process, which sees the path below
     /// `/client/v4` and the token as a network service would.
     pub fn in_process(token: SecretString, call: InProcessCall) -> Result<Self, TransportError> {
@@ -127,10 +137,15 @@ impl Transport {
         Ok(Self::InProcess(InProcess { call, bearer }))
     }
 
-    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, SendError> {
+    /// Sends once, at the rate of the pacer where there is one.
+    pub(crate) async fn send(
+        &self,
+        request: &Request,
+        pacer: Option<&Pacer>,
+    ) -> Result<Answer, SendError> {
         let answer = match self {
-            Self::Network(network) => network.send(request).await?,
-            Self::InProcess(service) => service.send(request).await?,
+            Self::Network(network) => network.send(request, pacer).await?,
+            Self::InProcess(service) => service.send(request, pacer).await?,
         };
         if answer.body.len() > request.answer_bytes {
             return Err(SendError::TooLarge);
@@ -184,6 +199,10 @@ fn network_client(
         .retry(reqwest::retry::never());
     if base.is_loopback() {
         builder = builder.no_proxy();
+        if !base.is_encrypted() {
+            // Reading the machine's certificates is most of what a start costs.
+            builder = builder.tls_certs_only([]);
+        }
     }
     builder.build().map_err(TransportError::Client)
 }
@@ -197,7 +216,7 @@ pub struct Network {
 }
 
 impl Network {
-    async fn send(&self, request: &Request) -> Result<Answer, SendError> {
+    async fn send(&self, request: &Request, pacer: Option<&Pacer>) -> Result<Answer, SendError> {
         let url = format!("{}{}", self.base.prefix(), request.path);
         let mut sending = self
             .client
@@ -206,7 +225,7 @@ impl Network {
         if let Some(content_type) = request.content_type {
             sending = sending
                 .header(CONTENT_TYPE, content_type)
-                .body(request.body.clone());
+                .body(reqwest::Body::wrap(outgoing(request, pacer)));
         }
         let mut response = sending.send().await.map_err(network_error)?;
         let status = response.status().as_u16();
@@ -218,6 +237,14 @@ impl Network {
             body,
         })
     }
+}
+
+fn outgoing(request: &Request, pacer: Option<&Pacer>) -> OutgoingBody {
+    OutgoingBody::new(
+        request.body.clone(),
+        pacer.cloned(),
+        request.on_gone.clone(),
+    )
 }
 
 async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, SendError> {
@@ -249,7 +276,8 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    async fn send(&self, request: &Request) -> Result<Answer, SendError> {
+    async fn send(&self, request: &Request, pacer: Option<&Pacer>) -> Result<Answer, SendError> {
+        outgoing(request, pacer).drain().await;
         let mut sending = http::Request::builder()
             .method(request.method.clone())
             .uri(format!("{IN_PROCESS_PREFIX}{}", request.path))

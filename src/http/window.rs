@@ -123,8 +123,8 @@ impl Window {
     /// nobody who waits longer would be kept from a turn.
     pub fn take(&mut self, now_ms: u64, ask: &Ask) -> Turn {
         self.settle(now_ms);
-        if self.paused_until_ms > now_ms {
-            return Turn::In(self.paused_until_ms - now_ms);
+        if let Some(pause_ms) = self.paused_for(now_ms) {
+            return Turn::In(pause_ms);
         }
         let place = self.line.iter().position(|waiter| waiter.who == ask.who);
         let ahead = place.unwrap_or(self.line.len());
@@ -139,6 +139,12 @@ impl Window {
                 Turn::In(due_ms - now_ms)
             }
         }
+    }
+
+    /// How much longer the pause lasts, where one is on.
+    pub fn paused_for(&self, now_ms: u64) -> Option<u64> {
+        let left_ms = self.paused_until_ms.saturating_sub(now_ms);
+        Some(left_ms.min(LONGEST_PAUSE_MS)).filter(|left_ms| *left_ms > 0)
     }
 
     /// The call is over, now.

@@ -94,14 +94,11 @@ impl Ledger {
         })
     }
 
-    /// Whether a rejection of a record, by its twin or by Vectorize, names this id.
+    /// Whether this is the id of [a rejected point](Self::begin_rejected_ids).
     pub fn is_rejected(&self, id: &str) -> Result<bool, Error> {
         self.with(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM rejection WHERE stage <> 'transform'
-                     AND json_extract(json, '$.value') = ?)",
-                )?
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM rejected_id WHERE id = ?)")?
                 .query_row([id], |row| row.get(0))
         })
     }

@@ -75,12 +75,16 @@ impl Ledger {
 
     /// Finds the records that are held with the same digest: they need not be sent.
     /// Wants the index that [`Ledger::has_collisions`] builds.
+    ///
+    /// Both are read by id and what is found is sorted, because looking up ten million
+    /// of anything in no order takes a page of the disk for each.
     pub fn mark_unchanged(&self) -> Result<(), Error> {
         self.with(|connection| {
             connection
                 .execute(
                     "INSERT OR IGNORE INTO unchanged SELECT record.ordinal FROM held
-                     JOIN record ON record.id = held.id AND record.digest = held.digest",
+                     CROSS JOIN record ON record.id = held.id AND record.digest = held.digest
+                     ORDER BY record.ordinal",
                     [],
                 )
                 .map(drop)
@@ -151,16 +155,20 @@ impl Ledger {
 }
 
 /// Settled records, and, once all are, those that were never sent because they are
-/// held already: their places in files may be new.
+/// held already: their places in files may be new. They are sorted first, from the
+/// table and not by its index: ten million rows in no order would have as many pages
+/// read and written again and again.
 fn hold_settled(connection: &Connection) -> Result<usize, rusqlite::Error> {
+    connection.execute_batch("DROP INDEX IF EXISTS held_file")?;
     connection.execute(
         "INSERT OR REPLACE INTO held
-         SELECT id, namespace, file, file_order, digest FROM record
+         SELECT id, namespace, file, file_order, digest FROM record NOT INDEXED
          WHERE EXISTS (
              SELECT 1 FROM batch WHERE state = 'settled' AND record.ordinal <= last
              AND first = (SELECT max(first) FROM batch WHERE first <= record.ordinal))
          OR ordinal IN (SELECT ordinal FROM unchanged)
-         AND EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')",
+         AND EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')
+         ORDER BY id",
         [],
     )
 }

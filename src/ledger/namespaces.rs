@@ -30,6 +30,18 @@ impl Ledger {
         })
     }
 
+    /// Whether all records are in the same namespace, or there are none.
+    pub fn has_one_namespace(&self) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT NOT EXISTS (SELECT 1 FROM record
+                 WHERE namespace IS NOT (SELECT namespace FROM record LIMIT 1))",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// How many namespaces records have.
     pub fn count_record_namespaces(&self) -> Result<u64, Error> {
         self.with(|connection| {

@@ -117,12 +117,17 @@ impl Ledger {
         })
     }
 
-    /// Builds the index over ids and says whether one of them is given by more
-    /// than one point. Built once, after the last point: sorting ten million ids
-    /// beats inserting them one by one.
+    /// Builds the index over ids. Built once, after the last point: sorting ten
+    /// million ids beats inserting them one by one.
+    pub fn index_ids(&self) -> Result<(), Error> {
+        self.with(|connection| index_ids(connection))
+    }
+
+    /// Builds [the index over ids](Self::index_ids) and says whether one of them is
+    /// given by more than one point.
     pub fn has_collisions(&self) -> Result<bool, Error> {
         self.with(|connection| {
-            connection.execute_batch("CREATE INDEX IF NOT EXISTS record_id ON record (id)")?;
+            index_ids(connection)?;
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM record GROUP BY id HAVING count(*) > 1)",
                 [],
@@ -342,6 +347,20 @@ impl Ledger {
         })
     }
 
+    /// The places in the archive of the records with these ids; none for an id that
+    /// no record has.
+    pub fn ordinals_of(&self, ids: &[String]) -> Result<Vec<Option<u64>>, Error> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT ordinal FROM record WHERE id = ? LIMIT 1")?;
+            let ordinal = |id: &String| {
+                let found = statement.query_row([id], |row| Ok(from_sql(row.get(0)?)));
+                found.optional()
+            };
+            ids.iter().map(ordinal).collect()
+        })
+    }
+
     /// The record of that id.
     pub fn record_of(&self, id: &str) -> Result<Option<RecordRow>, Error> {
         self.with(|connection| {
@@ -354,6 +373,16 @@ impl Ledger {
                 .optional()
         })
     }
+}
+
+/// From the second generation on with digests, which are compared by id.
+fn index_ids(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM held)";
+    let compared: bool = connection.query_row(sql, [], |row| row.get(0))?;
+    connection.execute_batch(match compared {
+        true => "CREATE INDEX IF NOT EXISTS record_id ON record (id, digest)",
+        false => "CREATE INDEX IF NOT EXISTS record_id ON record (id)",
+    })
 }
 
 fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {

@@ -174,6 +174,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
+    // The log of a large transaction is given back once it is in the database.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     prepare(&connection)?;
     disk::database(|| connection.execute_batch(CHANGES))?;
     disk::database(|| connection.execute_batch(HELD))?;

@@ -206,8 +206,45 @@ fn the_inventory_tells_conflicts_from_foreign_vectors() {
     assert_eq!(ledger.conflicts(5).unwrap(), (1, vec!["id1".to_owned()]));
     assert_eq!(ledger.foreign_vectors().unwrap(), 2);
     assert!(ledger.in_vector_inventory("theirs").unwrap());
-    ledger.clear_vector_inventory().unwrap();
-    assert_eq!(ledger.foreign_vectors().unwrap(), 0);
+}
+
+#[test]
+fn a_walk_takes_the_place_of_an_earlier_one_once_it_is_at_its_end() {
+    let (_dir, ledger) = ledger();
+    ledger.add_checked(0, &numbered(0, 1)).unwrap();
+    let walk = |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        ledger.begin_vector_inventory().unwrap();
+        ledger.add_walked(&ids).unwrap();
+    };
+    walk(&["z", "id0", "a"]);
+    assert!(!ledger.in_vector_inventory("a").unwrap());
+    walk(&["b", "id0", "b"]);
+    ledger.end_vector_inventory().unwrap();
+    assert!(!ledger.in_vector_inventory("a").unwrap());
+    assert_eq!(ledger.foreign_vectors().unwrap(), 1);
+    assert_eq!(ledger.conflicts(5).unwrap(), (1, vec!["id0".to_owned()]));
+    // What was there before ours stays known, what is ours is none of it.
+    ledger.batch_sent(0, 0).unwrap();
+    ledger.set_batch_state(0, BatchState::Settled).unwrap();
+    ledger.begin_generation(2).unwrap();
+    walk(&["c"]);
+    ledger.end_vector_inventory().unwrap();
+    assert!(ledger.in_vector_inventory("id0").unwrap());
+    assert!(!ledger.in_vector_inventory("b").unwrap());
+    assert!(ledger.in_vector_inventory("c").unwrap());
+}
+
+#[test]
+fn ids_are_told_by_their_places() {
+    let (_dir, ledger) = ledger();
+    ledger.add_checked(0, &numbered(0, 3)).unwrap();
+    let asked = ["id2", "theirs", "id0"].map(str::to_owned);
+    for _ in 0..2 {
+        let places = ledger.ordinals_of(&asked).unwrap();
+        assert_eq!(places, [Some(2), None, Some(0)]);
+        ledger.index_ids().unwrap();
+    }
 }
 
 #[test]

@@ -94,6 +94,16 @@ fn entries() -> impl Strategy<Value = Vec<(String, String)>> {
         .prop_shuffle()
 }
 
+fn scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<String>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+    ]
+}
+
 proptest! {
     #[test]
     fn shuffled_keys_give_the_same_canonical_json(entries in entries()) {
@@ -108,5 +118,14 @@ proptest! {
         let mut sorted = entries;
         sorted.sort();
         prop_assert_eq!(canonical_json(&shuffled), text_of(&sorted));
+    }
+
+    #[test]
+    fn canonical_json_is_what_serde_json_writes_of_sorted_keys(
+        entries in prop::collection::btree_map(any::<String>(), scalar(), 0..6),
+    ) {
+        let payload: Payload = entries.into_iter().collect();
+        let written = canonical_json(&payload);
+        prop_assert_eq!(written, Value::Object(payload).to_string());
     }
 }

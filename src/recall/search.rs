@@ -11,7 +11,7 @@ use crate::record::Metric;
 
 /// Queries that are searched for in one pass over the base: their sums do not wait
 /// for each other, and fill a processor's wide registers.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// What a base is searched with.
 struct Search<'a> {

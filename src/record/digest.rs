@@ -6,6 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::point::Payload;
 
+/// So many numbers of a vector are hashed in one piece.
+const NUMBERS_AT_ONCE: usize = 256;
+
 /// The first 16 bytes of a SHA-256 over everything that equality looks at: two
 /// records have the same digest when verification would call them equal
 /// (vectors bit for bit with −0 as 0, metadata as JSON values with numbers as
@@ -19,16 +22,26 @@ impl Digest {
         let mut hash = Sha256::new();
         hash.update([u8::from(namespace.is_some())]);
         hash_text(&mut hash, namespace.unwrap_or_default());
-        hash.update((values.len() as u64).to_le_bytes());
-        for value in values {
-            // Adding zero turns -0 into 0 and changes nothing else.
-            hash.update((value + 0.0).to_le_bytes());
-        }
+        hash_vector(&mut hash, values);
         hash_object(&mut hash, metadata);
         let full = hash.finalize();
         let mut half = [0; 16];
         half.copy_from_slice(&full[..16]);
         Self(half)
+    }
+}
+
+fn hash_vector(hash: &mut Sha256, values: &[f32]) {
+    hash.update((values.len() as u64).to_le_bytes());
+    // Many at once: handing over each number alone costs half as much again.
+    let mut bytes = [[0; 4]; NUMBERS_AT_ONCE];
+    for values in values.chunks(NUMBERS_AT_ONCE) {
+        let bytes = &mut bytes[..values.len()];
+        for (bytes, value) in bytes.iter_mut().zip(values) {
+            // Adding zero turns -0 into 0 and changes nothing else.
+            *bytes = (value + 0.0).to_le_bytes();
+        }
+        hash.update(bytes.as_flattened());
     }
 }
 

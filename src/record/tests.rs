@@ -168,6 +168,16 @@ fn the_digest_is_the_same_on_every_machine_and_in_every_version() {
 
 const PINNED_DIGEST: &str = "d129bc7c6dea4208d4f821b11e33783d";
 
+#[test]
+fn the_digest_of_a_long_vector_is_the_same_in_every_version() {
+    let numbers = (0_u16..1_536).map(|number| f32::from(number) / 7.0 - 99.0);
+    let values: Vec<f32> = numbers.collect();
+    assert_eq!(hex(digest(None, &values, "{}")), PINNED_LONG_DIGEST);
+}
+
+/// Computed with Python's hashlib and struct.
+const PINNED_LONG_DIGEST: &str = "5456a715dfdaacab10fd3e913d4d07b7";
+
 fn hex(digest: Digest) -> String {
     digest.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }

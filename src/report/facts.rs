@@ -202,6 +202,13 @@ impl Findings {
             self.examples.push(what.into());
         }
     }
+
+    /// Counts others too.
+    pub fn add_all(&mut self, others: Self) {
+        self.count += others.count;
+        let room = Self::SHOWN.saturating_sub(self.examples.len());
+        self.examples.extend(others.examples.into_iter().take(room));
+    }
 }
 
 /// What verification found.

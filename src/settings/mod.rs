@@ -7,6 +7,7 @@ mod environment;
 mod file;
 mod jobs;
 mod options;
+mod rate;
 mod sizes;
 
 use std::num::NonZeroUsize;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::error::Error;
+use crate::http::Bandwidth;
 use crate::source::DEFAULT_READERS;
 
 pub(crate) use env_file::malformed;
@@ -22,6 +24,7 @@ pub use environment::{Environment, Variable};
 pub use file::{CONFIG_FILE, ConfigFile};
 pub use jobs::{JobSection, Jobs, NamedJob};
 pub use options::{MappingOptions, PaceOptions};
+pub use rate::{ApiBudget, MaxBandwidth};
 pub use sizes::{Pause, Share, Size};
 
 /// Calls in five minutes that we take by default; the account has 1,200
@@ -29,6 +32,10 @@ pub use sizes::{Pause, Share, Size};
 pub const DEFAULT_API_BUDGET: u32 = 1_000;
 /// The account's own limit in five minutes.
 pub const MAX_API_BUDGET: u32 = 1_200;
+/// Upserts that are sent at once unless the operator says otherwise.
+pub const USUAL_CONCURRENCY: usize = 4;
+/// Upserts that may be under way at once.
+pub const MAX_CONCURRENCY: usize = 64;
 
 /// How fast, never what: may change at every start.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,13 +43,17 @@ pub struct Pace {
     /// Lanes of a source that are read at once.
     pub readers: NonZeroUsize,
     /// Calls in any five minutes.
-    pub api_budget: u32,
+    pub api_budget: ApiBudget,
+    /// Bytes of bodies that go out in a second, at most; none for as many as the line
+    /// takes.
+    pub max_bandwidth: Option<Bandwidth>,
     /// Bytes of an upsert; none lets it grow when requests are what binds.
     pub batch_bytes: Option<usize>,
     /// Records of an upsert, at most.
     pub batch_count: usize,
-    /// Upserts on the wire at once, at most.
-    pub concurrency: usize,
+    /// Upserts under way at once, at most; none for [`USUAL_CONCURRENCY`] whose bodies
+    /// are being sent, and more that only wait for their answers.
+    pub concurrency: Option<usize>,
     /// Bytes that bodies, encoded or in flight, may take together.
     pub memory: usize,
     /// How long the index may make no progress before we stop.
@@ -56,10 +67,13 @@ impl Pace {
     pub fn resolve(options: &PaceOptions) -> Result<Self, Error> {
         let pace = Self {
             readers: readers(options.readers)?,
-            api_budget: options.api_budget.unwrap_or(DEFAULT_API_BUDGET),
+            api_budget: options
+                .api_budget
+                .unwrap_or(ApiBudget::Calls(DEFAULT_API_BUDGET)),
+            max_bandwidth: options.max_bandwidth.and_then(MaxBandwidth::get),
             batch_bytes: options.batch_bytes.map(Size::get),
             batch_count: options.batch_count.unwrap_or(5_000),
-            concurrency: options.concurrency.unwrap_or(4),
+            concurrency: options.concurrency,
             memory: options.memory.map_or(256 << 20, Size::get),
             settle_timeout: options
                 .settle_timeout
@@ -71,12 +85,17 @@ impl Pace {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let budget = (1..=MAX_API_BUDGET).contains(&self.api_budget);
+        let budget = match self.api_budget {
+            ApiBudget::Off => true,
+            ApiBudget::Calls(calls) => (1..=MAX_API_BUDGET).contains(&calls),
+        };
         let count = (1..=5_000).contains(&self.batch_count);
         let bytes = self
             .batch_bytes
             .is_none_or(|bytes| (65_536..=95_000_000).contains(&bytes));
-        let concurrency = (1..=64).contains(&self.concurrency);
+        let concurrency = self
+            .concurrency
+            .is_none_or(|upserts| (1..=MAX_CONCURRENCY).contains(&upserts));
         let problem = match (budget, count, bytes, concurrency) {
             (false, ..) => {
                 "--api-budget must be 1 to 1200: the account takes 1,200 calls in five minutes"
@@ -89,6 +108,9 @@ impl Pace {
             }
             (.., false) => "--concurrency must be 1 to 64",
             _ if self.memory < 64 << 20 => "--memory must be at least 64MiB",
+            _ if self.batch_bytes.is_some_and(|bytes| bytes > self.memory) => {
+                "--batch-bytes must be no more than --memory: a batch is held until it is answered"
+            }
             _ => return Ok(()),
         };
         Err(Error::usage(problem))

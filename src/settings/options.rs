@@ -5,6 +5,7 @@
 use clap::Args;
 use serde::Deserialize;
 
+use super::rate::{ApiBudget, MaxBandwidth};
 use super::sizes::{Pause, Share, Size};
 use crate::error::Error;
 use crate::record::{Dimensions, Metric, key_problem};
@@ -81,16 +82,19 @@ pub struct PaceOptions {
     /// Parts of a large source (stretches of ids, namespaces) that are read at once [default: 4]
     #[arg(long, value_name = "COUNT", global = true)]
     pub readers: Option<usize>,
-    /// Calls to the account in any five minutes, of its 1,200 [default: 1000]
+    /// Calls to the account in any five minutes, of its 1,200; off for a stand-in that has no such limit [default: 1000]
     #[arg(long, value_name = "CALLS", global = true)]
-    pub api_budget: Option<u32>,
+    pub api_budget: Option<ApiBudget>,
+    /// Bytes sent to the account in a second by this process, as 10MB/s or 80Mbit/s [default: off]
+    #[arg(long, value_name = "RATE", global = true)]
+    pub max_bandwidth: Option<MaxBandwidth>,
     /// Bytes of an upsert [default: 32MiB, up to 95MB where requests bind]
     #[arg(long, value_name = "SIZE", global = true)]
     pub batch_bytes: Option<Size>,
     /// Records of an upsert, at most 5,000 [default: 5000]
     #[arg(long, value_name = "COUNT", global = true)]
     pub batch_count: Option<usize>,
-    /// Upserts on the wire at once [default: 4]
+    /// Upserts under way at once [default: 4 being sent, and more that only wait for their answers]
     #[arg(long, value_name = "COUNT", global = true)]
     pub concurrency: Option<usize>,
     /// Memory for bodies being encoded and sent [default: 256MiB]
@@ -195,6 +199,7 @@ impl PaceOptions {
         Self {
             readers: self.readers.or(lower.readers),
             api_budget: self.api_budget.or(lower.api_budget),
+            max_bandwidth: self.max_bandwidth.or(lower.max_bandwidth),
             batch_bytes: self.batch_bytes.or(lower.batch_bytes),
             batch_count: self.batch_count.or(lower.batch_count),
             concurrency: self.concurrency.or(lower.concurrency),

@@ -3,7 +3,6 @@
 //! on where it was stopped.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::archive::{Archive, Generation};
 use crate::cloudflare::{ApiError, LIST_PAGE_IDS, MAX_GET_IDS, Vectorize};
@@ -13,13 +12,12 @@ use crate::progress::Step;
 use crate::source::SourceFacts;
 use crate::source::vectorize::{IdList, VectorizeSource, last_id};
 use crate::stages::context::Migration;
+use crate::stages::estimate::of_requests;
 use crate::stages::export::{export, kept};
 use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
 
 /// Where the ids are written down, in the archive's folder.
 const IDS: &str = "ids.db";
-/// What the budget of calls is for.
-const BUDGET_TIME: Duration = Duration::from_secs(300);
 
 /// Copies what the archive does not hold yet, and returns the complete generation.
 ///
@@ -97,29 +95,13 @@ async fn tell_costs(
         None => vectors.div_ceil(LIST_PAGE_IDS as u64),
     };
     let reads = vectors.div_ceil(MAX_GET_IDS as u64);
-    let budget = migration.pace.api_budget;
     migration.tell(format!(
-        "{begins}: about {} requests ({lists} to list the ids, {reads} to read {MAX_GET_IDS} vectors at a time), {} with --api-budget {budget} in five minutes; stop and resume as you like",
+        "{begins}: about {} requests ({lists} to list the ids, {reads} to read {MAX_GET_IDS} vectors at a time), {}; stop and resume as you like",
         lists + reads,
-        duration(lists + reads, budget),
+        of_requests(lists + reads, migration.pace.api_budget),
     ));
     migration.tell("pause the index's writers for an exact copy: vectors are read one after the other, not as of one moment");
     Ok(())
-}
-
-/// How long so many requests take; the first budget's worth goes out at once.
-pub(super) fn duration(requests: u64, budget: u32) -> String {
-    let windows = requests.saturating_sub(1) / u64::from(budget.max(1));
-    match windows {
-        0 => "less than five minutes".to_owned(),
-        windows => {
-            let seconds = windows.saturating_mul(BUDGET_TIME.as_secs());
-            format!(
-                "about {}",
-                humantime::format_duration(Duration::from_secs(seconds))
-            )
-        }
-    }
 }
 
 /// Writes every id down. The walk is on a snapshot that can break, and has to begin
@@ -168,18 +150,4 @@ async fn walk(migration: &Migration, index: &Vectorize, ids: &mut IdList) -> Res
     let summary = format!("{listed} vectors in the index");
     migration.progress.end(Step::Inventory, &summary);
     Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_is_what_the_budget_makes_of_the_requests() {
-        assert_eq!(duration(1_000, 1_000), "less than five minutes");
-        assert_eq!(duration(1_001, 1_000), "about 5m");
-        // A million vectors.
-        assert_eq!(duration(51_000, 1_000), "about 4h 10m");
-        assert_eq!(duration(51_000, 1_200), "about 3h 30m");
-    }
 }

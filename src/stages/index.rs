@@ -12,7 +12,7 @@ use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
 use crate::stages::entries::{left, next_page};
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::{delete_all, put_all};
+use crate::stages::kv_bulk::{Gathering, delete_all, put_all};
 use crate::stages::stale_entries;
 
 /// What to do with what nobody needs any more: entries none of whose vectors exists, and
@@ -54,10 +54,13 @@ pub(super) async fn write_entries(
     let mut writer = Writer {
         migration,
         file_index,
+        gathering: Gathering::new(migration.pace.memory),
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
     writer.left_entries(stale).await?;
+    let rest = writer.gathering.take();
+    writer.put(rest).await?;
     Ok(writer.facts)
 }
 
@@ -98,6 +101,8 @@ const LEFT_AT_ONCE: usize = 1_000;
 struct Writer<'a> {
     migration: &'a Migration,
     file_index: &'a FileIndex<'a>,
+    /// Entries that are to be written, until they fill a call.
+    gathering: Gathering,
     facts: FileIndexFacts,
 }
 
@@ -192,21 +197,30 @@ impl Writer<'_> {
         self.facts.unchanged += same.len() as u64;
         self.facts.written += changed.len() as u64;
         changed.iter().try_for_each(|entry| self.explain(entry))?;
-        let namespace = &self.file_index.plan.namespace;
-        let mut pairs = Vec::new();
-        let mut inventory = Vec::new();
-        for entry in changed {
-            inventory.push(before(namespace, &entry));
-            pairs.push(self.pair(entry));
-        }
         if self.migration.is_dry_run() {
             return Ok(());
         }
+        let namespace = &self.file_index.plan.namespace;
+        let inventory: Vec<_> = changed
+            .iter()
+            .map(|entry| before(namespace, entry))
+            .collect();
         self.migration.ledger.add_entry_inventory(&inventory)?;
+        for entry in changed {
+            let pair = self.pair(entry);
+            if let Some(full) = self.gathering.add(pair) {
+                self.put(full).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put(&self, pairs: Vec<KvPair>) -> Result<(), Error> {
         let written: Vec<_> = pairs
             .iter()
             .map(|pair| (pair.key.clone(), pair.value.clone()))
             .collect();
+        let namespace = &self.file_index.plan.namespace;
         self.migration.ledger.add_entries(namespace, &written)?;
         put_all(self.migration, self.file_index.kv, pairs).await
     }

@@ -124,7 +124,7 @@ impl From<Error> for Broken {
 }
 
 async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
-    migration.ledger.clear_vector_inventory()?;
+    migration.ledger.begin_vector_inventory()?;
     let mut cursor = None;
     let mut ids = 0;
     loop {
@@ -134,16 +134,18 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
             Err(ApiError::CursorBroken(_)) => return Err(Broken::Cursor),
             Err(error) => return Err(Broken::Other(error.into())),
         };
-        migration.ledger.add_vector_inventory(&page.ids)?;
+        migration.ledger.add_walked(&page.ids)?;
         ids += page.ids.len() as u64;
         migration
             .progress
             .advance(Step::Inventory, page.ids.len() as u64);
         match page.next {
             Some(next) => cursor = Some(next),
-            None => return Ok(ids),
+            None => break,
         }
     }
+    migration.ledger.end_vector_inventory()?;
+    Ok(ids)
 }
 
 /// Reads the entries of our files that are there already into the inventory, and

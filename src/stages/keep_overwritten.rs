@@ -13,8 +13,8 @@ use crate::ledger::Ledger;
 use crate::progress::Step;
 use crate::source::vectorize::{IdList, VectorizeSource, facts};
 use crate::source::{Source, SourceFacts};
-use crate::stages::backup::duration;
 use crate::stages::context::Migration;
+use crate::stages::estimate::of_requests;
 
 /// The folder within the migration folder.
 pub(super) const FOLDER: &str = "overwritten";
@@ -119,10 +119,9 @@ fn next_name(folder: &Path) -> Result<String, Error> {
 
 fn tell_costs(migration: &Migration, vectors: u64) -> Result<(), Error> {
     let reads = vectors.div_ceil(MAX_GET_IDS as u64);
-    let budget = migration.pace.api_budget;
     migration.tell(format!(
-        "--keep-overwritten: {vectors} vectors that will be replaced are saved first: about {reads} requests ({MAX_GET_IDS} vectors at a time), {} with --api-budget {budget} in five minutes",
-        duration(reads, budget)
+        "--keep-overwritten: {vectors} vectors that will be replaced are saved first: about {reads} requests ({MAX_GET_IDS} vectors at a time), {}",
+        of_requests(reads, migration.pace.api_budget)
     ));
     Ok(())
 }

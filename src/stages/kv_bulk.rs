@@ -15,6 +15,46 @@ const BYTES_AT_ONCE: usize = 48 << 20;
 /// Times that keys which did not reach every store are sent again.
 const TRIES: u32 = 6;
 
+/// Pairs on their way into full bulk writes.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pairs: Vec<KvPair>,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Gathering {
+    /// None yet. The pairs and the body that is made of them take half of the memory
+    /// together, as bodies of upserts do.
+    pub(super) fn new(memory: usize) -> Self {
+        Self {
+            pairs: Vec::new(),
+            bytes: 0,
+            most_bytes: BYTES_AT_ONCE.min(memory / 4),
+        }
+    }
+
+    /// Adds one; gives those before it where they fill a write.
+    pub(super) fn add(&mut self, pair: KvPair) -> Option<Vec<KvPair>> {
+        let bytes = weight(&pair);
+        let is_full = self.pairs.len() == PAIRS_AT_ONCE || self.bytes + bytes > self.most_bytes;
+        let full = (is_full && !self.pairs.is_empty()).then(|| self.take());
+        self.bytes += bytes;
+        self.pairs.push(pair);
+        full
+    }
+
+    /// Gives what is left.
+    pub(super) fn take(&mut self) -> Vec<KvPair> {
+        self.bytes = 0;
+        std::mem::take(&mut self.pairs)
+    }
+}
+
+fn weight(pair: &KvPair) -> usize {
+    pair.key.len() + pair.value.len()
+}
+
 /// Writes all pairs; those that did not reach every store are sent again.
 pub(super) async fn put_all(
     migration: &Migration,
@@ -87,7 +127,7 @@ fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
     let mut groups: Vec<Vec<KvPair>> = Vec::new();
     let mut bytes = 0;
     for pair in pairs {
-        let weight = pair.key.len() + pair.value.len();
+        let weight = weight(&pair);
         let fits = bytes + weight <= BYTES_AT_ONCE;
         match groups.last_mut() {
             Some(group) if fits && group.len() < PAIRS_AT_ONCE => {
@@ -106,6 +146,37 @@ fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pair(number: usize, value_bytes: usize) -> KvPair {
+        KvPair {
+            key: format!("{number:06}"),
+            value: "x".repeat(value_bytes),
+            expiration_ttl: None,
+            expiration: None,
+            metadata: None,
+        }
+    }
+
+    fn gathered(memory: usize, pairs: impl Iterator<Item = KvPair>) -> Vec<usize> {
+        let mut gathering = Gathering::new(memory);
+        let mut writes: Vec<usize> = pairs
+            .filter_map(|pair| gathering.add(pair))
+            .map(|full| full.len())
+            .collect();
+        writes.push(gathering.take().len());
+        writes
+    }
+
+    #[test]
+    fn pairs_are_gathered_into_writes_that_are_full_by_number_or_by_memory() {
+        let small = (0..25_000).map(|number| pair(number, 10));
+        assert_eq!(gathered(256 << 20, small), [10_000, 10_000, 5_000]);
+        let mebibytes = (0..40).map(|number| pair(number, (1 << 20) - 6));
+        assert_eq!(gathered(64 << 20, mebibytes), [16, 16, 8]);
+        let large = (0..3).map(|number| pair(number, 25 << 20));
+        assert_eq!(gathered(64 << 20, large), [1, 1, 1]);
+        assert_eq!(gathered(64 << 20, std::iter::empty()), [0]);
+    }
 
     #[test]
     fn what_failed_is_sent_again_and_everything_where_that_is_unclear() {

@@ -7,6 +7,7 @@ use crate::source::SourceFacts;
 use crate::stages::check::Files;
 use crate::stages::context::Migration;
 use crate::stages::dimensions;
+use crate::stages::estimate;
 use crate::stages::prepare::Prepared;
 use crate::transform::{Mapping, Note};
 
@@ -36,6 +37,12 @@ pub(super) fn of_plan(
     for warning in &prepared.warnings {
         migration.warn(warning);
     }
+}
+
+/// What sending so many points would take.
+pub(super) fn of_sending(migration: &Migration, prepared: &Prepared, points: u64) {
+    let dimensions = prepared.plan.target.dimensions;
+    migration.tell(estimate::of_vectors(points, dimensions, &migration.pace));
 }
 
 fn of_namespaces(migration: &Migration, entries: &KvState, count: &KvState) {

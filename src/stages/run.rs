@@ -242,6 +242,9 @@ impl Job {
             ..PointFacts::default()
         });
         remarks::of_plan(&self.migration, &prepared, source);
+        if let Some(points) = facts.1 {
+            remarks::of_sending(&self.migration, &prepared, points);
+        }
         report.dimensions = dimensions::of_plan(
             &self.migration,
             &mut self.origin,

@@ -42,11 +42,10 @@ pub(super) async fn second_look(
     migration.begin(Step::Confirm, source.count().await?);
     let lanes = source.draw_lanes().await?;
     source.read_along(&lanes);
-    let ledger = &migration.ledger;
+    migration.ledger.begin_rejected_ids()?;
     let mut look = Look {
         migration,
         transform,
-        names_rejected: ledger.rejected_at("collision")? + ledger.rejected_at("vectorize")? > 0,
         seen: Seen::below(generation.points()),
         found: Moved::default(),
     };
@@ -69,8 +68,6 @@ pub(super) async fn second_look(
 struct Look<'a> {
     migration: &'a Migration,
     transform: &'a Transform,
-    /// Whether there are rejections of points that the transform takes.
-    names_rejected: bool,
     /// The records whose points are as they were.
     seen: Seen,
     found: Moved,
@@ -91,14 +88,12 @@ impl Look<'_> {
                 }
             }
             // Refused by Vectorize, or by its twin; or new.
-            None if self.is_rejected(made.record.id.as_str())? => self.found.rejected.1 += 1,
+            None if self.migration.ledger.is_rejected(made.record.id.as_str())? => {
+                self.found.rejected.1 += 1;
+            }
             None => self.found.changed.add(made.record.id.as_str()),
         }
         Ok(())
-    }
-
-    fn is_rejected(&self, id: &str) -> Result<bool, Error> {
-        Ok(self.names_rejected && self.migration.ledger.is_rejected(id)?)
     }
 
     fn end(mut self) -> Result<Moved, Error> {

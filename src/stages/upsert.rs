@@ -1,20 +1,20 @@
 //! Archive → Vectorize. Every batch is known to the ledger before it is sent;
 //! one whose answer was lost keeps its range and is sent again, which an upsert
-//! allows. Several are on the wire at once, as far as memory allows.
-
-use tokio::task::JoinSet;
+//! allows. Which batches are to be sent is decided here, how they fly in
+//! [`super::flights`].
 
 use crate::archive::Generation;
 use crate::batch::{Batch as CutBatch, BatchLimits, Cutter};
-use crate::cloudflare::{ApiError, MutationId, Vectorize};
+use crate::cloudflare::Vectorize;
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
-use crate::stages::apart::TakenPart;
 use crate::stages::batch_size::BatchSize;
 use crate::stages::context::Migration;
+use crate::stages::estimate::{of_upload, what_bound};
+use crate::stages::flights::Flights;
 use crate::stages::records::Records;
-use crate::stages::refusals::{Refusals, Unsent};
+use crate::stages::refusals::Refusals;
 use crate::transform::Transform;
 
 /// What an upsert did, or would do.
@@ -46,35 +46,31 @@ pub(super) async fn upsert(
     if migration.is_dry_run() {
         return feed.only_count();
     }
-    let mut flights = Flights {
-        migration,
-        index,
-        refusals: Refusals::new(migration, generation, transform)?,
-        stopped: false,
-        refused_whole: Vec::new(),
-        flying: JoinSet::new(),
-        done: Upserted::default(),
-    };
+    let (began, waited) = (migration.clock.now(), index.counters().waited);
+    let refusals = Refusals::new(migration, generation, transform)?;
+    let mut flights = Flights::new(migration, index, refusals);
     let outcome = flights.send_all(&mut feed).await;
     // What is on the wire is finished whatever stopped us: each answer that is
     // known is a batch that need not be sent again.
     let drained = flights.drain().await;
-    migration.ledger.forget_refused(&flights.refused_whole)?;
+    let (done, refused_whole) = flights.end();
+    migration.ledger.forget_refused(&refused_whole)?;
     outcome.and(drained)?;
-    let done = flights.done;
-    migration.progress.end(
-        Step::Upsert,
-        &format!(
-            "{} records in {} batches accepted",
-            done.records, done.batches
-        ),
+    let (took, waits) = (
+        migration.clock.now() - began,
+        index.counters().waited - waited,
     );
+    let bound = what_bound(&done, took, waits, &migration.pace);
+    let bound = bound.map_or(String::new(), |bound| format!(", {bound}"));
+    let (records, batches) = (done.records, done.batches);
+    let told = format!("{records} records in {batches} batches accepted{bound}");
+    migration.progress.end(Step::Upsert, &told);
     Ok(done)
 }
 
 /// The batches that are to be sent: first those whose answer was lost, in their
 /// old ranges, then new ones.
-struct Feed<'a> {
+pub(super) struct Feed<'a> {
     migration: &'a Migration,
     generation: &'a Generation,
     transform: &'a Transform,
@@ -133,13 +129,22 @@ impl<'a> Feed<'a> {
         Ok(Some(again + fresh).filter(|left| *left > 0))
     }
 
-    fn set_limits(&mut self, limits: BatchLimits) {
+    /// The most bytes that the next batch can have; one that was cut before keeps its
+    /// range, under whatever limits that was.
+    pub(super) fn next_bytes(&self, limits: BatchLimits) -> usize {
+        match self.unanswered.as_slice() {
+            [] => limits.bytes(),
+            _ => BatchLimits::LARGEST.bytes(),
+        }
+    }
+
+    pub(super) fn set_limits(&mut self, limits: BatchLimits) {
         if let Some(cutter) = self.fresh.as_mut().and_then(|fresh| fresh.cutter.as_mut()) {
             cutter.set_limits(limits);
         }
     }
 
-    fn next(&mut self, refusals: &Refusals<'_>) -> Result<Option<CutBatch>, Error> {
+    pub(super) fn next(&mut self, refusals: &Refusals<'_>) -> Result<Option<CutBatch>, Error> {
         while let Some(batch) = self.unanswered.next() {
             if let Some(cut) = self.recut(batch, refusals)? {
                 return Ok(Some(cut));
@@ -191,11 +196,14 @@ impl<'a> Feed<'a> {
                 .progress
                 .advance(Step::Upsert, batch.count as u64);
         }
+        let (requests, bytes) = (would.batches, would.bytes);
+        let time = of_upload(requests, bytes, &self.migration.pace);
+        let time = time.map_or(String::new(), |time| format!(": {time}"));
         self.migration.progress.end(
             Step::Upsert,
             &format!(
-                "would send {} records in {} batches, {} bytes",
-                would.records, would.batches, would.bytes
+                "would send {} records in {requests} batches, {bytes} bytes{time}",
+                would.records
             ),
         );
         Ok(would)
@@ -223,122 +231,9 @@ impl Fresh<'_> {
 }
 
 impl Upserted {
-    fn count(&mut self, batch: &CutBatch) {
+    pub(super) fn count(&mut self, batch: &CutBatch) {
         self.batches += 1;
         self.records += batch.count as u64;
         self.bytes += batch.body.len() as u64;
-    }
-}
-
-struct Flights<'a> {
-    migration: &'a Migration,
-    index: &'a Vectorize,
-    refusals: Refusals<'a>,
-    /// Whether an error has ended it: what is refused now is not taken apart.
-    stopped: bool,
-    flying: JoinSet<(CutBatch, Result<MutationId, ApiError>)>,
-    /// Batches of which nothing was taken, by their first ordinal.
-    refused_whole: Vec<u64>,
-    done: Upserted,
-}
-
-impl Flights<'_> {
-    async fn send_all(&mut self, feed: &mut Feed<'_>) -> Result<(), Error> {
-        let mut size = BatchSize::new(&self.migration.pace);
-        let mut waits = self.index.counters().waited;
-        while let Some(batch) = feed.next(&self.refusals)? {
-            while self.flying.len() >= size.in_flight() {
-                self.land_one().await?;
-            }
-            // A wait for a turn since the last batch: requests are what binds.
-            if self.index.counters().waited > waits && size.grow() {
-                waits = self.index.counters().waited;
-                feed.set_limits(size.limits()?);
-            }
-            self.migration.stop.check()?;
-            self.migration.ledger.batch_sent(batch.first, batch.last)?;
-            let index = self.index.clone();
-            self.flying.spawn(async move {
-                let answer = index.upsert(batch.body.clone()).await;
-                (batch, answer)
-            });
-        }
-        Ok(())
-    }
-
-    /// Waits for every batch in flight; the first error wins, the others'
-    /// acceptances are kept all the same.
-    async fn drain(&mut self) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        while !self.flying.is_empty() {
-            let landed = self.land_one().await;
-            outcome = outcome.and(landed);
-        }
-        outcome
-    }
-
-    async fn land_one(&mut self) -> Result<(), Error> {
-        let Some(joined) = self.flying.join_next().await else {
-            return Ok(());
-        };
-        let (batch, answer) = joined
-            .map_err(|panic| Error::failed("sending a batch ended unexpectedly").because(panic))?;
-        let taken = match answer {
-            Ok(mutation) => {
-                self.refusals.note_accepted();
-                Ok(vec![TakenPart {
-                    first: batch.first,
-                    mutation,
-                }])
-            }
-            Err(error) if error.blames_a_record() && self.stopped => Err(Unsent {
-                error: error.into(),
-                whole: true,
-            }),
-            Err(error) if error.blames_a_record() => {
-                self.refusals.take_apart(self.index, &batch, error).await
-            }
-            Err(error) => Err(Unsent {
-                error: error.into(),
-                whole: false,
-            }),
-        };
-        match taken {
-            Ok(parts) => self.land(&batch, &parts),
-            Err(unsent) => Err(self.explain(&batch, unsent)),
-        }
-    }
-
-    fn land(&mut self, batch: &CutBatch, parts: &[TakenPart]) -> Result<(), Error> {
-        let ledger = &self.migration.ledger;
-        match parts {
-            // Nothing of it was taken, so there is nothing to wait for.
-            [] => ledger.set_batch_state(batch.first, BatchState::Settled)?,
-            [whole] => ledger.batch_accepted(batch.first, whole.mutation.as_str())?,
-            parts => {
-                let parts: Vec<_> = parts
-                    .iter()
-                    .map(|part| (part.first, part.mutation.as_str()))
-                    .collect();
-                ledger.batch_accepted_in_parts(batch.first, batch.last, &parts)?;
-            }
-        }
-        self.done.count(batch);
-        self.migration
-            .progress
-            .advance(Step::Upsert, batch.last - batch.first + 1);
-        Ok(())
-    }
-
-    fn explain(&mut self, batch: &CutBatch, unsent: Unsent) -> Error {
-        self.stopped = true;
-        if unsent.whole {
-            self.refused_whole.push(batch.first);
-        }
-        self.migration.warn(format!(
-            "the batch of the points {} to {} was not accepted",
-            batch.first, batch.last
-        ));
-        unsent.error
     }
 }

@@ -4,9 +4,10 @@ use super::seen::Seen;
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, RecordRow};
 use crate::progress::Step;
 use crate::record::VectorId;
+use crate::report::Findings;
 use crate::stages::context::Migration;
 use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
 
@@ -14,9 +15,12 @@ use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
 const WINDOW: u64 = 4_096;
 /// get_by_ids takes 20 ids a call.
 const READ_AT_ONCE: usize = 20;
+/// Records that the list lacks and that are held together: bounds memory where it
+/// lacks all of them.
+const MISSING_AT_ONCE: usize = READ_AT_ONCE * 200;
 /// Unlisted ids that are asked for one by one before they are called missing;
 /// with more of them the list's word is enough.
-const DOUBLE_CHECKED: usize = 2_000;
+const DOUBLE_CHECKED: u64 = 2_000;
 
 /// What the list held; none where it could not be walked to its end.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +34,7 @@ struct Walk {
     seen: Seen,
     listed: u64,
     total: Option<u64>,
-    extra: Vec<String>,
+    extra: Findings,
     strangers: Strangers,
     /// Ids of others that were not seen at earlier looks.
     newcomers: u64,
@@ -58,13 +62,14 @@ impl Walk {
     /// Sorts the ids of a page.
     fn add(&mut self, ledger: &Ledger, ids: Vec<String>) -> Result<(), Error> {
         let mut newcomers = Vec::new();
-        for id in ids {
-            if let Some(record) = ledger.record_of(&id)? {
-                self.seen.insert(record.ordinal);
+        let ordinals = ledger.ordinals_of(&ids)?;
+        for (id, ordinal) in ids.into_iter().zip(ordinals) {
+            if let Some(ordinal) = ordinal {
+                self.seen.insert(ordinal);
             } else if ledger.in_vector_inventory(&id)? || ledger.holds(&id)? {
                 continue;
             } else if self.strangers == Strangers::Extra || ledger.was_deleted(&id)? {
-                self.extra.push(id);
+                self.extra.add(id);
             } else {
                 newcomers.push(id);
             }
@@ -83,24 +88,24 @@ pub(super) async fn compare(
         seen: Seen::below(subject.generation.points()),
         listed: 0,
         total: None,
-        extra: Vec::new(),
+        extra: Findings::default(),
         strangers: Strangers::of(&migration.ledger)?,
         newcomers: 0,
     };
     let finished = walk_list(migration, subject.index, &mut walk).await?;
-    let unlisted = unlisted(migration, subject, &walk.seen)?;
-    let missing = match finished && unlisted.len() > DOUBLE_CHECKED {
-        true => unlisted,
-        // A list is a snapshot of its first page: what was applied since is
-        // asked for before it is called missing.
-        false => absent(migration, subject.index, unlisted).await?,
+    let mut missing = Missing {
+        migration,
+        index: subject.index,
+        word: match finished && unlisted(&migration.ledger, &walk.seen)? > DOUBLE_CHECKED {
+            true => Word::OfTheList,
+            false => Word::OfTheIndex,
+        },
+        pending: Vec::new(),
+        notebook,
     };
-    for id in missing {
-        if let Some(record) = migration.ledger.record_of(&id)? {
-            notebook.of_namespace(record.namespace.as_deref()).missing += 1;
-        }
-        notebook.add(Finding::Missing, id);
-    }
+    missing
+        .find(subject.generation.points(), &walk.seen)
+        .await?;
     if walk.newcomers > 0 {
         migration.tell(format!(
             "{} vectors came into the index since it was last looked through, and not by this migration: they are foreign and stay",
@@ -113,9 +118,7 @@ pub(super) async fn compare(
         ));
         return Ok(None);
     }
-    for id in walk.extra {
-        notebook.add(Finding::Extra, id);
-    }
+    notebook.add_all(Finding::Extra, walk.extra);
     Ok(Some(ListedIds {
         ids: walk.listed,
         total: walk.total,
@@ -131,7 +134,7 @@ async fn walk_list(
 ) -> Result<bool, Error> {
     for attempt in 1..=WALKS {
         walk.listed = 0;
-        walk.extra.clear();
+        walk.extra = Findings::default();
         if walk_once(migration, index, walk).await? {
             return Ok(true);
         }
@@ -172,42 +175,79 @@ async fn walk_once(
     }
 }
 
-fn unlisted(
-    migration: &Migration,
-    subject: &Subject<'_>,
-    seen: &Seen,
-) -> Result<Vec<String>, Error> {
-    let mut unlisted = Vec::new();
-    let mut first = 0;
-    while first < subject.generation.points() {
-        let rows = migration
-            .ledger
-            .records_between(first, first + WINDOW - 1)?;
-        unlisted.extend(
-            rows.into_iter()
-                .filter(|row| !seen.contains(row.ordinal))
-                .map(|row| row.id),
-        );
-        first += WINDOW;
+/// How many of our records the list did not name.
+fn unlisted(ledger: &Ledger, seen: &Seen) -> Result<u64, Error> {
+    Ok(ledger.totals()?.records.saturating_sub(seen.count()))
+}
+
+/// Whose word it takes to call a record missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// The list's, which is walked to its end.
+    OfTheList,
+    /// That of the index, asked for each: a list is a snapshot of its first page, and
+    /// what was applied since is not in it.
+    OfTheIndex,
+}
+
+/// Looks for the records that the list did not name, as many at a time as are held.
+struct Missing<'a> {
+    migration: &'a Migration,
+    index: &'a Vectorize,
+    word: Word,
+    pending: Vec<RecordRow>,
+    notebook: &'a mut Notebook,
+}
+
+impl Missing<'_> {
+    async fn find(&mut self, points: u64, seen: &Seen) -> Result<(), Error> {
+        for first in (0..points).step_by(WINDOW as usize) {
+            let last = points.min(first + WINDOW) - 1;
+            if (first..=last).all(|ordinal| seen.contains(ordinal)) {
+                continue;
+            }
+            let rows = self.migration.ledger.records_between(first, last)?;
+            let unseen = rows.into_iter().filter(|row| !seen.contains(row.ordinal));
+            self.pending.extend(unseen);
+            while self.pending.len() >= MISSING_AT_ONCE {
+                let rows = self.pending.drain(..MISSING_AT_ONCE).collect();
+                self.judge(rows).await?;
+            }
+        }
+        let rows = std::mem::take(&mut self.pending);
+        self.judge(rows).await
     }
-    Ok(unlisted)
+
+    async fn judge(&mut self, rows: Vec<RecordRow>) -> Result<(), Error> {
+        self.migration.stop.check()?;
+        let missing = match self.word {
+            Word::OfTheList => rows,
+            Word::OfTheIndex => absent(self.migration, self.index, rows).await?,
+        };
+        for row in missing {
+            let namespace = row.namespace.as_deref();
+            self.notebook.of_namespace(namespace).missing += 1;
+            self.notebook.add(Finding::Missing, row.id);
+        }
+        Ok(())
+    }
 }
 
 async fn absent(
     migration: &Migration,
     index: &Vectorize,
-    ids: Vec<String>,
-) -> Result<Vec<String>, Error> {
+    rows: Vec<RecordRow>,
+) -> Result<Vec<RecordRow>, Error> {
     let mut absent = Vec::new();
-    for asked in ids.chunks(READ_AT_ONCE) {
+    for asked in rows.chunks(READ_AT_ONCE) {
         migration.stop.check()?;
         let ids: Vec<VectorId> = asked
             .iter()
-            .filter_map(|id| VectorId::new(id.as_str()).ok())
+            .filter_map(|row| VectorId::new(row.id.as_str()).ok())
             .collect();
         let stored = index.get_by_ids(&ids).await?;
-        let found = |id: &String| stored.iter().any(|vector| &vector.id == id);
-        absent.extend(asked.iter().filter(|id| !found(id)).cloned());
+        let found = |row: &&RecordRow| stored.iter().any(|vector| vector.id == row.id);
+        absent.extend(asked.iter().filter(|row| !found(row)).cloned());
     }
     Ok(absent)
 }

@@ -124,6 +124,12 @@ impl Notebook {
         self.findings.entry(finding).or_default().add(what);
     }
 
+    fn add_all(&mut self, finding: Finding, found: Findings) {
+        if found.count > 0 {
+            self.findings.entry(finding).or_default().add_all(found);
+        }
+    }
+
     fn count(&self, finding: Finding) -> u64 {
         self.findings
             .get(&finding)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cf_migrate::clock::Clock;
 use cf_migrate::sandbox::{Budget, SandboxOptions};
-use cf_migrate::settings::PaceOptions;
+use cf_migrate::settings::{ApiBudget, PaceOptions};
 use serde_json::{Value, json};
 
 use crate::binary::{INDEX, Served, Workplace, create_index, point, write_lines};
@@ -47,7 +47,7 @@ fn side_by_side(migrations: u64, budget: u32, folder: &std::path::Path) -> Vec<S
         simulation.create = false;
         simulation.budget_folder = Some(folder.to_owned());
         simulation.pace = PaceOptions {
-            api_budget: Some(budget),
+            api_budget: Some(ApiBudget::Calls(budget)),
             batch_count: Some(20),
             ..PaceOptions::default()
         };
@@ -95,7 +95,7 @@ async fn a_migration_goes_on_after_a_429_that_somebody_else_caused_and_counts_it
     for tells_how_long in [true, false] {
         let mut simulation = Simulation::new(POINTS, tight(60));
         simulation.pace = PaceOptions {
-            api_budget: Some(50),
+            api_budget: Some(ApiBudget::Calls(50)),
             batch_count: Some(20),
             ..PaceOptions::default()
         };

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cf_migrate::clock::Clock;
 use cf_migrate::http::Budget;
 use cf_migrate::sandbox;
-use cf_migrate::settings::PaceOptions;
+use cf_migrate::settings::{ApiBudget, PaceOptions};
 use futures::FutureExt as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -35,7 +35,7 @@ fn simulation() -> Simulation {
     });
     simulation.pace = PaceOptions {
         batch_count: Some(2),
-        api_budget: Some(OURS),
+        api_budget: Some(ApiBudget::Calls(OURS)),
         ..PaceOptions::default()
     };
     simulation

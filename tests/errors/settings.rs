@@ -349,6 +349,34 @@ rows! {
         bench.run_sample("--api-budget 1201")
     }
 
+    fn api_budget_off_for_cloudflare(bench) {
+        // A port at which nobody would answer.
+        let place = "https://api.cloudflare.com:1/client/v4";
+        bench.shell.set("CLOUDFLARE_API_BASE_URL", place);
+        bench.run_sample("--create --api-budget off")
+    }
+
+    fn api_budget_no_number(bench) {
+        bench.run_sample("--api-budget plenty")
+    }
+
+    fn max_bandwidth_no_rate(bench) {
+        bench.run_sample("--max-bandwidth 10mb/s")
+    }
+
+    fn max_bandwidth_too_slow(bench) {
+        bench.run_sample("--max-bandwidth 500kbit/s")
+    }
+
+    fn max_bandwidth_in_config(bench) {
+        bench.shell.write("cf-migrate.toml", "[pace]\nmax-bandwidth = \"fast\"\n");
+        bench.run_sample("")
+    }
+
+    fn batch_bytes_over_memory(bench) {
+        bench.run_sample("--batch-bytes 95MB --memory 64MiB")
+    }
+
     fn memory_too_little(bench) {
         bench.run_sample("--memory 1MiB")
     }

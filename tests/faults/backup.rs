@@ -166,7 +166,7 @@ async fn a_backup_that_ended_in_the_middle_goes_on_behind_what_was_read() {
 #[tokio::test(start_paused = true)]
 async fn the_account_budget_is_kept_and_the_hours_are_told() {
     let mut simulation = two_pages().await;
-    simulation.pace.api_budget = Some(20);
+    simulation.pace.api_budget = Some(cf_migrate::settings::ApiBudget::Calls(20));
     let begun = simulation.clock.now();
     let (ended, said) = simulation.back_up().await;
     assert_whole(&simulation, &ended.unwrap());

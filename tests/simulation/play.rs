@@ -8,7 +8,7 @@ use cf_migrate::clock::Clock;
 use cf_migrate::disk::{Failure, Weather};
 use cf_migrate::point::Distance;
 use cf_migrate::sandbox::{FaultRate, Sandbox};
-use cf_migrate::settings::PaceOptions;
+use cf_migrate::settings::{ApiBudget, PaceOptions};
 use serde_json::json;
 
 use crate::binary::{INDEX, NAMESPACE, call};
@@ -348,9 +348,24 @@ fn early_or_late(dice: &mut Dice, usual: u64) -> u64 {
 }
 
 fn pace(dice: &mut Dice) -> PaceOptions {
+    /// As many as wait for their answers.
+    const UNASKED: usize = 8;
+    /// With so many at once the line is a slow one.
+    const SLOWLY: usize = 7;
+    let pace = pace_of(dice);
+    PaceOptions {
+        concurrency: pace.concurrency.filter(|upserts| *upserts != UNASKED),
+        max_bandwidth: (pace.concurrency == Some(SLOWLY)).then(|| "100KB/s".parse().unwrap()),
+        ..pace
+    }
+}
+
+fn pace_of(dice: &mut Dice) -> PaceOptions {
     PaceOptions {
         readers: Some(1 + dice.index(6)),
-        api_budget: dice.weighted(&[(5, None), (1, Some(1_000)), (1, Some(200)), (1, Some(40))]),
+        api_budget: dice
+            .weighted(&[(5, None), (1, Some(1_000)), (1, Some(200)), (1, Some(40))])
+            .map(ApiBudget::Calls),
         batch_bytes: dice.chance(0.3).then(|| "64KiB".parse().unwrap()),
         batch_count: Some(usize::try_from(dice.scale(200)).unwrap()),
         concurrency: Some(1 + dice.index(8)),
@@ -360,6 +375,7 @@ fn pace(dice: &mut Dice) -> PaceOptions {
             .map(|text| text.parse().unwrap()),
         // As many as the scenario likes.
         max_poison: Some("100%".parse().unwrap()),
+        max_bandwidth: None,
     }
 }
 

@@ -11,12 +11,12 @@ use cf_migrate::cloudflare::{Account, AccountId, IndexName};
 use cf_migrate::disk::{Failure, Weather, under};
 use cf_migrate::error::Error;
 use cf_migrate::folder::MigrationFolder;
-use cf_migrate::http::{Budget, Client, Policy, Transport};
+use cf_migrate::http::{Budget, Client, Pacer, Policy, Transport};
 use cf_migrate::ledger::Ledger;
 use cf_migrate::progress::Recording;
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::Sandbox;
-use cf_migrate::settings::{Pace, PaceOptions};
+use cf_migrate::settings::{ApiBudget, Pace, PaceOptions};
 use cf_migrate::stages::context::{Migration, Mode, Stop};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
@@ -272,13 +272,19 @@ impl World {
         let token = SecretString::from("token");
         let call = self.watch.transport(doom, latency);
         let transport = Transport::in_process(token.clone(), call).unwrap();
-        let limit = usize::try_from(pace.api_budget).unwrap();
+        let ApiBudget::Calls(limit) = pace.api_budget else {
+            panic!("this account has a limit");
+        };
+        let limit = usize::try_from(limit).unwrap();
         let budget = Budget::shared(&self.state, ACCOUNT, &token, limit, self.clock)?;
         let policy = Policy {
             jitter_seed: Some(dice.number()),
             ..Policy::default()
         };
-        let client = Client::with_policy(transport, budget, self.clock, policy).until(stop.clone());
+        let pacer = |bandwidth| Pacer::new(bandwidth, 4, self.clock);
+        let client = Client::with_policy(transport, budget, self.clock, policy)
+            .paced(pace.max_bandwidth.map(pacer))
+            .until(stop.clone());
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Ok(Accounts {
             vectorize: account.clone(),

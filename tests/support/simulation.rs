@@ -20,12 +20,12 @@ use cf_migrate::clock::Clock;
 use cf_migrate::cloudflare::{Account, AccountId, IndexName};
 use cf_migrate::error::{Error, Kind};
 use cf_migrate::folder::MigrationFolder;
-use cf_migrate::http::{Budget, Client, ConnectionLost, Transport};
+use cf_migrate::http::{Budget, Client, ConnectionLost, Pacer, Transport};
 use cf_migrate::ledger::Ledger;
 use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
-use cf_migrate::settings::{MappingOptions, Pace, PaceOptions};
+use cf_migrate::settings::{ApiBudget, MappingOptions, Pace, PaceOptions};
 use cf_migrate::source::file::{self, ColumnChoice};
 use cf_migrate::source::{Source, vectorize};
 use cf_migrate::stages::backup::backup;
@@ -87,6 +87,8 @@ pub struct Simulation {
     crashed: Arc<Notify>,
     /// Upserts on the wire now, and the most there were at once.
     pub in_flight: Arc<(AtomicUsize, AtomicUsize)>,
+    /// The same of the bytes of their bodies.
+    pub bytes_in_flight: Arc<(AtomicUsize, AtomicUsize)>,
     /// The bodies of the upserts so far.
     pub upserts: Arc<Mutex<Vec<Bytes>>>,
     /// Where the request budget is kept that other simulations share; none for one
@@ -229,6 +231,7 @@ impl Simulation {
             interrupt_after: None,
             crashed: Arc::default(),
             in_flight: Arc::default(),
+            bytes_in_flight: Arc::default(),
             upserts: Arc::default(),
             budget_folder: None,
             folder: dir.path().join("docs.migration"),
@@ -428,7 +431,7 @@ impl Simulation {
         let refused = self.refused.clone();
         let drop_header = self.drop_header;
         let (crash, crashed) = (self.crash, Arc::clone(&self.crashed));
-        let in_flight = Arc::clone(&self.in_flight);
+        let in_flight = [&self.in_flight, &self.bytes_in_flight].map(Arc::clone);
         let calls = AtomicUsize::new(0);
         let call = Arc::new(move |mut request: axum::http::Request<Bytes>| {
             let number = calls.fetch_add(1, Ordering::Relaxed) + 1;
@@ -436,7 +439,12 @@ impl Simulation {
             if let Some(change) = &change_path {
                 *request.uri_mut() = change(&path).parse().unwrap();
             }
-            let upserting = path.ends_with("/upsert").then(|| Flight::begin(&in_flight));
+            let weighs = [1, request.body().len()];
+            let upserting = path.ends_with("/upsert").then(|| {
+                let counts = in_flight.iter().zip(weighs);
+                let begin = |(counts, weighs)| Flight::begin(counts, weighs);
+                counts.map(begin).collect::<Vec<_>>()
+            });
             let refusal = upserting.as_ref().and(refused.as_ref());
             let refusal = refusal.and_then(|refused| refusal_of(refused, request.body()));
             if upserting.is_some() {
@@ -471,12 +479,18 @@ impl Simulation {
         });
         let token = SecretString::from("token");
         let transport = Transport::in_process(token.clone(), call).unwrap();
-        let limit = pace.api_budget as usize;
-        let budget = match &self.budget_folder {
-            Some(folder) => Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap(),
-            None => Budget::in_memory(limit, self.clock),
+        let budget = match (pace.api_budget, &self.budget_folder) {
+            (ApiBudget::Off, _) => Budget::unlimited(self.clock),
+            (ApiBudget::Calls(limit), Some(folder)) => {
+                let limit = limit as usize;
+                Budget::shared(folder, ACCOUNT, &token, limit, self.clock).unwrap()
+            }
+            (ApiBudget::Calls(limit), None) => Budget::in_memory(limit as usize, self.clock),
         };
-        let client = Client::new(transport, budget, self.clock);
+        let pacer = pace
+            .max_bandwidth
+            .map(|bandwidth| Pacer::new(bandwidth, 4, self.clock));
+        let client = Client::new(transport, budget, self.clock).paced(pacer);
         let account = Account::new(client.clone(), AccountId::new(ACCOUNT).unwrap());
         Accounts {
             vectorize: account.clone(),
@@ -533,20 +547,26 @@ fn refusal_of((code, texts): &(u32, Vec<String>), body: &[u8]) -> Option<Answer>
 
 type Answer = axum::http::Response<Bytes>;
 
-/// An upsert on the wire.
-struct Flight(Arc<(AtomicUsize, AtomicUsize)>);
+/// An upsert on the wire, in one of the counts that are kept of them.
+struct Flight {
+    counts: Arc<(AtomicUsize, AtomicUsize)>,
+    weighs: usize,
+}
 
 impl Flight {
-    fn begin(counts: &Arc<(AtomicUsize, AtomicUsize)>) -> Self {
-        let now = counts.0.fetch_add(1, Ordering::Relaxed) + 1;
+    fn begin(counts: &Arc<(AtomicUsize, AtomicUsize)>, weighs: usize) -> Self {
+        let now = counts.0.fetch_add(weighs, Ordering::Relaxed) + weighs;
         counts.1.fetch_max(now, Ordering::Relaxed);
-        Self(Arc::clone(counts))
+        Self {
+            counts: Arc::clone(counts),
+            weighs,
+        }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.counts.0.fetch_sub(self.weighs, Ordering::Relaxed);
     }
 }
 

@@ -20,7 +20,7 @@ fn line(record: &Record) -> String {
 
 fn numbers(values: &[f32]) -> String {
     let mut out = Vec::new();
-    encode_values(values, &mut out);
+    encode_numbers(values, &mut out);
     String::from_utf8(out).unwrap()
 }
 

@@ -9,14 +9,12 @@ use tempfile::TempDir;
 
 use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
-use crate::cli::log::LogFile;
 use crate::cli::outcome::{self, Ending, Last};
 use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
-use crate::cli::{interrupt, open};
+use crate::cli::{interrupt, log, open};
 use crate::clock::Clock;
 use crate::cloudflare::IndexName;
-use crate::conceal::Concealing;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::http::Budget;
@@ -48,7 +46,9 @@ pub(in crate::cli) struct Setup {
 
 impl Setup {
     pub(super) fn new(global: &Global) -> Result<Self, Error> {
-        start_log(global)?;
+        if let Some(path) = &global.log {
+            log::start(path)?;
+        }
         let environment = Environment::read(|name| std::env::var(name).ok());
         let settings = Settings::new(environment, ConfigFile::load(global.config.as_deref())?);
         let clock = Clock::real();
@@ -124,34 +124,6 @@ pub(super) struct OpenMigration {
     pub(super) migration: Migration,
     pub(super) folder: Option<crate::folder::MigrationFolder>,
     pub(super) scratch: Option<TempDir>,
-}
-
-/// A log file that takes a JSON object a line, where one was asked for.
-fn start_log(global: &Global) -> Result<(), Error> {
-    let Some(path) = &global.log else {
-        return Ok(());
-    };
-    let file = LogFile::open(path).map_err(|error| {
-        Error::usage(format!("the log {} cannot be written", path.display()))
-            .advise("give a file in a folder that exists and that this user can write to")
-            .because(error)
-    })?;
-    let wanted = std::env::var("RUST_LOG").ok();
-    let wanted = wanted.as_deref().filter(|text| !text.trim().is_empty());
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .parse(wanted.unwrap_or("info,cf_migrate=debug"))
-        .map_err(|error| {
-            Error::usage("RUST_LOG does not say what to log")
-                .advise("write a level, as trace, or levels of single parts, as info,cf_migrate=trace; or unset it")
-                .because(error)
-        })?;
-    tracing_subscriber::fmt()
-        .json()
-        .log_internal_errors(false)
-        .with_env_filter(filter)
-        .with_writer(std::sync::Mutex::new(Concealing(file)))
-        .try_init()
-        .map_err(|error| Error::failed("the log cannot be set up").because(error))
 }
 
 /// The arguments of a verb that works on one migration.

@@ -270,3 +270,21 @@ proptest! {
         prop_assert!(densest(&taken) <= limit);
     }
 }
+
+#[test]
+fn without_a_limit_only_a_pause_holds_a_call_back() {
+    on_paused_time(async {
+        let clock = simulated();
+        let budget = Budget::unlimited(clock);
+        let began = clock.now();
+        for _ in 0..10_000 {
+            call(&budget).await;
+        }
+        assert_eq!(clock.now(), began);
+        budget.pause(Duration::from_secs(90)).unwrap();
+        call(&budget).await;
+        assert_eq!((clock.now() - began).as_secs(), 90);
+        call(&budget).await;
+        assert_eq!((clock.now() - began).as_secs(), 90);
+    });
+}

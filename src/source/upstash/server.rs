@@ -79,7 +79,7 @@ impl Server {
         let clock = self.surroundings.clock;
         let began = clock.now();
         let answer = tokio::select! {
-            sent = self.transport.send(&request) => sent.map_err(not_answered),
+            sent = self.transport.send(&request, None) => sent.map_err(not_answered),
             () = clock.sleep(self.timeout) => Err(too_slow(self.timeout)),
         };
         tracing::debug!(

@@ -5,7 +5,7 @@ use super::{Origin, Rollback};
 use crate::cloudflare::{LIST_PAGE_IDS, MAX_DELETE_IDS, MAX_GET_IDS};
 use crate::error::Error;
 use crate::ledger::{Keys, Written};
-use crate::stages::backup::duration;
+use crate::stages::estimate::of_requests;
 
 impl Rollback<'_> {
     /// Tells what would be done; asks the account nothing.
@@ -21,13 +21,13 @@ impl Rollback<'_> {
 
     fn tell_vectors(&self) -> Result<(), Error> {
         let vectors = self.migration.ledger.written_vectors()?;
-        let (name, budget) = (self.index(), self.migration.pace.api_budget);
+        let name = self.index();
         let per = |ids: usize| vectors.div_ceil(ids as u64);
         let lists = 3 * per(LIST_PAGE_IDS).max(1);
         let requests = per(MAX_GET_IDS) + per(MAX_DELETE_IDS) + lists;
         self.migration.tell(format!(
-            "{vectors} vectors of the index {name} are this migration's: each is looked at, and deleted unless it was changed since; about {requests} requests ({MAX_GET_IDS} vectors looked at, {MAX_DELETE_IDS} deleted at a time), {} with --api-budget {budget} in five minutes",
-            duration(requests, budget)
+            "{vectors} vectors of the index {name} are this migration's: each is looked at, and deleted unless it was changed since; about {requests} requests ({MAX_GET_IDS} vectors looked at, {MAX_DELETE_IDS} deleted at a time), {}",
+            of_requests(requests, self.migration.pace.api_budget)
         ));
         if self.origin() == Origin::Created {
             self.migration.tell(format!(

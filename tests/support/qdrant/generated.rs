@@ -1,11 +1,13 @@
 //! Points made when asked for, the same for the same seed.
 
+use std::ops::Range;
+
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{Distance, RetrievedPoint, Value, VectorParams};
 
 use super::collection::{Collection, Id};
-use super::wire;
+use super::{json, wire};
 
 const CHUNKS_PER_FILE: u64 = 5;
 
@@ -29,6 +31,50 @@ pub(super) fn collection(name: &str, count: u64, dimensions: usize, seed: u64) -
         seed,
     };
     Collection::described(name, Some(Config::Params(params)), &[]).generated(generator)
+}
+
+/// What a generated collection holds, without a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Formula(Generator);
+
+impl Formula {
+    /// That of [`super::QdrantDouble::generated`] with the same arguments.
+    pub fn new(count: u64, dimensions: usize, seed: u64) -> Self {
+        Self(Generator {
+            count,
+            dimensions,
+            seed,
+        })
+    }
+
+    /// How many points there are.
+    pub fn count(&self) -> u64 {
+        self.0.count
+    }
+
+    /// Numbers in each vector.
+    pub fn dimensions(&self) -> usize {
+        self.0.dimensions
+    }
+
+    /// The ids of the points with these numbers, as text.
+    pub fn ids(&self, numbers: Range<u64>) -> impl Iterator<Item = String> {
+        numbers.map(|number| match self.0.id(number) {
+            Id::Uuid(bits) => uuid::Uuid::from_u128(bits).to_string(),
+            Id::Number(number) => number.to_string(),
+        })
+    }
+
+    /// The point with that id, as REST gives it: `id`, `vector`, `payload`.
+    pub fn point(&self, id: &str) -> Option<serde_json::Value> {
+        let id = uuid::Uuid::try_parse(id).ok()?;
+        self.0.point(Id::Uuid(id.as_u128())).map(json::point)
+    }
+
+    /// The vector with that number.
+    pub fn vector(&self, number: u64) -> Vec<f32> {
+        self.0.vector(number)
+    }
 }
 
 impl Generator {

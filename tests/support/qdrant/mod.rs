@@ -29,6 +29,8 @@ pub use self::collection::{Collection, Id};
 use self::faults::Faults;
 pub use self::faults::Switch;
 #[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use self::generated::Formula;
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use self::wire::unnamed;
 
 /// What the server holds, to be started.

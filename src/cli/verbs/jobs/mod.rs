@@ -14,9 +14,8 @@ use serde_json::json;
 
 use super::session::{JobArgs, Session, Setup};
 use crate::cli::args::{Global, RunOptions, WhichArgs};
-use crate::cli::{open, outcome};
+use crate::cli::{limits, open, outcome};
 use crate::error::Error;
-use crate::http::Budget;
 use crate::locator::Locator;
 use crate::settings::Jobs;
 
@@ -126,7 +125,7 @@ fn every(setup: &Setup, flags: &RunOptions) -> Result<Asked, Error> {
     clashes::check_all(&prepared)?;
     // Whether two tokens are one user's, whose calls Cloudflare counts together,
     // cannot be known.
-    let together = Budget::in_memory(setup.pace.api_budget as usize, setup.clock);
+    let together = limits::budget_alone(&setup.pace, setup.clock);
     for job in &mut prepared {
         job.setup.together = Some(together.clone());
     }

@@ -1,0 +1,112 @@
+//! How much of a line an upsert uses: of one that is read slowly, and of the rate that
+//! `--max-bandwidth` allows. Run it with
+//!
+//! ```sh
+//! cargo bench --bench line                  # 10,000 points of 1,536 dimensions
+//! cargo bench --bench line -- 30000 1536    # other sizes
+//! ```
+//!
+//! The archive is made first; the program runs in a process of its own, and a sink in this
+//! one reads all its connections together at a fixed rate. The figure is bytes in a second
+//! from the first to the last byte that was read, beside that rate: whatever else the
+//! machine does, a slow line is the longer of the two. Of `--max-bandwidth` the most in any
+//! two seconds is told too, as the sink saw it: sockets hold bytes back and let them go.
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "../tests/support/mod.rs"]
+#[allow(unused_imports, reason = "its tests are run with the tests")]
+mod doubles;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use doubles::qdrant::{Formula, QdrantDouble};
+use support::line::Line;
+use support::say;
+use support::sink::{INDEX, Sink};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cf-migrate");
+const SEED: u64 = 7;
+/// Bytes in a second, which any machine encodes more quickly.
+const RATE: u64 = 20_000_000;
+
+fn main() {
+    let (points, dimensions) = match support::numbers().as_slice() {
+        [points, dimensions, ..] => (*points, *dimensions),
+        [points] => (*points, 1_536),
+        [] => (10_000, 1_536),
+    };
+    let dimensions = usize::try_from(dimensions).expect("dimensions are few");
+    say(&format!("{points} points of {dimensions} dimensions"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    export(folder.path(), points, dimensions);
+    let formula = Formula::new(points, dimensions, SEED);
+    let second = Duration::from_secs(1);
+    for (answer, options) in [
+        (Duration::ZERO, &[][..]),
+        (second, &[]),
+        (3 * second, &[]),
+        (second, &["--batch-count", "250"]),
+        (second, &["--batch-bytes", "95MB"]),
+        (second, &["--concurrency", "1"]),
+    ] {
+        let line = Arc::new(Line::new(Some(RATE), answer));
+        upsert(folder.path(), formula, &line, options);
+        say(&format!(
+            "a sink that reads 20 MB/s and answers after {} s {options:?}: {:.3} of it used",
+            answer.as_secs(),
+            line.used() / RATE as f64,
+        ));
+    }
+    let line = Arc::new(Line::new(None, second));
+    upsert(
+        folder.path(),
+        formula,
+        &line,
+        &["--max-bandwidth", "20MB/s"],
+    );
+    say(&format!(
+        "--max-bandwidth 20MB/s, answers after 1 s: {:.3} of it used, at most {:.3} in two seconds",
+        line.used() / RATE as f64,
+        line.densest(2 * second) / RATE as f64,
+    ));
+}
+
+fn export(folder: &Path, points: u64, dimensions: usize) {
+    let source = QdrantDouble::generated("docs", points, dimensions, SEED).start();
+    let status = program(folder)
+        .args(["export", "qdrant:docs", "copy"])
+        .env("QDRANT_URL", source.grpc_url())
+        .env("QDRANT_REST_PORT", source.rest_port().to_string())
+        .env_remove("QDRANT_API_KEY")
+        .status();
+    assert!(status.expect("the program runs").success());
+}
+
+/// The whole archive into a new sink, by a migration of its own.
+fn upsert(folder: &Path, formula: Formula, line: &Arc<Line>, options: &[&str]) {
+    let sink = Sink::at_the_end_of(formula, Arc::clone(line));
+    let dir = tempfile::tempdir_in(folder).expect("a temporary folder");
+    let dir = dir.path().join("migration");
+    let status = program(folder)
+        .args(["upsert", "copy", &format!("vectorize:{INDEX}")])
+        .args(["--api-budget", "off", "--dir"])
+        .arg(dir)
+        .args(options)
+        .envs(sink.environment())
+        .status();
+    assert!(status.expect("the program runs").success());
+}
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .current_dir(folder)
+        .env("CF_MIGRATE_STATE_DIR", folder.join("state"))
+        .stderr(Stdio::null());
+    command
+}

@@ -1,0 +1,53 @@
+//! The parts of a migration that cost CPU, each beside what it cannot do without.
+//! Run it with
+//!
+//! ```sh
+//! cargo bench --bench parts                       # all of them
+//! cargo bench --bench parts -- encode transform   # those whose names have one of these words
+//! ```
+//!
+//! A line tells what a part costs for one vector, and how many times its bounds that
+//! is. The bounds are measured in the same run, round by round in turn with the part.
+//! Costs are CPU time of all threads, user and system, the least of several rounds:
+//! waiting for a disk is not in them.
+
+mod archive;
+mod data;
+mod encode;
+mod measure;
+mod neighbours;
+mod payload;
+mod transform;
+
+use measure::Part;
+
+/// The numbers of a vector, but where neighbours are looked for.
+const DIMENSIONS: usize = 1_536;
+
+/// A part's name and how it is set up.
+type Entry = (&'static str, fn(&'static str) -> Part);
+
+const PARTS: [Entry; 9] = [
+    ("archive read", archive::read),
+    ("archive write", archive::write),
+    ("payload parse", payload::parse),
+    ("payload canonical", payload::canonical),
+    ("transform", transform::borrowed),
+    ("transform owned", transform::owned),
+    ("digest", transform::digest),
+    ("encode", encode::encode),
+    ("neighbours", neighbours::neighbours),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
+    for (name, part) in PARTS {
+        if wanted(name) {
+            part(name).run();
+        }
+    }
+}
