@@ -100,7 +100,7 @@ fn written(root: &Path, points: Vec<Point>) -> Generation {
             point,
             resume: None,
         };
-        writer.push(read).expect("the point fits");
+        writer.push(&read).expect("the point fits");
     }
     writer.finish(None).expect("space left")
 }

@@ -1,7 +1,7 @@
 //! What several benches share: a stand-in for Cloudflare that throws away what it is
 //! sent, and what a child process cost.
 
-#![allow(dead_code, reason = "each bench uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each bench uses its own part")]
 
 pub mod cost;
 pub mod line;

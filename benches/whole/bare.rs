@@ -27,7 +27,7 @@ const ROW_GROUP_BYTES: usize = 16 << 20;
 
 /// What is measured bare.
 #[derive(Debug, Clone, Copy)]
-pub enum Bare {
+pub(super) enum Bare {
     /// Scrolling through the client crate.
     Scroll,
     /// Formatting numbers with the fastest crate.
@@ -44,7 +44,7 @@ const WORDS: [(&str, Bare); 3] = [
 
 impl Bare {
     /// Runs it in a process of its own; CPU seconds.
-    pub fn measure(self, points: u64, dimensions: usize, url: &str) -> f64 {
+    pub(super) fn measure(self, points: u64, dimensions: usize, url: &str) -> f64 {
         let word = WORDS[self as usize].0;
         let own = std::env::current_exe().expect("this program is somewhere");
         let mut command = Command::new(own);
@@ -61,7 +61,7 @@ impl Bare {
 }
 
 /// The part this process is to play, where it was started for one.
-pub fn asked_for() -> Option<Bare> {
+pub(super) fn asked_for() -> Option<Bare> {
     let word = std::env::args().nth(1)?;
     WORDS
         .into_iter()
@@ -70,7 +70,7 @@ pub fn asked_for() -> Option<Bare> {
 }
 
 /// Plays it, and prints its CPU seconds.
-pub fn play(bare: Bare) {
+pub(super) fn play(bare: Bare) {
     let words: Vec<String> = std::env::args().skip(2).collect();
     let number = |at: usize| words[at].parse().expect("a number");
     let formula = Formula::new(number(0), usize::try_from(number(1)).expect("few"), 7);

@@ -25,21 +25,21 @@ const LONGEST_UUID_OR_INTEGER: usize = 36;
 const VALUE_OVERHEAD: usize = 16;
 
 /// A point that fits its shape, with its payload as text.
-pub(super) struct Row {
-    point: Point,
+pub(super) struct Row<'a> {
+    point: &'a Point,
     payload: String,
     weight: usize,
 }
 
-impl Row {
+impl<'a> Row<'a> {
     /// Checks the point and takes its weight.
-    pub(super) fn new(shape: &Shape, point: Point) -> Result<Self, ArchiveError> {
-        if let Some(reason) = misfit(shape, &point) {
-            let id = point.id;
+    pub(super) fn new(shape: &Shape, point: &'a Point) -> Result<Self, ArchiveError> {
+        if let Some(reason) = misfit(shape, point) {
+            let id = point.id.clone();
             return Err(ArchiveError::UnfitPoint { id, reason });
         }
         let payload = canonical_json(&point.payload);
-        let weight = weight(&point, &payload);
+        let weight = weight(point, &payload);
         Ok(Self {
             point,
             payload,
@@ -49,7 +49,7 @@ impl Row {
 
     /// The point.
     pub(super) fn point(&self) -> &Point {
-        &self.point
+        self.point
     }
 
     /// An upper bound of the bytes that it takes in a part.
@@ -172,8 +172,8 @@ impl Rows {
     }
 
     /// Adds a row.
-    pub(super) fn push(&mut self, row: &Row) {
-        let point = &row.point;
+    pub(super) fn push(&mut self, row: &Row<'_>) {
+        let point = row.point;
         self.ids.append_value(point.id.to_string());
         self.kinds.append_value(point.id.kind());
         self.namespaces.append_option(point.namespace.as_deref());

@@ -59,7 +59,7 @@ impl PartWriter {
         index: usize,
         schema: &SchemaRef,
         shape: &Shape,
-        first: &Row,
+        first: &Row<'_>,
     ) -> Result<Self, ArchiveError> {
         let path = folder.join(part_name(index));
         let file = HashingFile::create(&tmp_of(&path))?;
@@ -81,7 +81,7 @@ impl PartWriter {
     }
 
     /// Whether the file could be larger than a part may be with `row` in it.
-    pub(super) fn is_full_for(&self, row: &Row) -> bool {
+    pub(super) fn is_full_for(&self, row: &Row<'_>) -> bool {
         let written = self.writer.bytes_written();
         written + self.row_group_weight + row.weight() + self.footer_bytes > MAX_PART_BYTES
     }
@@ -92,7 +92,7 @@ impl PartWriter {
     }
 
     /// Adds a point.
-    pub(super) fn push(&mut self, row: &Row) -> Result<(), ArchiveError> {
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), ArchiveError> {
         if self.row_group_weight + row.weight() > MAX_ROW_GROUP_BYTES {
             self.end_row_group()?;
         }

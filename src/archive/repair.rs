@@ -67,7 +67,7 @@ impl Generation {
         let mut points = points.into_iter();
         while repair.missing_points() > 0 {
             match points.next() {
-                Some(point) => repair.push(point)?,
+                Some(point) => repair.push(&point)?,
                 None => break,
             }
         }
@@ -88,12 +88,12 @@ impl PartRepair {
     }
 
     /// Adds the next point from the source; one too many is left out.
-    pub fn push(&mut self, read: ReadPoint) -> Result<(), ArchiveError> {
+    pub fn push(&mut self, read: &ReadPoint) -> Result<(), ArchiveError> {
         if self.missing_points() == 0 {
             return Ok(());
         }
         let generation = &self.generation;
-        let row = Row::new(generation.shape(), read.point)?;
+        let row = Row::new(generation.shape(), &read.point)?;
         if let Some(writer) = &mut self.writer {
             return writer.push(&row);
         }

@@ -159,7 +159,7 @@ impl GenerationWriter {
 
     /// Adds a point. When it would make the part too large and the part can end
     /// before it, that part is sealed first, and returned.
-    pub fn push(&mut self, read: ReadPoint) -> Result<Option<SealedPart>, ArchiveError> {
+    pub fn push(&mut self, read: &ReadPoint) -> Result<Option<SealedPart>, ArchiveError> {
         self.push_along(None, read)
     }
 
@@ -167,9 +167,9 @@ impl GenerationWriter {
     pub fn push_along(
         &mut self,
         lane: Option<usize>,
-        read: ReadPoint,
+        read: &ReadPoint,
     ) -> Result<Option<SealedPart>, ArchiveError> {
-        let row = Row::new(&self.manifest.source.shape, read.point)?;
+        let row = Row::new(&self.manifest.source.shape, &read.point)?;
         self.attempt(|writer| {
             let full = writer
                 .open
@@ -180,7 +180,7 @@ impl GenerationWriter {
             } else {
                 None
             };
-            writer.add(&row, read.resume, lane)?;
+            writer.add(&row, read.resume.clone(), lane)?;
             Ok(sealed)
         })
     }
@@ -241,7 +241,7 @@ impl GenerationWriter {
 
     fn add(
         &mut self,
-        row: &Row,
+        row: &Row<'_>,
         resume: Option<Cursor>,
         lane: Option<usize>,
     ) -> Result<(), ArchiveError> {
@@ -298,7 +298,7 @@ impl GenerationWriter {
 }
 
 impl OpenPart {
-    fn must_end_before(&self, row: &Row) -> bool {
+    fn must_end_before(&self, row: &Row<'_>) -> bool {
         self.resume.is_some() && self.writer.is_full_for(row)
     }
 }

@@ -80,7 +80,7 @@ fn archives() {
         .unwrap();
     for (ordinal, point) in points().into_iter().enumerate() {
         let resume = Some(Cursor::AfterPoint(ordinal as u64 + 1));
-        writer.push(ReadPoint { point, resume }).unwrap();
+        writer.push(&ReadPoint { point, resume }).unwrap();
     }
     writer.finish(Some(3)).unwrap();
     let generation = root.path().join("0001");

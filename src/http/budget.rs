@@ -268,7 +268,7 @@ pub struct Ongoing {
     /// Where it was counted; none without a limit.
     counted: Option<(Budget, Ticket)>,
     /// The same call in the larger budget.
-    _larger: Option<Box<Ongoing>>,
+    _larger: Option<Box<Self>>,
 }
 
 impl Drop for Ongoing {

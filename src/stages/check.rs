@@ -95,8 +95,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn check(&self, point: &Point) -> Outcome {
-        let others = self.others.had_by(point);
+    pub(super) fn check(&self, point: Point) -> Outcome {
+        let others = self.others.had_by(&point);
         match self.record(point) {
             Ok((record, notes, changes)) => Outcome {
                 point: CheckedPoint::Record(record),
@@ -117,17 +117,17 @@ impl<'a> Checker<'a> {
         clippy::result_large_err,
         reason = "a rejection stands in the record's place"
     )]
-    fn record(&self, point: &Point) -> Result<(RecordRow, Notes, Vec<Change>), Rejection> {
-        let made = self.transform.apply(point)?;
+    fn record(&self, point: Point) -> Result<(RecordRow, Notes, Vec<Change>), Rejection> {
+        let name = point.name();
+        let made = self.transform.apply_owned(point)?;
         let (digest, mut notes) = (made.record.digest(), made.notes);
         let slot = match made.file {
             Ok(slot) => slot,
             Err(problem) if self.files == Files::Indexed => {
                 let value = problem.key().to_owned();
-                let (id, namespace) = (point.id.clone(), point.namespace.clone());
                 return Err(Rejection::new(
-                    id,
-                    namespace,
+                    name.id,
+                    name.namespace,
                     Reason::FileKey(problem),
                     &value,
                 ));
@@ -289,7 +289,7 @@ fn check_points(
         let (ordinal, point) = read?;
         let outcome = match generation.is_superseded(ordinal) {
             true => Outcome::superseded(),
-            false => checker.check(&point),
+            false => checker.check(point),
         };
         checker.keep(outcome);
         if (ordinal + 1 - first) as usize == CHUNK {

@@ -300,14 +300,10 @@ impl Copy<'_> {
     fn add(&mut self, page: Page, writer: &mut GenerationWriter) -> Result<(), Error> {
         let points = page.points.len() as u64;
         for read in page.points {
-            let checked = self
-                .checker
-                .as_mut()
-                .map(|checker| checker.check(&read.point));
-            let sealed = writer.push_along(page.lane, read)?;
+            let sealed = writer.push_along(page.lane, &read)?;
             self.record(sealed)?;
-            if let (Some(checker), Some(outcome)) = (self.checker.as_mut(), checked) {
-                checker.keep(outcome);
+            if let Some(checker) = &mut self.checker {
+                checker.keep(checker.check(read.point));
             }
         }
         self.migration.progress.advance(Step::Export, points);

@@ -232,7 +232,7 @@ impl<'a> Save<'a> {
             let page = source.page(from.as_ref()).await?;
             let points = page.points.len() as u64;
             for read in page.points {
-                writer.push(read)?;
+                writer.push(&read)?;
             }
             self.migration.progress.advance(Step::Inventory, points);
             unsealed += points;

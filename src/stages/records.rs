@@ -10,9 +10,9 @@ use crate::archive::{Generation, PointReader};
 use crate::cloudflare::StoredVector;
 use crate::error::Error;
 use crate::ledger::{Ledger, RecordRow};
-use crate::point::Point;
+use crate::point::{Point, PointId};
 use crate::record::{Digest, Record};
-use crate::transform::{FileResult, Notes, Transform, Transformed};
+use crate::transform::{FileResult, Notes, Rejection, Transform, Transformed};
 
 /// Rows that are asked from the ledger at a time.
 const WINDOW: usize = 4_096;
@@ -103,7 +103,7 @@ impl<'a> Records<'a> {
             return Ok(None);
         };
         let point = self.point(row.ordinal)?;
-        let made = transformed(self.transform, &point, &row)?;
+        let made = is_row(&point.id.clone(), self.transform.apply_owned(point), &row)?;
         Ok(Some(Made {
             ordinal: row.ordinal,
             record: made.record,
@@ -165,21 +165,22 @@ impl Iterator for Records<'_> {
 ///
 /// Errors: when the point gives another record than the ledger remembers.
 pub fn remake(transform: &Transform, point: &Point, row: &RecordRow) -> Result<Record, Error> {
-    transformed(transform, point, row).map(|made| made.record)
+    is_row(&point.id, transform.apply(point), row).map(|made| made.record)
 }
 
-fn transformed(
-    transform: &Transform,
-    point: &Point,
+/// What the point with that id gave, where it is what the ledger remembers.
+fn is_row(
+    point: &PointId,
+    made: Result<Transformed, Rejection>,
     row: &RecordRow,
 ) -> Result<Transformed, Error> {
-    match transform.apply(point) {
+    match made {
         Ok(made) if made.record.id.as_str() == row.id && made.record.digest() == row.digest => {
             Ok(made)
         }
         _ => Err(Error::failed(format!(
-            "point {} of the archive no longer gives the record {} that was checked",
-            point.id, row.id
+            "point {point} of the archive no longer gives the record {} that was checked",
+            row.id
         ))
         .advise("the archive or the ledger was changed, or another version of cf-migrate began this folder; use that version, or start over in a new folder with --dir")),
     }

@@ -204,7 +204,7 @@ impl Gaps<'_> {
                 continue;
             };
             let resume = self.end.clone();
-            self.writer.push(ReadPoint { point, resume })?;
+            self.writer.push(&ReadPoint { point, resume })?;
             added.push((self.next, name.clone()));
             self.next += 1;
         }

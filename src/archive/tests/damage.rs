@@ -137,7 +137,7 @@ fn an_export_gives_up_the_first_damaged_part_and_those_behind_it() {
         .write(&facts(&unnamed(4)), clock())
         .unwrap();
     for (ordinal, point) in numbered(20, 4).iter().enumerate() {
-        writer.push(read_point(point, ordinal)).unwrap();
+        writer.push(&read_point(point, ordinal)).unwrap();
         if ordinal % 5 == 4 {
             writer.seal().unwrap();
         }

@@ -205,13 +205,13 @@ fn points_that_do_not_fit_their_collection_are_refused_and_harm_nothing() {
         ),
     ];
     for (point, reason) in bad {
-        let error = writer.push(read_point(&point, 0)).unwrap_err();
+        let error = writer.push(&read_point(&point, 0)).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("the point 0 cannot be archived: {reason}")
         );
     }
-    writer.push(read_point(&good, 0)).unwrap();
+    writer.push(&read_point(&good, 0)).unwrap();
     let deepest = format!("{}1{}", "[".repeat(126), "]".repeat(126));
     let deepest = Point {
         payload: [("k".to_owned(), serde_json::from_str(&deepest).unwrap())]
@@ -219,7 +219,7 @@ fn points_that_do_not_fit_their_collection_are_refused_and_harm_nothing() {
             .collect(),
         ..good.clone()
     };
-    writer.push(read_point(&deepest, 1)).unwrap();
+    writer.push(&read_point(&deepest, 1)).unwrap();
     let generation = writer.finish(None).unwrap();
     assert_eq!(
         generation.points_at(&[0, 1]).unwrap(),
@@ -245,7 +245,7 @@ fn uneven_sparse_vectors_and_impossible_shapes_are_refused() {
         indices: vec![1],
         values: vec![],
     }));
-    let error = writer.push(read_point(&point, 0)).unwrap_err();
+    let error = writer.push(&read_point(&point, 0)).unwrap_err();
     assert!(
         error
             .to_string()

@@ -130,11 +130,11 @@ fn after_a_failed_write_the_writer_takes_nothing_more() {
     weather.fail_at(1, Failure::Io);
     let failure = {
         let _under = disk::under(weather);
-        writer.push(point.clone()).unwrap_err()
+        writer.push(&point.clone()).unwrap_err()
     };
     assert!(matches!(failure, ArchiveError::Io { .. }), "{failure:?}");
     assert!(matches!(
-        writer.push(point).unwrap_err(),
+        writer.push(&point).unwrap_err(),
         ArchiveError::Broken
     ));
     assert!(matches!(writer.seal().unwrap_err(), ArchiveError::Broken));

@@ -19,7 +19,7 @@ fn export(root: &std::path::Path, parts: [&[usize]; 2]) -> Result<Generation, Ar
     for part in parts {
         for lane in part {
             let (ordinal, point) = points.next().unwrap();
-            writer.push_along(Some(*lane), read_point(&point, ordinal))?;
+            writer.push_along(Some(*lane), &read_point(&point, ordinal))?;
         }
         writer.seal()?;
     }

@@ -24,7 +24,7 @@ fn fill(
     let mut writer = Archive::at(root).write(&facts(shape), clock()).unwrap();
     let mut sealed = Vec::new();
     for number in 0.. {
-        sealed.extend(writer.push(point(number)).unwrap());
+        sealed.extend(writer.push(&point(number)).unwrap());
         if sealed.len() == 2 {
             break;
         }
@@ -160,17 +160,17 @@ fn a_page_that_can_only_be_resumed_as_a_whole_is_never_split() {
     };
     // 20 MiB each: the fourth is one too many, but the part cannot end before it.
     for number in 0..4 {
-        assert_eq!(writer.push(read(number, None)).unwrap(), None);
+        assert_eq!(writer.push(&read(number, None)).unwrap(), None);
     }
     assert!(matches!(
         writer.seal().unwrap_err(),
         ArchiveError::NotResumable
     ));
     assert_eq!(
-        writer.push(read(4, Some(Cursor::AfterPoint(5)))).unwrap(),
+        writer.push(&read(4, Some(Cursor::AfterPoint(5)))).unwrap(),
         None
     );
-    let sealed = writer.push(read(5, None)).unwrap().unwrap();
+    let sealed = writer.push(&read(5, None)).unwrap().unwrap();
     assert_eq!(
         (sealed.index, sealed.first_ordinal, sealed.points),
         (0, 0, 5)

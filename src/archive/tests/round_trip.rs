@@ -129,7 +129,7 @@ fn the_writer_does_not_depend_on_how_often_it_was_opened() {
             .unwrap();
         let first = writer.sealed_points() as usize;
         for (ordinal, point) in points.iter().enumerate().take(sealed).skip(first) {
-            writer.push(read_point(point, ordinal)).unwrap();
+            writer.push(&read_point(point, ordinal)).unwrap();
         }
         writer.seal().unwrap().unwrap();
     }
@@ -219,7 +219,7 @@ fn truncating_keeps_only_whole_parts_within_the_caller_s_books() {
         .write(&facts(&unnamed(3)), clock())
         .unwrap();
     for (ordinal, point) in numbered(7, 3).iter().enumerate() {
-        writer.push(read_point(point, ordinal)).unwrap();
+        writer.push(&read_point(point, ordinal)).unwrap();
         if ordinal % 2 == 1 {
             writer.seal().unwrap();
         }

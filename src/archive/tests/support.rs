@@ -70,7 +70,7 @@ pub(super) fn export(
     writer.set_count_before(Some(points.len() as u64));
     let first = next_ordinal(&writer, points);
     for (ordinal, point) in points.iter().enumerate().skip(first) {
-        writer.push(read_point(point, ordinal))?;
+        writer.push(&read_point(point, ordinal))?;
         if (ordinal + 1) % part_points == 0 {
             writer.seal()?;
         }

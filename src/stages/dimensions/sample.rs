@@ -200,7 +200,7 @@ mod tests {
                 data: None,
             };
             let resume = Some(Cursor::AfterPoint(number + 1));
-            writer.push(ReadPoint { point, resume }).unwrap();
+            writer.push(&ReadPoint { point, resume }).unwrap();
         }
         writer.seal().unwrap();
         writer.set_superseded(Superseded::from_iter(superseded.iter().copied()));

@@ -23,7 +23,7 @@ pub(super) async fn reread(
             let Some(read) = reader.next(&mut stretch).await? else {
                 return Ok(());
             };
-            repair.push(read)?;
+            repair.push(&read)?;
         }
         return Ok(());
     }
@@ -33,7 +33,7 @@ pub(super) async fn reread(
             let Some(read) = lanes.next(run.lane, &mut reader).await? else {
                 return Ok(());
             };
-            repair.push(read)?;
+            repair.push(&read)?;
         }
     }
     Ok(())

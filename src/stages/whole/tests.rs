@@ -44,7 +44,7 @@ fn archived(folder: &Path, points: &[Point], part_points: usize) -> Generation {
     for (ordinal, point) in points.iter().enumerate() {
         let resume = Some(Cursor::AfterPoint(ordinal as u64 + 1));
         let point = point.clone();
-        writer.push(ReadPoint { point, resume }).unwrap();
+        writer.push(&ReadPoint { point, resume }).unwrap();
         if (ordinal + 1) % part_points == 0 {
             writer.seal().unwrap();
         }

@@ -15,7 +15,7 @@ fn export(root: &Path) {
         .write(source.facts(), Clock::simulated(UNIX_EPOCH))
         .unwrap();
     for (ordinal, point) in rest(&mut *source, None).unwrap().into_iter().enumerate() {
-        writer.push(point).unwrap();
+        writer.push(&point).unwrap();
         if ordinal % 100 == 99 {
             writer.seal().unwrap();
         }
@@ -49,7 +49,7 @@ fn points_that_came_again_are_neither_given_nor_counted() {
         .unwrap();
     let all = rest(&mut *source, None).unwrap();
     for read in &all {
-        writer.push(read.clone()).unwrap();
+        writer.push(&read.clone()).unwrap();
     }
     writer.seal().unwrap();
     let superseded: Vec<u64> = (0..20).chain([100, 268]).collect();
