@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
@@ -29,6 +30,8 @@ pub(super) struct Flights<'a> {
     flying: JoinSet<Landed>,
     /// Their bodies.
     held: Held,
+    /// The body of one that is over, whose memory is free.
+    spare: Option<Bytes>,
     /// A permit for each upsert whose body is being sent.
     line: Arc<Semaphore>,
     size: BatchSize,
@@ -55,6 +58,7 @@ impl<'a> Flights<'a> {
             stopped: false,
             flying: JoinSet::new(),
             held: Held::default(),
+            spare: None,
             line: Arc::new(Semaphore::new(size.sending())),
             size,
             refused_whole: Vec::new(),
@@ -75,6 +79,9 @@ impl<'a> Flights<'a> {
             let limits = self.size.limits()?;
             while !self.size.may_encode(self.held, feed.next_bytes(limits)) {
                 self.land_one().await?;
+            }
+            if let Some(body) = self.spare.take() {
+                feed.reuse(body);
             }
             let Some(batch) = feed.next(&self.refusals)? else {
                 return Ok(());
@@ -165,7 +172,11 @@ impl<'a> Flights<'a> {
             }),
         };
         match taken {
-            Ok(parts) => self.land(&batch, &parts),
+            Ok(parts) => {
+                self.land(&batch, &parts)?;
+                self.spare = Some(batch.body);
+                Ok(())
+            }
             Err(unsent) => Err(self.explain(&batch, unsent)),
         }
     }

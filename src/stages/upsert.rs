@@ -3,6 +3,8 @@
 //! allows. Which batches are to be sent is decided here, how they fly in
 //! [`super::flights`].
 
+use bytes::Bytes;
+
 use crate::archive::Generation;
 use crate::batch::{Batch as CutBatch, BatchLimits, Cutter};
 use crate::cloudflare::Vectorize;
@@ -135,6 +137,13 @@ impl<'a> Feed<'a> {
         match self.unanswered.as_slice() {
             [] => limits.bytes(),
             _ => BatchLimits::LARGEST.bytes(),
+        }
+    }
+
+    /// Takes over the memory of a body that was sent.
+    pub(super) fn reuse(&mut self, body: Bytes) {
+        if let Some(cutter) = self.fresh.as_mut().and_then(|fresh| fresh.cutter.as_mut()) {
+            cutter.reuse(body);
         }
     }
 

@@ -87,6 +87,28 @@ fn a_body_holds_no_more_memory_than_its_bytes() {
 }
 
 #[test]
+fn a_sent_body_becomes_room_for_what_follows() {
+    let mut cutter = Cutter::new(limits(100, 2));
+    let mut records = thirty_byte_records(4).into_iter();
+    let mut push = |cutter: &mut Cutter| {
+        let (ordinal, record) = records.next().unwrap();
+        cutter.push(ordinal, &record)
+    };
+    assert_eq!((push(&mut cutter), push(&mut cutter)), (None, None));
+    let body = push(&mut cutter).unwrap().body;
+    let (room, text) = (body.as_ptr(), body.clone());
+    cutter.reuse(text);
+    assert_ne!(cutter.lines.as_ptr(), room, "it is still read");
+    cutter.reuse(body);
+    assert_eq!(cutter.lines.as_ptr(), room);
+    assert_eq!(push(&mut cutter), None);
+    let batch = cutter.finish().unwrap();
+    assert_eq!((batch.first, batch.last, batch.count), (12, 13, 2));
+    let lines = batch.body.split(|byte| *byte == b'\n');
+    assert!(lines.into_iter().all(|line| line.starts_with(b"{\"id\"")));
+}
+
+#[test]
 fn a_range_cut_under_the_largest_limits_is_the_batch_it_was() {
     let records = thirty_byte_records(9);
     for batch in cut(limits(100, 2), &records) {
