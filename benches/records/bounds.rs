@@ -16,6 +16,8 @@ use crate::stages::BATCH;
 pub(crate) const BARE_INSERT: &str = "bare SQLite insert";
 /// The rows read in order, and two commits for each batch.
 pub(crate) const BARE_COMMITS: &str = "bare SQLite commits";
+/// An index by file, and the table counted by it and by namespace.
+pub(crate) const BARE_GROUPS: &str = "bare SQLite index and counts";
 /// The rows moved to a table by id.
 pub(crate) const BARE_MOVE: &str = "bare SQLite move";
 /// The second generation's rows, and one join.
@@ -34,6 +36,7 @@ pub(crate) fn run(name: &str, dir: &Path, collection: Collection) {
     match name {
         BARE_INSERT => bare_insert(dir, collection),
         BARE_COMMITS => bare_commits(dir, collection),
+        BARE_GROUPS => bare_groups(dir),
         BARE_MOVE => bare_move(dir),
         BARE_SECOND => bare_second(dir, collection),
         SORTED_IDS => sorted_ids(dir, collection),
@@ -130,6 +133,24 @@ fn bare_commits(dir: &Path, collection: Collection) {
             .expect("room left");
     }
     assert_eq!(read, collection.points);
+}
+
+fn bare_groups(dir: &Path) {
+    let connection = open(dir, "bare.db");
+    execute(
+        &connection,
+        "CREATE INDEX record_file ON record (file, file_order, id)",
+    );
+    for sql in [
+        "SELECT count(DISTINCT file) FROM record",
+        "SELECT count(*) FROM (SELECT namespace, count(*) FROM record GROUP BY namespace)",
+    ] {
+        let count: i64 = connection
+            .query_row(sql, [], |row| row.get(0))
+            .expect("counted");
+        assert!(count > 0);
+    }
+    execute(&connection, "DROP INDEX record_file");
 }
 
 fn bare_move(dir: &Path) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use cf_migrate::cloudflare::{IndexName, KvNamespaceId};
 use cf_migrate::file_index::{self, CountKey, FileIndex, FileIndexPlan};
 use cf_migrate::ledger::{BatchState, Milestone};
-use cf_migrate::report::{Report, Verdict};
+use cf_migrate::report::{MAX_NAMESPACES, Report, Verdict};
 use cf_migrate::stages::export;
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::{Existing, inventory};
@@ -39,6 +39,8 @@ pub(crate) enum Stage {
     Check,
     /// Batches sent, accepted and settled.
     Send,
+    /// What a run asks the ledger for its report and its remarks.
+    Report,
     /// The index's ids against the ledger's.
     Reconcile,
     /// The same, and every entry of the file index.
@@ -54,12 +56,13 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Inventory,
         Self::FileIndex,
         Self::Archive,
         Self::Check,
         Self::Send,
+        Self::Report,
         Self::Reconcile,
         Self::ReconcileFiles,
         Self::ReconcileMissing,
@@ -75,6 +78,7 @@ impl Stage {
             Self::FileIndex => "file-index",
             Self::Check => "check",
             Self::Send => "send",
+            Self::Report => "report",
             Self::Reconcile => "reconcile",
             Self::ReconcileFiles => "reconcile-files",
             Self::ReconcileMissing => "reconcile-missing",
@@ -96,6 +100,7 @@ impl Stage {
             Self::FileIndex => Some(bounds::GROUPED_FILES),
             Self::Check => Some(bounds::BARE_INSERT),
             Self::Send => Some(bounds::BARE_COMMITS),
+            Self::Report => Some(bounds::BARE_GROUPS),
             Self::ReconcileMissing | Self::ReconcileForeign => None,
             Self::Reconcile => Some(bounds::SORTED_LISTS),
             Self::ReconcileFiles => Some(bounds::SORTED_LISTS_AND_FILES),
@@ -125,6 +130,7 @@ impl Stage {
             Self::FileIndex => write_file_index(dir, collection),
             Self::Check => check(dir, collection),
             Self::Send => send(dir, collection),
+            Self::Report => report(dir, collection),
             Self::Reconcile => reconcile(dir, collection, Vectors::Ours, Entries::None),
             Self::ReconcileFiles => reconcile(dir, collection, Vectors::Ours, Entries::Ours),
             Self::ReconcileMissing => reconcile(dir, collection, Vectors::None, Entries::None),
@@ -257,6 +263,34 @@ fn send(dir: &Path, collection: Collection) {
         ledger.settle_accepted().expect("room left");
         migration.reach(Milestone::Settled).expect("room left");
     });
+}
+
+fn report(dir: &Path, collection: Collection) {
+    let migration = migration::wait(async { migration::open(dir, LEDGER) });
+    let ledger = &migration.ledger;
+    let points = collection.points;
+    assert_eq!(ledger.totals().expect("counted").records, points);
+    assert_eq!(
+        ledger.records_in(BatchState::Settled).expect("counted"),
+        points
+    );
+    for none in [
+        ledger.unchanged(),
+        ledger.vanished(),
+        ledger.foreign_vectors(),
+    ] {
+        assert_eq!(none.expect("counted"), 0);
+    }
+    assert_eq!(ledger.count_namespaces().expect("counted"), 1);
+    let namespaces = ledger.namespaces(MAX_NAMESPACES).expect("counted");
+    assert_eq!(namespaces[0].settled, points);
+    assert_eq!(ledger.count_record_namespaces().expect("counted"), 1);
+    assert_eq!(ledger.records_with_file().expect("counted"), points);
+    assert_eq!(ledger.files().expect("counted"), collection.files());
+    let large = ledger.file_larger_than(25 << 20).expect("summed");
+    assert_eq!(large, None);
+    assert_eq!(ledger.files_longer_than(1_000).expect("counted"), 0);
+    assert_eq!(ledger.files_across_namespaces().expect("compared"), None);
 }
 
 fn reconcile(dir: &Path, collection: Collection, vectors: Vectors, entries: Entries) {

@@ -136,7 +136,9 @@ fn ledgers() {
     ledger.add_checked(0, &checked).unwrap();
     ledger.batch_sent(0, 1).unwrap();
     ledger.batch_accepted(0, "m").unwrap();
-    ledger.add_vector_inventory(&["a_0".to_owned()]).unwrap();
+    ledger.begin_walk().unwrap();
+    ledger.add_walked(&["a_0".to_owned()]).unwrap();
+    ledger.take_walked_inventory().unwrap();
     ledger.remember_asked("qdrant:docs").unwrap();
     drop(ledger);
     fs::copy(&path, folder.join("some")).unwrap();

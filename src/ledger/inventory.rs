@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::Ledger;
 use super::records::{as_sql, from_sql};
 use super::rollback::value_digest;
+use super::walk::index_walked;
 use crate::cloudflare::KvValue;
 use crate::error::Error;
 
@@ -39,61 +40,20 @@ impl InventoryEntry {
 }
 
 impl Ledger {
-    /// Begins a walk through all ids of the index, in place of one that was not
-    /// finished.
-    pub fn begin_vector_inventory(&self) -> Result<(), Error> {
-        self.with(|connection| {
-            connection.execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS walked (id TEXT NOT NULL); DELETE FROM walked;",
-            )
-        })
-    }
-
-    /// Keeps ids that the walk came by until it has [come to its
-    /// end](Self::end_vector_inventory).
-    pub fn add_walked(&self, ids: &[String]) -> Result<(), Error> {
-        self.with(|connection| {
-            let transaction = connection.transaction()?;
-            {
-                let mut insert = transaction.prepare_cached("INSERT INTO walked VALUES (?)")?;
-                for id in ids {
-                    insert.execute([id])?;
-                }
-            }
-            transaction.commit()
-        })
-    }
-
-    /// The walk came to its end: the inventory is what it came by, as far as no earlier
-    /// generation of ours brought it there, and what was there before ours. The service
-    /// lists ids in no order, so they are sorted first: ten million inserted as they
-    /// come would have as many pages read and written again and again.
-    pub fn end_vector_inventory(&self) -> Result<(), Error> {
-        self.with(|connection| {
+    /// What a [walk](Self::begin_walk) that came to its end came by is the inventory, as
+    /// far as no earlier generation of ours brought it there, and what was there before
+    /// ours.
+    pub fn take_walked_inventory(&self) -> Result<(), Error> {
+        self.sorting(|connection| {
+            index_walked(connection)?;
             let transaction = connection.transaction()?;
             transaction.execute_batch(
                 "DELETE FROM inventory_vector
                  WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id);
-                 INSERT OR IGNORE INTO inventory_vector SELECT id FROM walked
+                 INSERT OR IGNORE INTO inventory_vector SELECT id FROM walked INDEXED BY walked_id
                  WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = walked.id) ORDER BY id;
                  DROP TABLE walked;",
             )?;
-            transaction.commit()
-        })
-    }
-
-    /// Adds ids that the index holds, as far as no earlier generation of ours brought
-    /// them there.
-    pub fn add_vector_inventory(&self, ids: &[String]) -> Result<(), Error> {
-        self.with(|connection| {
-            let transaction = connection.transaction()?;
-            {
-                let mut insert = transaction
-                    .prepare_cached("INSERT OR IGNORE INTO inventory_vector SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM held WHERE id = ?1)")?;
-                for id in ids {
-                    insert.execute([id])?;
-                }
-            }
             transaction.commit()
         })
     }

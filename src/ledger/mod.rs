@@ -16,6 +16,7 @@ mod rollback;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,7 @@ pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
+pub use walk::Walked;
 
 /// What can go wrong with a ledger.
 #[derive(Debug, thiserror::Error)]
@@ -267,6 +269,20 @@ impl Ledger {
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, Error> {
         disk::database(|| work(&mut self.lock())).map_err(|error| explain(&self.path, error.into()))
+    }
+
+    /// [`Ledger::with`] more memory, for work that sorts a whole table: what is sorted in
+    /// fewer pieces is merged once, and not twice.
+    fn sorting<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Error> {
+        self.with(|connection| {
+            connection.pragma_update(None, "cache_size", schema::SORTING_KIB)?;
+            let done = work(connection);
+            connection.pragma_update(None, "cache_size", schema::CACHE_KIB)?;
+            done
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

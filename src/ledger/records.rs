@@ -120,13 +120,13 @@ impl Ledger {
     /// Builds the index over ids. Built once, after the last point: sorting ten
     /// million ids beats inserting them one by one.
     pub fn index_ids(&self) -> Result<(), Error> {
-        self.with(|connection| index_ids(connection))
+        self.sorting(|connection| index_ids(connection))
     }
 
     /// Builds [the index over ids](Self::index_ids) and says whether one of them is
     /// given by more than one point.
     pub fn has_collisions(&self) -> Result<bool, Error> {
-        self.with(|connection| {
+        self.sorting(|connection| {
             index_ids(connection)?;
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM record GROUP BY id HAVING count(*) > 1)",
@@ -344,20 +344,6 @@ impl Ledger {
                 )?
                 .query_row([as_sql(first), as_sql(last)], read_record)
                 .optional()
-        })
-    }
-
-    /// The places in the archive of the records with these ids; none for an id that
-    /// no record has.
-    pub fn ordinals_of(&self, ids: &[String]) -> Result<Vec<Option<u64>>, Error> {
-        self.with(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT ordinal FROM record WHERE id = ? LIMIT 1")?;
-            let ordinal = |id: &String| {
-                let found = statement.query_row([id], |row| Ok(from_sql(row.get(0)?)));
-                found.optional()
-            };
-            ids.iter().map(ordinal).collect()
         })
     }
 

@@ -196,13 +196,19 @@ fn a_batch_goes_from_sent_to_settled_and_keeps_its_range() {
     assert_eq!(ledger.records_in(BatchState::Settled).unwrap(), 15);
 }
 
+/// A walk that comes by these ids.
+fn walk(ledger: &Ledger, ids: &[&str]) {
+    let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+    ledger.begin_walk().unwrap();
+    ledger.add_walked(&ids).unwrap();
+}
+
 #[test]
 fn the_inventory_tells_conflicts_from_foreign_vectors() {
     let (_dir, ledger) = ledger();
     ledger.add_checked(0, &numbered(0, 3)).unwrap();
-    let ids = ["id1", "theirs", "theirs2"].map(str::to_owned);
-    ledger.add_vector_inventory(&ids).unwrap();
-    ledger.add_vector_inventory(&ids).unwrap();
+    walk(&ledger, &["id1", "theirs", "theirs2", "theirs"]);
+    ledger.take_walked_inventory().unwrap();
     assert_eq!(ledger.conflicts(5).unwrap(), (1, vec!["id1".to_owned()]));
     assert_eq!(ledger.foreign_vectors().unwrap(), 2);
     assert!(ledger.in_vector_inventory("theirs").unwrap());
@@ -212,15 +218,10 @@ fn the_inventory_tells_conflicts_from_foreign_vectors() {
 fn a_walk_takes_the_place_of_an_earlier_one_once_it_is_at_its_end() {
     let (_dir, ledger) = ledger();
     ledger.add_checked(0, &numbered(0, 1)).unwrap();
-    let walk = |ids: &[&str]| {
-        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-        ledger.begin_vector_inventory().unwrap();
-        ledger.add_walked(&ids).unwrap();
-    };
-    walk(&["z", "id0", "a"]);
+    walk(&ledger, &["z", "id0", "a"]);
     assert!(!ledger.in_vector_inventory("a").unwrap());
-    walk(&["b", "id0", "b"]);
-    ledger.end_vector_inventory().unwrap();
+    walk(&ledger, &["b", "id0", "b"]);
+    ledger.take_walked_inventory().unwrap();
     assert!(!ledger.in_vector_inventory("a").unwrap());
     assert_eq!(ledger.foreign_vectors().unwrap(), 1);
     assert_eq!(ledger.conflicts(5).unwrap(), (1, vec!["id0".to_owned()]));
@@ -228,22 +229,50 @@ fn a_walk_takes_the_place_of_an_earlier_one_once_it_is_at_its_end() {
     ledger.batch_sent(0, 0).unwrap();
     ledger.set_batch_state(0, BatchState::Settled).unwrap();
     ledger.begin_generation(2).unwrap();
-    walk(&["c"]);
-    ledger.end_vector_inventory().unwrap();
-    assert!(ledger.in_vector_inventory("id0").unwrap());
-    assert!(!ledger.in_vector_inventory("b").unwrap());
-    assert!(ledger.in_vector_inventory("c").unwrap());
+    walk(&ledger, &["c"]);
+    ledger.take_walked_inventory().unwrap();
+    let known = |id: &str| ledger.in_vector_inventory(id).unwrap();
+    assert!(known("id0") && !known("b") && known("c"));
 }
 
 #[test]
-fn ids_are_told_by_their_places() {
+fn a_walk_tells_what_its_ids_are_to_us() {
     let (_dir, ledger) = ledger();
     ledger.add_checked(0, &numbered(0, 3)).unwrap();
-    let asked = ["id2", "theirs", "id0"].map(str::to_owned);
-    for _ in 0..2 {
-        let places = ledger.ordinals_of(&asked).unwrap();
-        assert_eq!(places, [Some(2), None, Some(0)]);
-        ledger.index_ids().unwrap();
+    ledger.batch_sent(0, 2).unwrap();
+    ledger.set_batch_state(0, BatchState::Settled).unwrap();
+    walk(&ledger, &["theirs"]);
+    ledger.take_walked_inventory().unwrap();
+    ledger.begin_generation(2).unwrap();
+    // The points of id0 and id1 vanished; one of them was deleted.
+    ledger.add_checked(0, &numbered(2, 1)).unwrap();
+    ledger.index_ids().unwrap();
+    ledger.begin_rejected_ids().unwrap();
+    ledger.doom().unwrap();
+    ledger.deletion_accepted(&["id1".to_owned()], "m").unwrap();
+    ledger.deleted().unwrap();
+    let listed = ["new", "id2", "id1", "id0", "theirs", "id2"];
+    for strangers in [1, 0] {
+        walk(&ledger, &listed);
+        let mut told = Vec::new();
+        ledger
+            .for_each_walked(|id, walked| told.push((id.to_owned(), walked)))
+            .unwrap();
+        let stranger = match strangers {
+            0 => Walked::Known,
+            _ => Walked::Stranger,
+        };
+        let expected = [
+            ("id0", Walked::Known),
+            ("id1", Walked::Deleted),
+            ("id2", Walked::Record(2)),
+            ("id2", Walked::Record(2)),
+            ("new", stranger),
+            ("theirs", Walked::Known),
+        ];
+        assert_eq!(told, expected.map(|(id, walked)| (id.to_owned(), walked)));
+        ledger.take_in_strangers().unwrap();
+        assert!(!ledger.in_vector_inventory("id1").unwrap());
     }
 }
 
@@ -498,7 +527,8 @@ fn format(dir: &tempfile::TempDir) -> i64 {
 fn a_new_generation_keeps_what_is_settled_and_the_inventory_and_forgets_the_rest() {
     let (dir, ledger) = ledger();
     ledger.freeze_section("records", "{}").unwrap();
-    ledger.add_vector_inventory(&["foreign".into()]).unwrap();
+    walk(&ledger, &["foreign"]);
+    ledger.take_walked_inventory().unwrap();
     ledger
         .add_entries("kv", &[("k".into(), "v".into())])
         .unwrap();

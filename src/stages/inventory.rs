@@ -124,7 +124,7 @@ impl From<Error> for Broken {
 }
 
 async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
-    migration.ledger.begin_vector_inventory()?;
+    migration.ledger.begin_walk()?;
     let mut cursor = None;
     let mut ids = 0;
     loop {
@@ -144,7 +144,7 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
             None => break,
         }
     }
-    migration.ledger.end_vector_inventory()?;
+    migration.ledger.take_walked_inventory()?;
     Ok(ids)
 }
 

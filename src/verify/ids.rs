@@ -4,7 +4,7 @@ use super::seen::Seen;
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
-use crate::ledger::{Ledger, RecordRow};
+use crate::ledger::{Ledger, RecordRow, Walked};
 use crate::progress::Step;
 use crate::record::VectorId;
 use crate::report::Findings;
@@ -59,23 +59,20 @@ impl Strangers {
 }
 
 impl Walk {
-    /// Sorts the ids of a page.
-    fn add(&mut self, ledger: &Ledger, ids: Vec<String>) -> Result<(), Error> {
-        let mut newcomers = Vec::new();
-        let ordinals = ledger.ordinals_of(&ids)?;
-        for (id, ordinal) in ids.into_iter().zip(ordinals) {
-            if let Some(ordinal) = ordinal {
-                self.seen.insert(ordinal);
-            } else if ledger.in_vector_inventory(&id)? || ledger.holds(&id)? {
-                continue;
-            } else if self.strangers == Strangers::Extra || ledger.was_deleted(&id)? {
-                self.extra.add(id);
-            } else {
-                newcomers.push(id);
-            }
+    /// Sorts the ids that the walk came by.
+    fn sort_out(&mut self, ledger: &Ledger) -> Result<(), Error> {
+        ledger.index_ids()?;
+        let before = self.newcomers;
+        ledger.for_each_walked(|id, walked| match (walked, self.strangers) {
+            (Walked::Record(ordinal), _) => self.seen.insert(ordinal),
+            (Walked::Known, _) => {}
+            (Walked::Deleted, _) | (Walked::Stranger, Strangers::Extra) => self.extra.add(id),
+            (Walked::Stranger, Strangers::Foreign) => self.newcomers += 1,
+        })?;
+        match self.newcomers > before {
+            true => ledger.take_in_strangers(),
+            false => Ok(()),
         }
-        self.newcomers += newcomers.len() as u64;
-        ledger.add_vector_inventory(&newcomers)
     }
 }
 
@@ -154,6 +151,17 @@ async fn walk_once(
     index: &Vectorize,
     walk: &mut Walk,
 ) -> Result<bool, Error> {
+    migration.ledger.begin_walk()?;
+    let finished = walk_pages(migration, index, walk).await?;
+    walk.sort_out(&migration.ledger)?;
+    Ok(finished)
+}
+
+async fn walk_pages(
+    migration: &Migration,
+    index: &Vectorize,
+    walk: &mut Walk,
+) -> Result<bool, Error> {
     let mut cursor = None;
     loop {
         migration.stop.check()?;
@@ -162,12 +170,11 @@ async fn walk_once(
             Err(ApiError::CursorBroken(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        walk.listed += page.ids.len() as u64;
+        let ids = page.ids.len() as u64;
+        walk.listed += ids;
         walk.total = page.total.or(walk.total);
-        migration
-            .progress
-            .advance(Step::Verify, page.ids.len() as u64);
-        walk.add(&migration.ledger, page.ids)?;
+        migration.progress.advance(Step::Verify, ids);
+        migration.ledger.add_walked(&page.ids)?;
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(true),
