@@ -64,13 +64,17 @@ impl Line {
         self.clock.sleep(self.answer).await;
     }
 
-    /// Bytes in a second, from the first to the last that were read.
+    /// Bytes in a second, from the first to the last that were read: but for the very
+    /// last piece, the barrier's, for which every answer is waited for.
     pub fn used(&self) -> f64 {
         let state = self.state.lock().expect("nobody panics");
-        let Some(((first, _), (last, _))) = state.read.first().zip(state.read.last()) else {
+        let Some((_, batches)) = state.read.split_last() else {
             return 0.0;
         };
-        let bytes: u64 = state.read.iter().map(|(_, bytes)| bytes).sum();
+        let Some(((first, _), (last, _))) = batches.first().zip(batches.last()) else {
+            return 0.0;
+        };
+        let bytes: u64 = batches.iter().map(|(_, bytes)| bytes).sum();
         bytes as f64 / (*last - *first).as_secs_f64()
     }
 
