@@ -19,7 +19,7 @@ pub struct FileEntry {
 impl Ledger {
     /// How many files there are.
     pub fn files(&self) -> Result<u64, Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_files(connection)?;
             connection.query_row("SELECT count(DISTINCT file) FROM record", [], |row| {
                 Ok(from_sql(row.get(0)?))
@@ -133,7 +133,7 @@ impl Ledger {
         if self.has_one_namespace()? {
             return Ok(None);
         }
-        self.sorting(|connection| {
+        self.with(|connection| {
             // The index does not have the namespaces, and looking them up one by one
             // takes longer than sorting the table.
             connection.query_row(

@@ -45,7 +45,7 @@ impl Ledger {
     /// Only when every batch is settled: what is on its way belongs to no generation
     /// otherwise.
     pub fn begin_generation(&self, generation: u64) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             let transaction = connection.transaction()?;
             let moved = hold_settled(&transaction)?;
             transaction.execute_batch(FORGET_RECORDS)?;
@@ -79,7 +79,7 @@ impl Ledger {
     /// Both are read by id and what is found is sorted, because looking up ten million
     /// of anything in no order takes a page of the disk for each.
     pub fn mark_unchanged(&self) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             connection
                 .execute(
                     "INSERT OR IGNORE INTO unchanged SELECT record.ordinal FROM held

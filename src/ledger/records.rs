@@ -120,13 +120,13 @@ impl Ledger {
     /// Builds the index over ids. Built once, after the last point: sorting ten
     /// million ids beats inserting them one by one.
     pub fn index_ids(&self) -> Result<(), Error> {
-        self.sorting(|connection| index_ids(connection))
+        self.with(|connection| index_ids(connection))
     }
 
     /// Builds [the index over ids](Self::index_ids) and says whether one of them is
     /// given by more than one point.
     pub fn has_collisions(&self) -> Result<bool, Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_ids(connection)?;
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM record GROUP BY id HAVING count(*) > 1)",

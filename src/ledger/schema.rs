@@ -163,11 +163,6 @@ CREATE TABLE entry (
 ) WITHOUT ROWID;
 ";
 
-/// Memory for pages, in KiB; SQLite counts it so where it is negative.
-pub(super) const CACHE_KIB: i64 = -16_384;
-/// The same while a whole table is sorted.
-pub(super) const SORTING_KIB: i64 = -65_536;
-
 /// Opens or creates the ledger at `path`.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -178,7 +173,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     // known as sent is never forgotten.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    // Pieces that are sorted have this size too; larger ones take longer (docs/performance.md).
+    connection.pragma_update(None, "cache_size", -16_384)?;
     // The log of a large transaction is given back once it is in the database.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     prepare(&connection)?;

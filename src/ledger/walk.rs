@@ -54,7 +54,7 @@ impl Ledger {
     /// Calls `each` with every id that the walk came by and what it is to us, by id.
     /// Wants the index that [`Ledger::index_ids`] builds.
     pub fn for_each_walked(&self, mut each: impl FnMut(&str, Walked)) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_walked(connection)?;
             let mut statement = connection.prepare(
                 "SELECT walked.id, record.ordinal,
@@ -87,7 +87,7 @@ impl Ledger {
 
     /// Strangers that the walk came by belong to the inventory from now on.
     pub fn take_in_strangers(&self) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_walked(connection)?;
             let sql = format!(
                 "INSERT OR IGNORE INTO inventory_vector
