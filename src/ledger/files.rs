@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::Ledger;
 use super::records::from_sql;
+use super::schema::index;
 use crate::error::Error;
 
 /// One file's entry: its key and the ids of its vectors, in order.
@@ -85,8 +86,10 @@ impl Ledger {
     ) -> Result<Vec<String>, Error> {
         self.with(|connection| {
             index_files(connection)?;
-            connection.execute_batch(
-                "CREATE INDEX IF NOT EXISTS held_file ON held (file) WHERE file IS NOT NULL",
+            index(
+                connection,
+                "held_file",
+                "CREATE INDEX held_file ON held (file) WHERE file IS NOT NULL",
             )?;
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT file FROM held WHERE file > ?
@@ -153,7 +156,9 @@ impl Ledger {
 
 /// Only migrations with a file index pay for this.
 pub(super) fn index_files(connection: &rusqlite::Connection) -> Result<(), rusqlite::Error> {
-    connection.execute_batch(
-        "CREATE INDEX IF NOT EXISTS record_file ON record (file, file_order, id) WHERE file IS NOT NULL",
+    index(
+        connection,
+        "record_file",
+        "CREATE INDEX record_file ON record (file, file_order, id) WHERE file IS NOT NULL",
     )
 }

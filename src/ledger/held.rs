@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::records::{as_sql, from_sql};
-use super::schema::{FORMAT, STATES_OF_A_LATER_GENERATION};
+use super::schema::{FORMAT, STATES_OF_A_LATER_GENERATION, sorting};
 use crate::error::Error;
 
 /// The section of the plan, no part of what is frozen, that says which generation
@@ -47,7 +47,7 @@ impl Ledger {
     pub fn begin_generation(&self, generation: u64) -> Result<(), Error> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
-            let moved = hold_settled(&transaction)?;
+            let moved = sorting(&transaction, hold_settled)?;
             transaction.execute_batch(FORGET_RECORDS)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO plan VALUES (?, ?)",
@@ -80,14 +80,15 @@ impl Ledger {
     /// of anything in no order takes a page of the disk for each.
     pub fn mark_unchanged(&self) -> Result<(), Error> {
         self.with(|connection| {
-            connection
-                .execute(
+            let mark = |connection: &Connection| {
+                connection.execute(
                     "INSERT OR IGNORE INTO unchanged SELECT record.ordinal FROM held
                      CROSS JOIN record ON record.id = held.id AND record.digest = held.digest
                      ORDER BY record.ordinal",
                     [],
                 )
-                .map(drop)
+            };
+            sorting(connection, mark).map(drop)
         })
     }
 

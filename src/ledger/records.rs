@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::Ledger;
 use super::changes::{ChangeCount, insert_changes};
+use super::schema::index;
 use crate::error::Error;
 use crate::record::Digest;
 use crate::transform::Order;
@@ -365,10 +366,11 @@ impl Ledger {
 fn index_ids(connection: &Connection) -> Result<(), rusqlite::Error> {
     let sql = "SELECT EXISTS (SELECT 1 FROM held)";
     let compared: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    connection.execute_batch(match compared {
-        true => "CREATE INDEX IF NOT EXISTS record_id ON record (id, digest)",
-        false => "CREATE INDEX IF NOT EXISTS record_id ON record (id)",
-    })
+    let create = match compared {
+        true => "CREATE INDEX record_id ON record (id, digest)",
+        false => "CREATE INDEX record_id ON record (id)",
+    };
+    index(connection, "record_id", create)
 }
 
 fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::records::from_sql;
+use super::schema::index;
 use crate::error::Error;
 
 /// What an id that the index lists is to us.
@@ -100,5 +101,9 @@ impl Ledger {
 
 /// Sorts what the walk came by.
 pub(super) fn index_walked(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.execute_batch("CREATE INDEX IF NOT EXISTS temp.walked_id ON walked (id)")
+    index(
+        connection,
+        "walked_id",
+        "CREATE INDEX temp.walked_id ON walked (id)",
+    )
 }
