@@ -9,7 +9,8 @@
 //! The archive is made first; the program runs in a process of its own, and a sink in this
 //! one reads all its connections together at a fixed rate. The figure is bytes in a second
 //! from the first to the last byte that was read, beside that rate: whatever else the
-//! machine does, a slow line is the longer of the two. Of `--max-bandwidth` the most in any
+//! machine does, a slow line is the longer of the two. The peak of the program's memory is
+//! told beside it: a slow line is where most is held. Of `--max-bandwidth` the most in any
 //! two seconds is told too, as the sink saw it: sockets hold bytes back and let them go.
 
 #[path = "support/mod.rs"]
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doubles::qdrant::{Formula, QdrantDouble};
+use serde_json::Value;
 use support::line::Line;
 use support::say;
 use support::sink::{INDEX, Sink};
@@ -55,9 +57,9 @@ fn main() {
         (second, &["--concurrency", "1"]),
     ] {
         let line = Arc::new(Line::new(Some(RATE), answer));
-        upsert(folder.path(), formula, &line, options);
+        let peak = upsert(folder.path(), formula, &line, options);
         say(&format!(
-            "a sink that reads 20 MB/s and answers after {} s {options:?}: {:.3} of it used",
+            "a sink that reads 20 MB/s and answers after {} s {options:?}: {:.3} of it used, peak {peak:.0} MiB",
             answer.as_secs(),
             line.used() / RATE as f64,
         ));
@@ -87,19 +89,24 @@ fn export(folder: &Path, points: u64, dimensions: usize) {
     assert!(status.expect("the program runs").success());
 }
 
-/// The whole archive into a new sink, by a migration of its own.
-fn upsert(folder: &Path, formula: Formula, line: &Arc<Line>, options: &[&str]) {
+/// The whole archive into a new sink, by a migration of its own; the peak of its memory
+/// in MiB.
+fn upsert(folder: &Path, formula: Formula, line: &Arc<Line>, options: &[&str]) -> f64 {
     let sink = Sink::at_the_end_of(formula, Arc::clone(line));
     let dir = tempfile::tempdir_in(folder).expect("a temporary folder");
     let dir = dir.path().join("migration");
-    let status = program(folder)
+    let output = program(folder)
         .args(["upsert", "copy", &format!("vectorize:{INDEX}")])
-        .args(["--api-budget", "off", "--dir"])
+        .args(["--api-budget", "off", "--json", "--dir"])
         .arg(dir)
         .args(options)
         .envs(sink.environment())
-        .status();
-    assert!(status.expect("the program runs").success());
+        .output()
+        .expect("the program runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one result object");
+    assert_eq!(report["outcome"], "done", "{report:#}");
+    let peak = report["peak_rss_bytes"].as_f64().expect("it has the peak");
+    peak / f64::from(1 << 20)
 }
 
 fn program(folder: &Path) -> Command {

@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench --bench start          # 21 times each
 //! cargo bench --bench start -- 101   # another number of times
+//! PROGRAM=/usr/local/bin/cf-migrate cargo bench --bench start   # another build of it
 //! ```
 //!
 //! Services are doubles on loopback, in this process. The embedded sandbox applies
@@ -18,6 +19,7 @@ mod cloud;
 mod support;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -26,7 +28,6 @@ use cloud::{ACCOUNT, Cloud, TOKEN};
 use support::qdrant::{QdrantDouble, Server};
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_cf-migrate");
 /// What is aimed at.
 const HELP: Duration = Duration::from_millis(20);
 const EMPTY: Duration = Duration::from_millis(200);
@@ -45,7 +46,7 @@ fn main() {
     });
     for (line, limit) in [("--version", None), ("--help", Some(HELP))] {
         bench.measure(line, limit, 0, || {
-            let mut command = Command::new(BINARY);
+            let mut command = Command::new(program());
             command.arg(line);
             command
         });
@@ -79,6 +80,12 @@ fn one_point(bench: &mut Bench) {
     });
 }
 
+/// What is measured.
+fn program() -> PathBuf {
+    let given = std::env::var_os("PROGRAM").map(PathBuf::from);
+    given.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_cf-migrate")))
+}
+
 /// Both ends of a migration, and the folder it is run in.
 struct Place {
     qdrant: Server,
@@ -98,7 +105,7 @@ impl Place {
 
     /// Into an index of that number.
     fn migration(&self, number: u64) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(program());
         command
             .current_dir(self.folder.path())
             .args(["run", "qdrant:docs", "--create", "--json"])
@@ -164,7 +171,7 @@ fn share(part: Duration, whole: Duration) -> f64 {
 }
 
 fn tell_size() {
-    let bytes = std::fs::metadata(BINARY)
+    let bytes = std::fs::metadata(program())
         .expect("the program is there")
         .len();
     tell(&format!(

@@ -11,22 +11,7 @@ use crate::measure::{Part, cpu_of, memory_copy};
 
 const POINTS: usize = 4_000;
 
-/// As the check and the upsert call it: the point stays with the caller.
-pub(crate) fn borrowed(name: &'static str) -> Part {
-    let (transform, points) = (transform(), data::points(POINTS, DIMENSIONS));
-    let compared = points.clone();
-    let part = Part::new(name, (POINTS, "vector"), move || {
-        cpu_of(|| {
-            for point in &points {
-                let made = transform.apply(point).expect("the point fits");
-                drop(std::hint::black_box(made));
-            }
-        })
-    });
-    bounded(part, &compared)
-}
-
-/// The point is used up.
+/// As the check and the upsert call it: the point is used up.
 pub(crate) fn owned(name: &'static str) -> Part {
     let (transform, points) = (transform(), data::points(POINTS, DIMENSIONS));
     let compared = points.clone();
@@ -35,6 +20,21 @@ pub(crate) fn owned(name: &'static str) -> Part {
         cpu_of(|| {
             for point in points {
                 let made = transform.apply_owned(point).expect("the point fits");
+                drop(std::hint::black_box(made));
+            }
+        })
+    });
+    bounded(part, &compared)
+}
+
+/// The point stays with the caller.
+pub(crate) fn borrowed(name: &'static str) -> Part {
+    let (transform, points) = (transform(), data::points(POINTS, DIMENSIONS));
+    let compared = points.clone();
+    let part = Part::new(name, (POINTS, "vector"), move || {
+        cpu_of(|| {
+            for point in &points {
+                let made = transform.apply(point).expect("the point fits");
                 drop(std::hint::black_box(made));
             }
         })

@@ -44,11 +44,6 @@ impl Cutter {
         }
     }
 
-    /// Changes the limits of the batches to come.
-    pub fn set_limits(&mut self, limits: BatchLimits) {
-        self.limits = limits;
-    }
-
     /// Takes over the memory of a body that was sent, unless somebody still reads it:
     /// asking the system for as much again costs a tenth of the encoding.
     pub fn reuse(&mut self, body: Bytes) {

@@ -5,8 +5,6 @@ pub const MAX_BATCH_COUNT: usize = 5_000;
 /// The most bytes in one upsert: 5 MB below the 100 MB of the Vectorize limits
 /// page, which does not say what it counts.
 pub const MAX_BATCH_BYTES: usize = 95_000_000;
-/// What a batch has unless the operator says otherwise: 32 MiB.
-const DEFAULT_BATCH_BYTES: usize = 32 << 20;
 
 /// A limit that Vectorize would not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,16 +54,6 @@ impl BatchLimits {
     }
 }
 
-/// 32 MiB and 5,000 records.
-impl Default for BatchLimits {
-    fn default() -> Self {
-        Self {
-            bytes: DEFAULT_BATCH_BYTES,
-            count: MAX_BATCH_COUNT,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,15 +74,6 @@ mod tests {
         assert_eq!(
             BatchLimits::new(1, 5_001),
             Err(BatchLimitError::Count(5_001))
-        );
-    }
-
-    #[test]
-    fn the_default_is_one_that_new_takes() {
-        let default = BatchLimits::default();
-        assert_eq!(
-            BatchLimits::new(default.bytes(), default.count()),
-            Ok(default)
         );
     }
 }

@@ -115,7 +115,7 @@ impl Fraction {
         let group = |number: u64| DIGITS[number as usize];
         let last = self.0 % 100_000_000;
         let first = group(self.0 / 100_000_000);
-        let last = u64::from(group(last / 10_000)) | u64::from(group(last % 10_000)) << 32;
+        let last = u64::from(group(last / 10_000)) | (u64::from(group(last % 10_000)) << 32);
         // The last digit is in the highest byte.
         let trailing_zeros = match last {
             0 => 8 + first.leading_zeros() / 8,
@@ -207,7 +207,8 @@ static DIGITS: [u32; 10_000] = {
     let mut number = 0;
     while number < all.len() {
         let n = number as u32;
-        all[number] = n / 1_000 | n / 100 % 10 << 8 | n / 10 % 10 << 16 | n % 10 << 24;
+        all[number] =
+            (n / 1_000) | ((n / 100 % 10) << 8) | ((n / 10 % 10) << 16) | ((n % 10) << 24);
         number += 1;
     }
     all

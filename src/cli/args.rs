@@ -77,7 +77,11 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Look at both ends and say what stands in the way; writes nothing
-    #[command(after_help = "Example: cf-migrate plan qdrant:docs vectorize:docs --create")]
+    #[command(
+        override_usage = usage("plan"),
+        after_help = "Examples: cf-migrate plan qdrant:docs vectorize:docs --create\n          \
+        cf-migrate plan --all"
+    )]
     Plan(PlanArgs),
     /// Copy a source into an archive; resumable
     #[command(
@@ -102,11 +106,14 @@ pub enum Verb {
     Index(IndexArgs),
     /// Compare the index (and the file index) with the source
     #[command(
-        after_help = "Example: cf-migrate verify qdrant:docs vectorize:docs --file-index kv:files"
+        override_usage = usage("verify"),
+        after_help = "Examples: cf-migrate verify qdrant:docs vectorize:docs --file-index kv:files\n          \
+        cf-migrate verify --all"
     )]
     Verify(VerifyArgs),
     /// The whole migration; the same command again resumes, and once complete catches up with the source
     #[command(
+        override_usage = usage("run"),
         after_help = "Examples: cf-migrate run fixtures/project_docs.ndjson vectorize:docs --file-index kv:files \\\n           \
         --id '{file_id}_{chunk_index}' --create --sandbox\n          \
         cf-migrate run qdrant:docs vectorize:docs --follow 15m --prune\n          \
@@ -137,6 +144,13 @@ pub enum Verb {
         after_help = "Example: cf-migrate sandbox --listen 127.0.0.1:8787 --dir sandbox --token T --account A"
     )]
     Sandbox(SandboxArgs),
+}
+
+/// How a verb is given that takes places or jobs.
+fn usage(verb: &str) -> String {
+    let given = ["<FROM> <TO>", "--job <NAME>", "--all"];
+    let lines = given.map(|given| format!("cf-migrate {verb} {given} [OPTIONS]"));
+    lines.join("\n       ")
 }
 
 /// `plan`
@@ -231,9 +245,13 @@ pub struct IndexArgs {
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The source, an archive folder or a file
-    pub from: Locator,
+    #[arg(required_unless_present_any = ["job", "all"])]
+    pub from: Option<Locator>,
     /// What to compare it with: vectorize:INDEX
-    pub to: Locator,
+    #[arg(required_unless_present_any = ["job", "all"])]
+    pub to: Option<Locator>,
+    #[command(flatten)]
+    pub(super) which: WhichArgs,
     #[command(flatten)]
     pub(super) mapping: MappingOptions,
     #[command(flatten)]
@@ -533,7 +551,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 21);
+        assert_eq!(examples, 23);
     }
 
     /// What is of a command, and not of a migration.

@@ -297,8 +297,8 @@ fn network(settings: CloudflareSettings, setup: &Setup) -> Result<Accounts, Erro
     let account = format!("{} {place}", id.as_str());
     let budget = limits::budget(pace, &account, &settings.token, *clock)?;
     let budget = match &setup.together {
-        Some(together) => budget.within(together),
-        None => budget,
+        Some(together) if pace.api_budget != ApiBudget::Off => budget.within(together),
+        _ => budget,
     };
     let pacer = limits::pacer(pace, *clock);
     let client = |token: &SecretString| -> Result<Client, Error> {

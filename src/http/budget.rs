@@ -175,20 +175,29 @@ impl Budget {
     pub async fn take(&self, patience: Duration) -> Result<Ongoing, BudgetError> {
         let larger = match &self.within {
             // Under way there while it waits here.
-            Some(larger) => Some(Box::pin(larger.take(patience + LONGEST_WAIT)).await?),
+            Some(larger) => {
+                let taken = Box::pin(larger.take(patience + LONGEST_WAIT)).await?;
+                Some(Box::new(taken))
+            }
             None => None,
         };
+        let counted = self.counted(patience).await?;
+        Ok(Ongoing {
+            counted,
+            _larger: larger,
+        })
+    }
+
+    /// A turn of this budget alone, and what gives it back; none without a limit.
+    async fn counted(&self, patience: Duration) -> Result<Option<(Self, Ticket)>, BudgetError> {
         let Shared { clock, queue, .. } = &*self.shared;
         let ask = self.ask(patience);
         let _first_in_line = queue.lock().await;
         loop {
             let wait_ms = match self.turn(&ask)? {
                 Some(Turn::In(wait_ms)) => wait_ms,
-                Some(Turn::Now(ticket)) => {
-                    let counted = Some((self.clone(), ticket));
-                    return Ok(Ongoing::new(counted, larger));
-                }
-                None => return Ok(Ongoing::new(None, larger)),
+                Some(Turn::Now(ticket)) => return Ok(Some((self.clone(), ticket))),
+                None => return Ok(None),
             };
             tracing::debug!(wait_ms, "waiting for the request budget");
             clock.sleep(Duration::from_millis(wait_ms)).await;
@@ -260,15 +269,6 @@ pub struct Ongoing {
     counted: Option<(Budget, Ticket)>,
     /// The same call in the larger budget.
     _larger: Option<Box<Self>>,
-}
-
-impl Ongoing {
-    fn new(counted: Option<(Budget, Ticket)>, larger: Option<Self>) -> Self {
-        Self {
-            counted,
-            _larger: larger.map(Box::new),
-        }
-    }
 }
 
 impl Drop for Ongoing {

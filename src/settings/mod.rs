@@ -47,7 +47,7 @@ pub struct Pace {
     /// Bytes of bodies that go out in a second, at most; none for as many as the line
     /// takes.
     pub max_bandwidth: Option<Bandwidth>,
-    /// Bytes of an upsert; none lets it grow when requests are what binds.
+    /// Bytes of an upsert; none for as many as memory has room for twice.
     pub batch_bytes: Option<usize>,
     /// Records of an upsert, at most.
     pub batch_count: usize,

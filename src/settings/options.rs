@@ -88,13 +88,13 @@ pub struct PaceOptions {
     /// Bytes sent to the account in a second by this process, as 10MB/s or 80Mbit/s [default: off]
     #[arg(long, value_name = "RATE", global = true)]
     pub max_bandwidth: Option<MaxBandwidth>,
-    /// Bytes of an upsert [default: 32MiB, up to 95MB where requests bind]
+    /// Bytes of an upsert, at most 95MB [default: a quarter of --memory, 64MiB]
     #[arg(long, value_name = "SIZE", global = true)]
     pub batch_bytes: Option<Size>,
     /// Records of an upsert, at most 5,000 [default: 5000]
     #[arg(long, value_name = "COUNT", global = true)]
     pub batch_count: Option<usize>,
-    /// Upserts under way at once [default: 4 being sent, and more that only wait for their answers]
+    /// Upserts under way at once [default: up to 4 being sent, and more that only wait for their answers]
     #[arg(long, value_name = "COUNT", global = true)]
     pub concurrency: Option<usize>,
     /// Memory for bodies being encoded and sent [default: 256MiB]

@@ -1,28 +1,25 @@
-//! How large the next batch may be, and how many may be under way: as memory allows
-//! for bodies that are encoded or wait for their answers. A size is what was asked
-//! for, or 32 MiB that grows to 95 MB while requests, and not bandwidth, are what
-//! holds us back.
+//! How large a batch may be, and how many may be under way: as memory allows for bodies
+//! that are encoded, sent, or wait for their answers. Unasked, a batch is as large as
+//! leaves room for two, because a request costs more of the account than a byte.
 
 use crate::batch::{BatchLimits, MAX_BATCH_BYTES};
 use crate::error::Error;
 use crate::settings::{Pace, USUAL_CONCURRENCY};
-
-/// What a batch weighs unless `--batch-bytes` says otherwise.
-const USUAL_BYTES: usize = 32 << 20;
 
 /// Upserts under way at once unless `--concurrency` says otherwise, those included
 /// that only wait for their answers: enough for a thousand of them in five minutes
 /// where an answer takes four seconds.
 const MOST_UNDER_WAY: usize = 16;
 
+/// What shares of the line are counted in, so that they fit a semaphore's numbers.
+const LINE_UNIT: usize = 1 << 10;
+
 /// The size of batches, and how many may be under way.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BatchSize {
     bytes: usize,
-    /// What it may grow to.
-    most: usize,
     count: usize,
-    /// Upserts whose bodies are being sent.
+    /// Upserts whose bodies are being sent, at most.
     sending: usize,
     /// Upserts under way, those included that wait for their answers.
     under_way: usize,
@@ -41,15 +38,13 @@ impl BatchSize {
     pub(super) fn new(pace: &Pace) -> Self {
         // The other half is left for the archive's row groups and the ledger.
         let half = pace.memory / 2;
-        // One body is encoded while another is under way.
-        let fitting = (half / 2).min(MAX_BATCH_BYTES);
-        let (bytes, most, memory) = match pace.batch_bytes {
-            Some(bytes) => (bytes, bytes, half.max(2 * bytes).min(pace.memory)),
-            None => (USUAL_BYTES.min(fitting), fitting, half),
+        let (bytes, memory) = match pace.batch_bytes {
+            Some(bytes) => (bytes, half.max(2 * bytes).min(pace.memory)),
+            // One body is encoded while another is under way.
+            None => ((half / 2).min(MAX_BATCH_BYTES), half),
         };
         Self {
             bytes,
-            most,
             count: pace.batch_count,
             sending: pace.concurrency.unwrap_or(USUAL_CONCURRENCY),
             under_way: pace.concurrency.unwrap_or(MOST_UNDER_WAY),
@@ -57,7 +52,7 @@ impl BatchSize {
         }
     }
 
-    /// The limits of the next batch.
+    /// The limits of a batch.
     pub(super) fn limits(&self) -> Result<BatchLimits, Error> {
         BatchLimits::new(self.bytes, self.count)
             .map_err(|error| Error::usage("the batch limits cannot be used").because(error))
@@ -69,9 +64,18 @@ impl BatchSize {
         by_count.max(bytes.div_ceil(self.bytes as u64))
     }
 
-    /// Upserts whose bodies may be sent at once.
-    pub(super) fn sending(&self) -> usize {
-        self.sending
+    /// What the line has to share out among bodies that are being sent: half of what
+    /// memory holds. All of it at once would come to its end together, and then all
+    /// would wait for answers while nothing is sent.
+    pub(super) fn line(&self) -> usize {
+        self.memory / 2 / LINE_UNIT
+    }
+
+    /// What a body takes of that.
+    pub(super) fn share_of_line(&self, body_bytes: usize) -> u32 {
+        let line = self.line();
+        let share = body_bytes.div_ceil(LINE_UNIT).max(line / self.sending);
+        u32::try_from(share.min(line)).unwrap_or(u32::MAX)
     }
 
     /// Whether there is memory to encode a batch of at most `next` bytes.
@@ -83,14 +87,6 @@ impl BatchSize {
     /// Whether one more upsert may be under way.
     pub(super) fn may_send(&self, held: Held) -> bool {
         held.upserts < self.under_way
-    }
-
-    /// Requests had to wait for their turn: larger batches need fewer of them.
-    /// Whether that changed anything.
-    pub(super) fn grow(&mut self) -> bool {
-        let before = self.bytes;
-        self.bytes = (self.bytes * 3 / 2).min(self.most);
-        self.bytes > before
     }
 }
 
@@ -127,26 +123,42 @@ mod tests {
     }
 
     #[test]
-    fn an_automatic_size_grows_to_what_vectorize_and_memory_allow() {
-        let mut size = BatchSize::new(&pace(None, 1 << 30));
-        assert_eq!(size.bytes, 32 << 20);
-        while size.grow() {}
-        assert_eq!(size.bytes, MAX_BATCH_BYTES);
-        let mut small = BatchSize::new(&pace(None, 64 << 20));
-        assert_eq!((small.bytes, small.grow()), (16 << 20, false));
+    fn an_automatic_size_is_what_memory_has_room_for_twice_and_vectorize_takes() {
+        let bytes = |mib: usize| BatchSize::new(&pace(None, mib << 20)).bytes;
+        assert_eq!(bytes(64), 16 << 20);
+        assert_eq!(bytes(256), 64 << 20);
+        assert_eq!(bytes(1 << 10), MAX_BATCH_BYTES);
+        let asked = BatchSize::new(&pace(Some(1 << 20), 256 << 20));
+        assert_eq!(asked.limits().unwrap().bytes(), 1 << 20);
+    }
+
+    /// How many bodies of that size are sent at once.
+    fn sent(size: &BatchSize, bytes: usize) -> usize {
+        size.line() / size.share_of_line(bytes) as usize
     }
 
     #[test]
-    fn a_size_that_was_asked_for_stays() {
-        let mut size = BatchSize::new(&pace(Some(1 << 20), 256 << 20));
-        assert!(!size.grow());
-        assert_eq!(size.limits().unwrap().bytes(), 1 << 20);
+    fn the_line_is_shared_by_few_large_bodies_and_by_as_many_as_were_asked_for() {
+        let usual = BatchSize::new(&pace(None, 256 << 20));
+        assert_eq!(sent(&usual, 64 << 20), 1);
+        assert_eq!(sent(&usual, 32 << 20), 2);
+        assert_eq!(sent(&usual, 16 << 20), USUAL_CONCURRENCY);
+        assert_eq!(sent(&usual, 1), USUAL_CONCURRENCY);
+        // Cut when more memory was given.
+        let tight = BatchSize::new(&pace(None, 64 << 20));
+        assert_eq!(sent(&tight, MAX_BATCH_BYTES), 1);
+        let asked = Pace {
+            concurrency: Some(64),
+            ..pace(None, 256 << 20)
+        };
+        assert_eq!(sent(&BatchSize::new(&asked), 1), 64);
     }
 
     #[test]
     fn as_many_are_under_way_as_memory_has_room_for_what_they_really_weigh() {
         let usual = BatchSize::new(&pace(None, 256 << 20));
-        assert_eq!(fill(&usual, 32 << 20), (128 << 20, 4));
+        assert_eq!(fill(&usual, 64 << 20), (128 << 20, 2));
+        assert_eq!(fill(&usual, 30 << 20), (90 << 20, 3));
         assert_eq!(fill(&usual, 2 << 20).1, MOST_UNDER_WAY);
         let asked = Pace {
             concurrency: Some(1),
@@ -169,14 +181,10 @@ mod tests {
         fn bodies_never_take_more_than_the_memory_and_of_their_own_accord_half_of_it(
             memory in (64_usize << 20)..(1 << 31),
             asked in prop::option::of(65_536_usize..=MAX_BATCH_BYTES),
-            growth in 0..8,
             filled in 0.01_f64..=1.0,
         ) {
             let asked = asked.filter(|bytes| *bytes <= memory);
-            let mut size = BatchSize::new(&pace(asked, memory));
-            for _ in 0..growth {
-                size.grow();
-            }
+            let size = BatchSize::new(&pace(asked, memory));
             let bytes = (size.bytes as f64 * filled) as usize;
             let (most, _) = fill(&size, bytes);
             prop_assert!(most <= memory, "{size:?}");

@@ -32,7 +32,7 @@ pub(super) struct Flights<'a> {
     held: Held,
     /// The body of one that is over, whose memory is free.
     spare: Option<Bytes>,
-    /// A permit for each upsert whose body is being sent.
+    /// What bodies that are being sent take of it.
     line: Arc<Semaphore>,
     size: BatchSize,
     /// Batches of which nothing was taken, by their first ordinal.
@@ -59,7 +59,7 @@ impl<'a> Flights<'a> {
             flying: JoinSet::new(),
             held: Held::default(),
             spare: None,
-            line: Arc::new(Semaphore::new(size.sending())),
+            line: Arc::new(Semaphore::new(size.line())),
             size,
             refused_whole: Vec::new(),
             done: Upserted::default(),
@@ -74,9 +74,8 @@ impl<'a> Flights<'a> {
 
     /// Sends every batch; some may still be under way at the end.
     pub(super) async fn send_all(&mut self, feed: &mut Feed<'_>) -> Result<(), Error> {
-        let mut waits = self.index.counters().waited;
+        let limits = self.size.limits()?;
         loop {
-            let limits = self.size.limits()?;
             while !self.size.may_encode(self.held, feed.next_bytes(limits)) {
                 self.land_one().await?;
             }
@@ -89,12 +88,7 @@ impl<'a> Flights<'a> {
             while !self.size.may_send(self.held) {
                 self.land_one().await?;
             }
-            let permit = self.on_the_line().await?;
-            // A wait for a turn since the last batch: requests are what binds.
-            if self.index.counters().waited > waits && self.size.grow() {
-                waits = self.index.counters().waited;
-                feed.set_limits(self.size.limits()?);
-            }
+            let permit = self.on_the_line(batch.body.len()).await?;
             self.migration.stop.check()?;
             self.migration.ledger.batch_sent(batch.first, batch.last)?;
             self.spawn(batch, permit);
@@ -102,11 +96,12 @@ impl<'a> Flights<'a> {
     }
 
     /// Waits until a body may be sent; what is answered meanwhile lands.
-    async fn on_the_line(&mut self) -> Result<OwnedSemaphorePermit, Error> {
+    async fn on_the_line(&mut self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
+        let share = self.size.share_of_line(bytes);
         loop {
             tokio::select! {
                 biased;
-                permit = Arc::clone(&self.line).acquire_owned() => {
+                permit = Arc::clone(&self.line).acquire_many_owned(share) => {
                     return Ok(permit.expect("nobody closes it"));
                 }
                 Some(joined) = self.flying.join_next() => self.landed(joined).await?,

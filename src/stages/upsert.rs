@@ -147,12 +147,6 @@ impl<'a> Feed<'a> {
         }
     }
 
-    pub(super) fn set_limits(&mut self, limits: BatchLimits) {
-        if let Some(cutter) = self.fresh.as_mut().and_then(|fresh| fresh.cutter.as_mut()) {
-            cutter.set_limits(limits);
-        }
-    }
-
     pub(super) fn next(&mut self, refusals: &Refusals<'_>) -> Result<Option<CutBatch>, Error> {
         while let Some(batch) = self.unanswered.next() {
             if let Some(cut) = self.recut(batch, refusals)? {

@@ -168,6 +168,23 @@ fn the_plans_of_all_are_looked_at_together() {
 }
 
 #[test]
+fn all_are_verified_together_and_nothing_is_written() {
+    let mut place = Place::new();
+    place.jobs(&["a", "b", "c"], "");
+    place.run("run --all").ends(0);
+    place.cloud.sandbox.remove_vector("b", "3").unwrap();
+    place.cloud.forget_calls();
+    let report = place.run("verify --all --json").ends(4).json();
+    assert_eq!(report["verb"], "verify");
+    for (name, outcome) in [("a", "proven"), ("b", "differences"), ("c", "proven")] {
+        assert_eq!(report["jobs"][name]["outcome"], outcome, "{report:#}");
+    }
+    assert_eq!(report["jobs"]["b"]["verification"]["missing"], 1);
+    assert!(place.cloud.writes().is_empty());
+    place.run("verify --job c").ends(0);
+}
+
+#[test]
 fn the_embedded_sandbox_serves_all_jobs_too() {
     let mut place = Place::new();
     for name in ["CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN"] {

@@ -42,8 +42,8 @@ fn shell(place: &Place, line: &str) -> Option<Told> {
             "GNU parallel is not installed, and {REQUIRED}=required"
         );
         // Not by a macro, whose words would be kept from a test that passes.
-        let told = "LEFT OUT: GNU parallel is not installed (apt-get install parallel)";
-        writeln!(std::io::stderr(), "{told}").unwrap();
+        let told = "LEFT OUT: GNU parallel is not installed (apt-get install parallel)\n";
+        std::io::stderr().write_all(told.as_bytes()).unwrap();
         return None;
     }
     let binary = Path::new(env!("CARGO_BIN_EXE_cf-migrate"));
@@ -110,6 +110,22 @@ fn the_pages_rehearsal_needs_no_account() {
     let proven = format!("ant\tproven: {POINTS} records, verified equal");
     told.ends(0).says(&proven);
     assert!(place.cloud.calls().is_empty());
+}
+
+#[test]
+fn the_job_files_that_are_shown_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cf-migrate.toml");
+    let mut shown = 0;
+    for page in [PAGE, include_str!("../../README.md")] {
+        for block in page.split("```toml\n").skip(1) {
+            let (toml, _) = block.split_once("```").unwrap();
+            fs::write(&path, toml).unwrap();
+            let jobs = ConfigFile::load(Some(&path)).unwrap().jobs;
+            shown += jobs.all().len();
+        }
+    }
+    assert_eq!(shown, 5);
 }
 
 /// A block of the manifest: the lines below that one, as far as they are deeper.

@@ -37,8 +37,6 @@ fn what_is_sent_takes_as_long_as_the_bandwidth_makes_it() {
     let bytes = 600.0 * 32.0 * 9.0;
     let seconds = report["seconds"]["upsert"].as_f64().unwrap();
     assert!(seconds >= bytes / 100_000.0, "{bytes} bytes in {seconds} s");
-    let said = "as fast as --max-bandwidth 100.0 kB/s allows";
-    assert!(told.stderr.contains(said), "{told}");
 }
 
 #[test]
@@ -65,4 +63,17 @@ fn the_embedded_account_has_no_limit_either_then() {
     let told = shell.run(&format!("{line} --concurrency 64")).ends(0);
     let report: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!(report["requests"]["rate_limited"], 0);
+}
+
+/// On other systems what started it may have a part in it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_peak_of_memory_is_the_programs_own_whoever_started_it() {
+    let large = vec![1_u8; 400 << 20];
+    let shell = shell(&without_a_budget());
+    let told = shell.run(&format!("{RUN} --sandbox")).ends(0);
+    let report: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let peak = report["peak_rss_bytes"].as_u64().unwrap();
+    assert!((1 << 20..300 << 20).contains(&peak), "{peak}");
+    assert_eq!(large[large.len() - 1], 1);
 }

@@ -34,7 +34,7 @@ fn thirty_byte_records(count: u64) -> Vec<(u64, Record)> {
 
 #[test]
 fn no_records_give_no_batch() {
-    assert_eq!(cut(BatchLimits::default(), &[]), []);
+    assert_eq!(cut(BatchLimits::LARGEST, &[]), []);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_record_over_the_byte_limit_goes_alone() {
 
 #[test]
 fn a_body_holds_no_more_memory_than_its_bytes() {
-    let mut cutter = Cutter::new(BatchLimits::default());
+    let mut cutter = Cutter::new(BatchLimits::LARGEST);
     for (ordinal, record) in thirty_byte_records(9) {
         assert_eq!(cutter.push(ordinal, &record), None);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::archive::Archive;
-use crate::cli::args::{DepthArgs, FileIndexArgs, Global, PermissionArgs};
+use crate::cli::args::{DepthArgs, Global, PermissionArgs};
 use crate::cli::outcome::{self, Ending, Last};
 use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
@@ -323,12 +323,4 @@ fn depth(args: &DepthArgs) -> Depth {
         sample: args.sample.unwrap_or(DEFAULT_SAMPLE),
         seed: args.sample_seed.unwrap_or(1),
     }
-}
-
-/// The file index that was asked for, where that is optional.
-pub(super) fn file_index(
-    setup: &Setup,
-    args: &FileIndexArgs,
-) -> Result<Option<FileIndexWish>, Error> {
-    open::file_index(args, &setup.settings)
 }
