@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::Ledger;
 use super::records::from_sql;
+use super::schema::index;
 use crate::error::Error;
 
 /// One file's entry: its key and the ids of its vectors, in order.
@@ -19,7 +20,7 @@ pub struct FileEntry {
 impl Ledger {
     /// How many files there are.
     pub fn files(&self) -> Result<u64, Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_files(connection)?;
             connection.query_row("SELECT count(DISTINCT file) FROM record", [], |row| {
                 Ok(from_sql(row.get(0)?))
@@ -85,8 +86,10 @@ impl Ledger {
     ) -> Result<Vec<String>, Error> {
         self.with(|connection| {
             index_files(connection)?;
-            connection.execute_batch(
-                "CREATE INDEX IF NOT EXISTS held_file ON held (file) WHERE file IS NOT NULL",
+            index(
+                connection,
+                "held_file",
+                "CREATE INDEX held_file ON held (file) WHERE file IS NOT NULL",
             )?;
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT file FROM held WHERE file > ?
@@ -133,7 +136,7 @@ impl Ledger {
         if self.has_one_namespace()? {
             return Ok(None);
         }
-        self.sorting(|connection| {
+        self.with(|connection| {
             // The index does not have the namespaces, and looking them up one by one
             // takes longer than sorting the table.
             connection.query_row(
@@ -153,7 +156,9 @@ impl Ledger {
 
 /// Only migrations with a file index pay for this.
 pub(super) fn index_files(connection: &rusqlite::Connection) -> Result<(), rusqlite::Error> {
-    connection.execute_batch(
-        "CREATE INDEX IF NOT EXISTS record_file ON record (file, file_order, id) WHERE file IS NOT NULL",
+    index(
+        connection,
+        "record_file",
+        "CREATE INDEX record_file ON record (file, file_order, id) WHERE file IS NOT NULL",
     )
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::records::{as_sql, from_sql};
-use super::schema::{FORMAT, STATES_OF_A_LATER_GENERATION};
+use super::schema::{FORMAT, STATES_OF_A_LATER_GENERATION, sorting};
 use crate::error::Error;
 
 /// The section of the plan, no part of what is frozen, that says which generation
@@ -45,9 +45,9 @@ impl Ledger {
     /// Only when every batch is settled: what is on its way belongs to no generation
     /// otherwise.
     pub fn begin_generation(&self, generation: u64) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             let transaction = connection.transaction()?;
-            let moved = hold_settled(&transaction)?;
+            let moved = sorting(&transaction, hold_settled)?;
             transaction.execute_batch(FORGET_RECORDS)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO plan VALUES (?, ?)",
@@ -79,15 +79,16 @@ impl Ledger {
     /// Both are read by id and what is found is sorted, because looking up ten million
     /// of anything in no order takes a page of the disk for each.
     pub fn mark_unchanged(&self) -> Result<(), Error> {
-        self.sorting(|connection| {
-            connection
-                .execute(
+        self.with(|connection| {
+            let mark = |connection: &Connection| {
+                connection.execute(
                     "INSERT OR IGNORE INTO unchanged SELECT record.ordinal FROM held
                      CROSS JOIN record ON record.id = held.id AND record.digest = held.digest
                      ORDER BY record.ordinal",
                     [],
                 )
-                .map(drop)
+            };
+            sorting(connection, mark).map(drop)
         })
     }
 

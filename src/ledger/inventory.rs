@@ -44,7 +44,7 @@ impl Ledger {
     /// far as no earlier generation of ours brought it there, and what was there before
     /// ours.
     pub fn take_walked_inventory(&self) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_walked(connection)?;
             let transaction = connection.transaction()?;
             transaction.execute_batch(

@@ -271,20 +271,6 @@ impl Ledger {
         disk::database(|| work(&mut self.lock())).map_err(|error| explain(&self.path, error.into()))
     }
 
-    /// [`Ledger::with`] more memory, for work that sorts a whole table: what is sorted in
-    /// fewer pieces is merged once, and not twice.
-    fn sorting<T>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
-    ) -> Result<T, Error> {
-        self.with(|connection| {
-            connection.pragma_update(None, "cache_size", schema::SORTING_KIB)?;
-            let done = work(connection);
-            connection.pragma_update(None, "cache_size", schema::CACHE_KIB)?;
-            done
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere cannot leave a transaction half done: SQLite rolls
         // back what was not committed.

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::Ledger;
 use super::changes::{ChangeCount, insert_changes};
+use super::schema::index;
 use crate::error::Error;
 use crate::record::Digest;
 use crate::transform::Order;
@@ -120,13 +121,13 @@ impl Ledger {
     /// Builds the index over ids. Built once, after the last point: sorting ten
     /// million ids beats inserting them one by one.
     pub fn index_ids(&self) -> Result<(), Error> {
-        self.sorting(|connection| index_ids(connection))
+        self.with(|connection| index_ids(connection))
     }
 
     /// Builds [the index over ids](Self::index_ids) and says whether one of them is
     /// given by more than one point.
     pub fn has_collisions(&self) -> Result<bool, Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_ids(connection)?;
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM record GROUP BY id HAVING count(*) > 1)",
@@ -365,10 +366,11 @@ impl Ledger {
 fn index_ids(connection: &Connection) -> Result<(), rusqlite::Error> {
     let sql = "SELECT EXISTS (SELECT 1 FROM held)";
     let compared: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    connection.execute_batch(match compared {
-        true => "CREATE INDEX IF NOT EXISTS record_id ON record (id, digest)",
-        false => "CREATE INDEX IF NOT EXISTS record_id ON record (id)",
-    })
+    let create = match compared {
+        true => "CREATE INDEX record_id ON record (id, digest)",
+        false => "CREATE INDEX record_id ON record (id)",
+    };
+    index(connection, "record_id", create)
 }
 
 fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {

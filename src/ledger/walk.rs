@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::Ledger;
 use super::records::from_sql;
+use super::schema::index;
 use crate::error::Error;
 
 /// What an id that the index lists is to us.
@@ -54,7 +55,7 @@ impl Ledger {
     /// Calls `each` with every id that the walk came by and what it is to us, by id.
     /// Wants the index that [`Ledger::index_ids`] builds.
     pub fn for_each_walked(&self, mut each: impl FnMut(&str, Walked)) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_walked(connection)?;
             let mut statement = connection.prepare(
                 "SELECT walked.id, record.ordinal,
@@ -87,7 +88,7 @@ impl Ledger {
 
     /// Strangers that the walk came by belong to the inventory from now on.
     pub fn take_in_strangers(&self) -> Result<(), Error> {
-        self.sorting(|connection| {
+        self.with(|connection| {
             index_walked(connection)?;
             let sql = format!(
                 "INSERT OR IGNORE INTO inventory_vector
@@ -100,5 +101,9 @@ impl Ledger {
 
 /// Sorts what the walk came by.
 pub(super) fn index_walked(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.execute_batch("CREATE INDEX IF NOT EXISTS temp.walked_id ON walked (id)")
+    index(
+        connection,
+        "walked_id",
+        "CREATE INDEX temp.walked_id ON walked (id)",
+    )
 }
