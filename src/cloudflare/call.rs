@@ -1,6 +1,8 @@
 //! One call to the account: the request goes through [`crate::http`], and comes
 //! back as a result or as an [`ApiError`] that says what was attempted.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +11,7 @@ use http::Method;
 
 use crate::cloudflare::envelope::{self, Envelope, Form};
 use crate::cloudflare::error::ApiError;
-use crate::http::{Answer, Client, Request};
+use crate::http::{Answer, Client, Request, Verdict};
 
 /// What a call is for, in words that fit after "could not".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +68,16 @@ pub(crate) async fn success(
     operation: Operation,
     request: Request,
 ) -> Result<Answer, ApiError> {
-    let answer = answer(http, &operation, request, Form::Envelope).await?;
-    match envelope::is_success(&answer, Form::Envelope) {
+    // What the last answer was judged to be, because looking through it takes time.
+    let is_done = AtomicBool::new(false);
+    let judge = |answer: &Answer| {
+        let verdict = envelope::verdict(answer, Form::Envelope);
+        is_done.store(verdict == Verdict::Done, Ordering::Relaxed);
+        verdict
+    };
+    let answer = http.call(request, judge).await;
+    let answer = answer.map_err(|error| ApiError::from_http(operation.clone(), error))?;
+    match is_done.into_inner() {
         true => Ok(answer),
         false => Err(failure(operation, &answer)),
     }

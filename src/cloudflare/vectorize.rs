@@ -9,7 +9,7 @@ use crate::cloudflare::account::Account;
 use crate::cloudflare::call::{self, Operation};
 use crate::cloudflare::error::ApiError;
 use crate::cloudflare::ids::{IndexName, ListCursor, MutationId, encoded};
-use crate::cloudflare::wire::{DescriptionWire, InfoWire, ListWire, MutationWire, StoredWire};
+use crate::cloudflare::wire::{self, DescriptionWire, InfoWire, ListWire, MutationWire};
 use crate::http::{Counters, OnGone, Request};
 use crate::point::Payload;
 use crate::record::{Metric, VectorId};
@@ -159,10 +159,9 @@ impl Vectorize {
         let request = self
             .ids_request("get_by_ids", ids)
             .answer_bytes(VECTORS_ANSWER_BYTES);
-        let wires: Vec<StoredWire> = self
-            .result(operation, "an array of vectors", request)
-            .await?;
-        Ok(wires.into_iter().map(StoredWire::into_stored).collect())
+        let answer = call::success(self.account.http(), operation.clone(), request).await?;
+        wire::stored_vectors(&answer.body)
+            .ok_or_else(|| operation.bad_answer("an array of vectors", &answer))
     }
 
     /// Deletes the vectors with these ids, at most [`MAX_DELETE_IDS`]; absent ones

@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Number, Value};
 
 use crate::cloudflare::ids::{ListCursor, MutationId};
 use crate::cloudflare::kv::KvValue;
@@ -71,34 +71,50 @@ pub(crate) struct MutationWire {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct StoredWire {
+struct VectorsWire<'a> {
+    #[serde(borrow)]
+    result: Vec<StoredWire<'a>>,
+}
+
+#[derive(Deserialize)]
+struct StoredWire<'a> {
     id: String,
-    values: Vec<Single>,
+    #[serde(borrow)]
+    values: &'a RawValue,
     namespace: Option<String>,
     metadata: Option<Payload>,
 }
 
-impl StoredWire {
-    pub(crate) fn into_stored(self) -> StoredVector {
-        StoredVector {
+/// The vectors of an answer; none where it is no such answer. Their numbers are read
+/// where they stand: each as a value of its own would take several times as long.
+pub(crate) fn stored_vectors(body: &[u8]) -> Option<Vec<StoredVector>> {
+    let wire: VectorsWire<'_> = serde_json::from_slice(body).ok()?;
+    wire.result
+        .into_iter()
+        .map(StoredWire::into_stored)
+        .collect()
+}
+
+impl StoredWire<'_> {
+    fn into_stored(self) -> Option<StoredVector> {
+        Some(StoredVector {
             id: self.id,
-            values: self.values.into_iter().map(|single| single.0).collect(),
+            values: singles(self.values.get())?,
             namespace: self.namespace.filter(|name| !name.is_empty()),
             metadata: self.metadata,
-        }
+        })
     }
 }
 
-/// A number of a vector. Its text is read as f32 at once: through f64 it would
-/// be rounded twice.
-pub(crate) struct Single(f32);
-
-impl<'de> Deserialize<'de> for Single {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = Number::deserialize(deserializer)?;
-        let value = number.as_str().parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(value))
+/// The numbers of an array, from their text at once: through f64 they would be rounded
+/// twice. None where something else is in it; that the whole is JSON is known.
+fn singles(array: &str) -> Option<Vec<f32>> {
+    let numbers = array.strip_prefix('[')?.strip_suffix(']')?;
+    if numbers.trim_ascii().is_empty() {
+        return Some(Vec::new());
     }
+    let numbers = numbers.split(',');
+    numbers.map(|text| text.trim_ascii().parse().ok()).collect()
 }
 
 #[derive(Deserialize)]
@@ -241,8 +257,24 @@ mod tests {
 
     use super::*;
 
+    /// The vectors of an answer with one of these values.
+    fn answered(values: &str) -> Option<Vec<StoredVector>> {
+        let body = format!(r#"{{"success":true,"result":[{{"id":"a","values":{values}}}]}}"#);
+        stored_vectors(body.as_bytes())
+    }
+
     fn single(text: &str) -> f32 {
-        serde_json::from_str::<Single>(text).unwrap().0
+        answered(&format!("[ {text} ]")).unwrap()[0].values[0]
+    }
+
+    #[test]
+    fn vectors_are_as_they_were_answered() {
+        let values = |text: &str| answered(text).map(|vectors| vectors[0].values.clone());
+        assert_eq!(values("[]"), Some(vec![]));
+        assert_eq!(values("[1, -0.25,\n3e-1]"), Some(vec![1.0, -0.25, 0.3]));
+        assert_eq!(values("[1,]"), None);
+        assert_eq!(values("{\"0\":1}"), None);
+        assert_eq!(stored_vectors(br#"{"result":null}"#), None);
     }
 
     #[test]
@@ -281,7 +313,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_refused() {
         for text in ["null", "\"1\"", "[1]", "true", "NaN"] {
-            assert!(serde_json::from_str::<Single>(text).is_err(), "{text}");
+            assert_eq!(answered(&format!("[0,{text}]")), None, "{text}");
         }
     }
 
