@@ -27,8 +27,3 @@ pub fn run(command: &mut Command) -> (Output, f64) {
     let output = command.output().expect("the program runs");
     (output, children() - before)
 }
-
-/// The least of several rounds: noise of the machine only ever adds.
-pub fn least(rounds: usize, mut round: impl FnMut() -> f64) -> f64 {
-    (0..rounds).map(|_| round()).fold(f64::INFINITY, f64::min)
-}

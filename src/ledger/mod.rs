@@ -49,6 +49,12 @@ pub enum LedgerError {
         /// Its format.
         newer: i64,
     },
+    /// Written by an earlier version whose digests were of another kind.
+    #[error("it has format {older}, whose digests this version cannot compare")]
+    OlderFormat {
+        /// Its format.
+        older: i64,
+    },
     /// SQLite finds it broken.
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -288,6 +294,9 @@ fn explain(path: &Path, error: LedgerError) -> Error {
             .advise("give another migration folder with --dir; this file was left as it is"),
         LedgerError::NewerFormat { .. } => Error::failed(message)
             .advise("use the version of cf-migrate that wrote it, or a later one"),
+        LedgerError::OlderFormat { .. } => Error::failed(message).advise(
+            "use the version of cf-migrate that wrote it, or start over in a new folder with --dir: the archive can be given as the source",
+        ),
         LedgerError::Damaged(_) => Error::failed(message).advise(
             "restore ledger.db from a backup, or start over in a new folder with --dir: \
              upserts repeat safely (the archive can be given as the source), but ids that are there already need --overwrite",

@@ -9,12 +9,12 @@ use super::LedgerError;
 use crate::disk;
 
 /// The newest format this version knows; a newer one is refused.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 4;
 
 /// The format of a ledger that knows one generation. It becomes [`FORMAT`] with
 /// the second one: versions that know nothing of `held` must not open it then,
-/// while until then they may.
-const FIRST_FORMAT: i64 = 1;
+/// while until then they may. Formats 1 and 2 had digests of another kind.
+const FIRST_FORMAT: i64 = 3;
 
 /// Marks the file as ours in SQLite's header (`PRAGMA application_id`): "cfmg".
 const APPLICATION_ID: i64 = 0x6366_6d67;
@@ -226,6 +226,7 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
     match (application, format, tables) {
         (0, 0, 0) => create(connection),
         (APPLICATION_ID, FIRST_FORMAT..=FORMAT, _) => check(connection),
+        (APPLICATION_ID, older @ 1..FIRST_FORMAT, _) => Err(LedgerError::OlderFormat { older }),
         (APPLICATION_ID, newer, _) if newer > FORMAT => Err(LedgerError::NewerFormat { newer }),
         _ => Err(LedgerError::NotALedger),
     }
