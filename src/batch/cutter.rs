@@ -7,6 +7,11 @@ use super::encode::encode;
 use super::limits::BatchLimits;
 use crate::record::Record;
 
+/// Bodies up to this many bytes may grow as they like.
+const SMALL_BODY: usize = 1 << 20;
+/// More than any record's line has: 1,536 numbers, 10 KiB of metadata.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// Records that are sent in one upsert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -60,6 +65,7 @@ impl Cutter {
     /// a batch of its own.
     pub fn push(&mut self, ordinal: u64, record: &Record) -> Option<Batch> {
         debug_assert!(self.count == 0 || ordinal > self.last, "ordinals must rise");
+        self.make_room();
         let before = self.lines.len();
         encode(record, &mut self.lines);
         let batch = if self.has_room() {
@@ -94,6 +100,15 @@ impl Cutter {
             count: std::mem::take(&mut self.count),
             body: Bytes::from(body),
         })
+    }
+
+    /// Room for a whole batch at once, as soon as it will be a large one: a body that
+    /// grows by doubling is held twice each time.
+    fn make_room(&mut self) {
+        let whole = self.limits.bytes() + LONGEST_LINE;
+        if self.lines.len() > SMALL_BODY && self.lines.capacity() < whole {
+            self.lines.reserve_exact(whole - self.lines.len());
+        }
     }
 
     /// Whether the line just written, its final LF aside, is within both limits.

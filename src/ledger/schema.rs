@@ -164,7 +164,7 @@ CREATE TABLE entry (
 ";
 
 /// Memory for pages, in KiB, which SQLite takes negative numbers for.
-const CACHE_KIB: i64 = -16_384;
+const CACHE_KIB: i64 = -4_096;
 /// The same while a whole table is sorted, a piece of this size at a time: pieces that
 /// fit the processor's cache take half the time of larger ones (docs/performance.md).
 const SORTING_KIB: i64 = -1_024;

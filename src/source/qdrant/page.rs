@@ -6,7 +6,7 @@ use crate::point::{Payload, Point};
 use crate::source::page_size::PageSize;
 
 /// What a page should weigh (contract: 2 to 8 MB).
-const TARGET_BYTES: usize = 4 << 20;
+const TARGET_BYTES: usize = 2 << 20;
 /// What the vectors of the very first page may weigh: 256 points of 1,536 numbers.
 const FIRST_BYTES: usize = 256 * 1_536 * 4;
 /// The first page's most points, because payloads are not known yet.
