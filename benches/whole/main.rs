@@ -187,7 +187,7 @@ impl Figures {
     fn print(&self, name: &str) {
         say(&format!(
             "{name}: scroll {:.1} + formatting {:.1} + archive {:.1} = {:.1} | run {:.1} - verify {:.1} = {:.1} ({:.2} x) | \
-             export alone {:.1} ({:.2} x scroll + archive) | run's peak {:.0} MiB | upsert {:.0} vectors/s",
+             export alone {:.1} ({:.2} x scroll + archive) | run's peak {:.0} MiB | upsert {:.0} vectors/s ({:.2} x as fast as one core formats)",
             self.scroll,
             self.format,
             self.archive,
@@ -200,6 +200,7 @@ impl Figures {
             self.export / (self.scroll + self.archive),
             self.peak,
             self.rate,
+            self.rate * self.format / 1e6,
         ));
     }
 }
