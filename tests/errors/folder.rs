@@ -205,6 +205,12 @@ rows! {
         bench.run_sample("")
     }
 
+    fn ledger_older_format(bench) {
+        bench.migrated();
+        pragma(bench, "PRAGMA user_version = 2");
+        bench.run_sample("")
+    }
+
     fn ledger_of_another_program(bench) {
         bench.migrated();
         pragma(bench, "PRAGMA application_id = 7");
