@@ -49,8 +49,8 @@ impl Cutter {
         }
     }
 
-    /// Takes over the memory of a body that was sent, unless somebody still reads it:
-    /// asking the system for as much again costs a tenth of the encoding.
+    /// Takes over the memory of a body that was sent, unless somebody still reads it: its
+    /// pages need not be asked of the system again.
     pub fn reuse(&mut self, body: Bytes) {
         if let Ok(body) = body.try_into_mut() {
             let mut room = Vec::from(body);
