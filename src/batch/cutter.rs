@@ -103,7 +103,7 @@ impl Cutter {
     }
 
     /// Room for a whole batch at once, as soon as it will be a large one: a body that
-    /// grows by doubling is held twice each time.
+    /// grows by doubling may be held twice each time, as the allocator likes.
     fn make_room(&mut self) {
         let whole = self.limits.bytes() + LONGEST_LINE;
         if self.lines.len() > SMALL_BODY && self.lines.capacity() < whole {

@@ -103,7 +103,7 @@ impl<'a> Records<'a> {
             return Ok(None);
         };
         let point = self.point(row.ordinal)?;
-        let made = is_row(&point.id.clone(), self.transform.apply_owned(point), &row)?;
+        let made = as_remembered(&point.id.clone(), self.transform.apply_owned(point), &row)?;
         Ok(Some(Made {
             ordinal: row.ordinal,
             record: made.record,
@@ -165,11 +165,11 @@ impl Iterator for Records<'_> {
 ///
 /// Errors: when the point gives another record than the ledger remembers.
 pub fn remake(transform: &Transform, point: &Point, row: &RecordRow) -> Result<Record, Error> {
-    is_row(&point.id, transform.apply(point), row).map(|made| made.record)
+    as_remembered(&point.id, transform.apply(point), row).map(|made| made.record)
 }
 
 /// What the point with that id gave, where it is what the ledger remembers.
-fn is_row(
+fn as_remembered(
     point: &PointId,
     made: Result<Transformed, Rejection>,
     row: &RecordRow,
