@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::LedgerError;
+use super::compared::COMPARED;
+use super::{LedgerError, tally};
 use crate::disk;
 
 /// The newest format this version knows; a newer one is refused.
@@ -215,6 +216,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     disk::database(|| connection.execute_batch(CHANGES))?;
     disk::database(|| connection.execute_batch(HELD))?;
     disk::database(|| connection.execute_batch(ROLLBACK))?;
+    disk::database(|| connection.execute_batch(COMPARED))?;
+    disk::database(|| tally::prepare(&connection))?;
     Ok(connection)
 }
 
