@@ -155,10 +155,10 @@ fn hold_settled(connection: &Connection) -> Result<usize, rusqlite::Error> {
         connection.execute("INSERT INTO settled VALUES (?, ?)", [first, last])?;
     }
     let held = connection.execute(
-        "INSERT OR REPLACE INTO held
-         SELECT id, namespace, file, file_order, digest FROM settled
+        "INSERT OR REPLACE INTO held (id, file, digest)
+         SELECT id, file, digest FROM settled
          CROSS JOIN record NOT INDEXED ON record.ordinal BETWEEN first AND last
-         UNION ALL SELECT id, namespace, file, file_order, digest FROM unsettled
+         UNION ALL SELECT id, file, digest FROM unsettled
          CROSS JOIN unchanged ON unchanged.ordinal BETWEEN first AND last
          CROSS JOIN record NOT INDEXED ON record.ordinal = unchanged.ordinal
          WHERE EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')

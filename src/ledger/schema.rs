@@ -65,11 +65,9 @@ CREATE TABLE IF NOT EXISTS taken_back (
 /// What catching up needs; every ledger gets it when it is opened.
 const HELD: &str = "
 CREATE TABLE IF NOT EXISTS held (
-    id         TEXT PRIMARY KEY,
-    namespace  TEXT,
-    file       TEXT,
-    file_order,
-    digest     BLOB NOT NULL
+    id     TEXT PRIMARY KEY,
+    file   TEXT,
+    digest BLOB NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS unchanged (
