@@ -12,6 +12,7 @@
 //! - [`disk`], [`clock`]: the lasting changes to files, and time; both simulated in tests
 //! - [`point`], [`record`], [`error`]: the words everyone shares
 //! - `limited`, `contained`, `parquet_bounds`: what files of others may ask for
+//! - `heap`: what the allocator keeps, given back between stages
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
 pub mod archive;
@@ -28,6 +29,7 @@ pub mod folder;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod heap;
 pub mod http;
 pub mod ledger;
 mod limited;
