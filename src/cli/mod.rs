@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-pub use args::Cli;
+use args::Cli;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
