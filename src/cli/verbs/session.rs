@@ -206,16 +206,7 @@ impl<'a> Session<'a> {
     }
 
     /// Concludes with what the job came to.
-    pub(super) fn end(self, outcome: Result<(), Error>) -> ExitCode {
-        self.concluded(outcome, Last::Command).1
-    }
-
-    /// The same, of the whole command or of a pass of it; gives the report too.
-    pub(super) fn concluded(
-        mut self,
-        outcome: Result<(), Error>,
-        last: Last,
-    ) -> (Report, ExitCode) {
+    fn conclude(mut self, outcome: Result<(), Error>, last: Last) -> (Report, ExitCode) {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
         let archived = self
@@ -266,24 +257,24 @@ impl<'a> Session<'a> {
         next
     }
 
-    /// Measures the whole verb.
+    /// Does the whole command, and measures it.
     pub(super) async fn timed(
-        mut self,
+        self,
         work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
     ) -> ExitCode {
-        let outcome = self.measured(work).await;
-        self.end(outcome)
+        self.concluded(Last::Command, work).await.1
     }
 
-    /// The verb, with the time it took.
-    pub(super) async fn measured(
-        &mut self,
+    /// The same, of the whole command or of a pass of it; gives the report too.
+    pub(super) async fn concluded(
+        mut self,
+        last: Last,
         work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> (Report, ExitCode) {
         let begun = self.setup.clock.now();
         let outcome = work(&mut self.job, &mut self.report).await;
         self.report.seconds.total = (self.setup.clock.now() - begun).as_secs_f64();
-        outcome
+        self.conclude(outcome, last)
     }
 }
 

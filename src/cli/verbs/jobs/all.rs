@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::report::{JobsReport, Report};
 
 /// Does `verb` for every job, and tells what all came to.
-pub(in crate::cli::verbs) async fn all(
+pub(super) async fn all(
     (setup, verb): (&Setup, &'static str),
     jobs: &[Prepared],
     work: impl AsyncFn(&Prepared) -> Result<Report, Error>,
