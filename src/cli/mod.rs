@@ -8,6 +8,7 @@ mod guard;
 mod interrupt;
 mod limits;
 mod log;
+mod memory;
 mod open;
 mod outcome;
 mod progress;

@@ -118,10 +118,7 @@ impl Following<'_> {
             let told = "stopped between two passes: the same command goes on with the next one";
             self.setup.progress.remark(Level::Info, told);
         }
-        let code = match self.setup.global.json {
-            true => outcome::print_json(&report),
-            false => ExitCode::from(report.exit_code),
-        };
+        let code = outcome::hand_over(&self.setup.global, &report, report.exit_code);
         Ok((report, code))
     }
 }

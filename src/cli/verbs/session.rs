@@ -10,9 +10,8 @@ use tempfile::TempDir;
 use crate::archive::Archive;
 use crate::cli::args::{DepthArgs, Global, PermissionArgs};
 use crate::cli::outcome::{self, Ending, Last};
-use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
-use crate::cli::{interrupt, log, open};
+use crate::cli::{interrupt, log, open, progress};
 use crate::clock::Clock;
 use crate::cloudflare::IndexName;
 use crate::error::Error;
@@ -52,16 +51,12 @@ impl Setup {
         let environment = Environment::read(|name| std::env::var(name).ok());
         let settings = Settings::new(environment, ConfigFile::load(global.config.as_deref())?);
         let clock = Clock::real();
-        let progress: Arc<dyn Progress> = match outcome::draws_bars() {
-            true => Arc::new(Bars::new()),
-            false => Arc::new(Plain::new(clock)),
-        };
         Ok(Self {
             global: global.clone(),
             pace: settings.pace(&global.pace)?,
             settings,
             clock,
-            progress: Arc::new(Remembering::new(progress)),
+            progress: Arc::new(Remembering::new(progress::listener(clock))),
             stop: interrupt::listen(),
             together: None,
         })
