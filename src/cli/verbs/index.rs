@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::session::{JobArgs, Session, Setup};
+use super::session::{JobArgs, Session};
+use super::setup::Setup;
 use super::standalone;
 use crate::cli::args::{DepthArgs, IndexArgs, PermissionArgs};
 use crate::cli::open;

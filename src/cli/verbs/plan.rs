@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::jobs;
-use super::session::Setup;
+use super::setup::Setup;
 use crate::cli::args::{PlanArgs, RunOptions};
 use crate::error::Error;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::session::Setup;
+use super::setup::Setup;
 use super::standalone;
 use crate::cli::args::RestoreArgs;
 use crate::cli::open;

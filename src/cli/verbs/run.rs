@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use super::jobs::{self, Wanted};
-use super::session::Setup;
+use super::setup::Setup;
 use crate::cli::args::{CatchUpArgs, RunArgs};
 use crate::cli::outcome::{self, Last};
 use crate::error::{Error, Kind};

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use super::jobs::{self, Wanted};
-use super::session::{Session, Setup};
+use super::session::Session;
+use super::setup::Setup;
 use crate::cli::args::{RunOptions, VerifyArgs};
 use crate::cli::open;
 use crate::error::Error;

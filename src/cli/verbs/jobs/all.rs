@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::{Prepared, table};
 use crate::cli::memory::peak_rss_bytes;
 use crate::cli::outcome;
-use crate::cli::verbs::session::Setup;
+use crate::cli::verbs::setup::Setup;
 use crate::conceal::conceal;
 use crate::error::Error;
 use crate::report::{JobsReport, Report};

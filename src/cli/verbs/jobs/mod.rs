@@ -12,7 +12,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::session::{JobArgs, Session, Setup};
+use super::session::{JobArgs, Session};
+use super::setup::Setup;
 use crate::cli::args::{Global, RunOptions, WhichArgs};
 use crate::cli::outcome::Last;
 use crate::cli::{limits, open, outcome};
