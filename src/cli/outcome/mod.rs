@@ -62,6 +62,18 @@ impl<'a> Ending<'a> {
         }
     }
 
+    /// The same, of a verb that goes on when its command is given again.
+    pub(super) fn resumable(
+        setup: &'a Setup,
+        report: &'a mut Report,
+        error: Option<Error>,
+    ) -> Self {
+        Self {
+            resumable: error.as_ref().is_some_and(is_resumable),
+            ..Self::new(setup, report, error)
+        }
+    }
+
     /// Concludes the report, writes it, shows it, and gives the exit code.
     pub(super) fn tell(mut self) -> ExitCode {
         match &self.error {
