@@ -2,7 +2,6 @@
 //! shows what came of it. The only rooms that know clap and the terminal.
 
 mod args;
-mod closing;
 mod dotenv;
 mod guard;
 mod interrupt;
@@ -12,9 +11,7 @@ mod memory;
 mod open;
 mod outcome;
 mod progress;
-mod rollback;
 mod show;
-mod tenants;
 mod verbs;
 mod workspace;
 

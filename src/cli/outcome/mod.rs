@@ -1,21 +1,24 @@
 //! How a verb ends at the terminal: the result object, the closing table, what
 //! is safe and how to go on, and the exit code.
 
+pub(super) mod closing;
 mod early;
+mod findings;
 mod printing;
 mod resuming;
+mod rollback;
+mod tenants;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::memory::peak_rss_bytes;
 use super::verbs::Setup;
-use super::{closing, rollback, tenants};
 use crate::conceal::conceal;
 use crate::error::Error;
 use crate::folder::MigrationFolder;
 use crate::progress::{Level, Progress as _};
-use crate::report::{Outcome, Report, Verdict};
+use crate::report::{Outcome, Report};
 
 pub(super) use early::{early, ended_early, unparsed, usage};
 pub(super) use printing::{hand_over, print};
@@ -122,7 +125,7 @@ impl<'a> Ending<'a> {
         if let Some(table) = tenants::table(self.report.namespaces.as_deref()) {
             text.push_str(&format!("\n{table}\n"));
         }
-        text.push_str(&findings(self.report));
+        text.push_str(&findings::verification(self.report));
         if let Some(facts) = &self.report.rollback {
             text.push_str(&rollback::findings(facts));
         }
@@ -190,33 +193,6 @@ fn error_text(error: &Error) -> String {
     let mut text = format!("error: {}\n", crate::report::facts::chain(error));
     if let Some(advice) = error.advice() {
         text.push_str(&format!("  what to do: {advice}\n"));
-    }
-    text
-}
-
-fn findings(report: &Report) -> String {
-    let mut text = String::new();
-    let Some(found) = &report.verification else {
-        return text;
-    };
-    for (kind, findings) in &found.findings {
-        text.push_str(&format!(
-            "\n{}: {}\n",
-            kind.replace('_', " "),
-            findings.count
-        ));
-        for example in findings.examples.iter().take(5) {
-            text.push_str(&format!("  {example}\n"));
-        }
-    }
-    for what in &found.not_compared {
-        text.push_str(&format!("\nnot compared: {what}\n"));
-    }
-    for count in report.restore.iter().flat_map(|_| &found.counts) {
-        text.push_str(&format!("\ncounts: {count}\n"));
-    }
-    if found.verdict == Verdict::Different && report.restore.is_none() {
-        text.push_str("\nevery finding by name is in report.json\n");
     }
     text
 }
