@@ -15,6 +15,7 @@ mod namespaces;
 mod ranges;
 mod records;
 mod rollback;
+mod rows;
 mod schema;
 mod sorted;
 mod tally;
