@@ -54,7 +54,7 @@ pub(super) async fn write_entries(
     let mut writer = Writer {
         migration,
         file_index,
-        gathering: Gathering::new(migration.pace.memory),
+        gathering: Gathering::new(migration.pace.memory_for_bodies()),
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;

@@ -24,13 +24,13 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// None yet. The pairs and the body that is made of them take half of the memory
-    /// together, as bodies of upserts do.
+    /// None yet. The pairs and the body that is made of them take the memory that there
+    /// is for bodies together.
     pub(super) fn new(memory: usize) -> Self {
         Self {
             pairs: Vec::new(),
             bytes: 0,
-            most_bytes: BYTES_AT_ONCE.min(memory / 4),
+            most_bytes: BYTES_AT_ONCE.min(memory / 2),
         }
     }
 
@@ -172,10 +172,10 @@ mod tests {
         let small = (0..25_000).map(|number| pair(number, 10));
         assert_eq!(gathered(256 << 20, small), [10_000, 10_000, 5_000]);
         let mebibytes = (0..40).map(|number| pair(number, (1 << 20) - 6));
-        assert_eq!(gathered(64 << 20, mebibytes), [16, 16, 8]);
+        assert_eq!(gathered(32 << 20, mebibytes), [16, 16, 8]);
         let large = (0..3).map(|number| pair(number, 25 << 20));
-        assert_eq!(gathered(64 << 20, large), [1, 1, 1]);
-        assert_eq!(gathered(64 << 20, std::iter::empty()), [0]);
+        assert_eq!(gathered(32 << 20, large), [1, 1, 1]);
+        assert_eq!(gathered(32 << 20, std::iter::empty()), [0]);
     }
 
     #[test]
