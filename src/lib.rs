@@ -47,6 +47,7 @@ pub mod recall;
 pub mod record;
 pub mod report;
 pub mod sandbox;
+mod seen;
 pub mod settings;
 pub mod source;
 pub mod stages;

@@ -16,8 +16,10 @@ use crate::stages::BATCH;
 pub(crate) const BARE_INSERT: &str = "bare SQLite insert";
 /// The rows read in order, and two commits for each batch.
 pub(crate) const BARE_COMMITS: &str = "bare SQLite commits";
-/// An index by file, and the table counted by it and by namespace.
-pub(crate) const BARE_GROUPS: &str = "bare SQLite index and counts";
+/// An index by file.
+pub(crate) const BARE_FILES: &str = "bare SQLite index";
+/// The table counted by file and by namespace.
+pub(crate) const BARE_COUNTS: &str = "bare SQLite counts";
 /// The rows moved to a table by id.
 pub(crate) const BARE_MOVE: &str = "bare SQLite move";
 /// The second generation's rows, and one join.
@@ -36,7 +38,8 @@ pub(crate) fn run(name: &str, dir: &Path, collection: Collection) {
     match name {
         BARE_INSERT => bare_insert(dir, collection),
         BARE_COMMITS => bare_commits(dir, collection),
-        BARE_GROUPS => bare_groups(dir),
+        BARE_FILES => bare_files(dir),
+        BARE_COUNTS => bare_counts(dir),
         BARE_MOVE => bare_move(dir),
         BARE_SECOND => bare_second(dir, collection),
         SORTED_IDS => sorted_ids(dir, collection),
@@ -135,12 +138,16 @@ fn bare_commits(dir: &Path, collection: Collection) {
     assert_eq!(read, collection.points);
 }
 
-fn bare_groups(dir: &Path) {
+fn bare_files(dir: &Path) {
     let connection = open(dir, "bare.db");
     execute(
         &connection,
         "CREATE INDEX record_file ON record (file, file_order, id)",
     );
+}
+
+fn bare_counts(dir: &Path) {
+    let connection = open(dir, "bare.db");
     for sql in [
         "SELECT count(DISTINCT file) FROM record",
         "SELECT count(*) FROM (SELECT namespace, count(*) FROM record GROUP BY namespace)",
@@ -157,8 +164,8 @@ fn bare_move(dir: &Path) {
     let connection = open(dir, "bare.db");
     execute(
         &connection,
-        "BEGIN; CREATE TABLE held (id TEXT PRIMARY KEY, namespace TEXT, file TEXT, file_order, digest BLOB NOT NULL) WITHOUT ROWID;
-         INSERT INTO held SELECT id, namespace, file, file_order, digest FROM record ORDER BY id;
+        "BEGIN; CREATE TABLE held (id TEXT PRIMARY KEY, file TEXT, digest BLOB NOT NULL) WITHOUT ROWID;
+         INSERT INTO held SELECT id, file, digest FROM record ORDER BY id;
          DELETE FROM record; DROP INDEX record_id; COMMIT;",
     );
 }

@@ -44,12 +44,11 @@ fn main() {
         .iter()
         .filter_map(|word| word.strip_prefix("only="))
         .collect();
-    let mut before: Option<Vec<(Stage, Figures)>> = None;
+    let mut before: Option<Vec<Row>> = None;
     for points in sizes {
         let figures = measure_all(points, &only);
         print_table(points, &figures, before.as_deref());
-        let stages = figures.into_iter().map(|(stage, ours, _)| (stage, ours));
-        before = Some(stages.collect());
+        before = Some(figures);
     }
 }
 
@@ -81,12 +80,12 @@ fn measure_all(points: u64, only: &[&str]) -> Vec<Row> {
     rows
 }
 
-fn print_table(points: u64, rows: &[Row], before: Option<&[(Stage, Figures)]>) {
+fn print_table(points: u64, rows: &[Row], before: Option<&[Row]>) {
     say(&format!("\n{points} records"));
     say(
-        "| stage | CPU s | wall s | its bound | CPU s | ratio | peak MiB | times the size before |",
+        "| stage | CPU s | wall s | its bound | CPU s | ratio | peak MiB | times the size before | its bound's |",
     );
-    say("|---|---|---|---|---|---|---|---|");
+    say("|---|---|---|---|---|---|---|---|---|");
     for (stage, ours, bound) in rows {
         let (bound_name, bound_cpu, ratio) = match (stage.bound(), bound) {
             (Some(name), Some(bound)) => (
@@ -97,17 +96,23 @@ fn print_table(points: u64, rows: &[Row], before: Option<&[(Stage, Figures)]>) {
             _ => ("", String::new(), String::new()),
         };
         let earlier = before.into_iter().flatten().find(|row| row.0 == *stage);
-        let growth = earlier.map_or(String::new(), |(_, before)| {
-            format!("{:.2}", ours.cpu / before.cpu)
-        });
+        let growth = earlier.map(|(_, before, _)| growth_of(ours, before));
+        let bounds =
+            earlier.and_then(|(_, _, before)| Some(growth_of(bound.as_ref()?, before.as_ref()?)));
         say(&format!(
-            "| {} | {:.2} | {:.1} | {bound_name} | {bound_cpu} | {ratio} | {:.0} | {growth} |",
+            "| {} | {:.2} | {:.1} | {bound_name} | {bound_cpu} | {ratio} | {:.0} | {} | {} |",
             stage.name(),
             ours.cpu,
             ours.wall,
             ours.peak_mib(),
+            growth.unwrap_or_default(),
+            bounds.unwrap_or_default(),
         ));
     }
+}
+
+fn growth_of(now: &Figures, before: &Figures) -> String {
+    format!("{:.2}", now.cpu / before.cpu)
 }
 
 fn say(line: &str) {

@@ -39,6 +39,8 @@ pub(crate) enum Stage {
     Check,
     /// Batches sent, accepted and settled.
     Send,
+    /// Every record by its file, and how large entries become.
+    Files,
     /// What a run asks the ledger for its report and its remarks.
     Report,
     /// The index's ids against the ledger's.
@@ -56,12 +58,13 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Inventory,
         Self::FileIndex,
         Self::Archive,
         Self::Check,
         Self::Send,
+        Self::Files,
         Self::Report,
         Self::Reconcile,
         Self::ReconcileFiles,
@@ -78,6 +81,7 @@ impl Stage {
             Self::FileIndex => "file-index",
             Self::Check => "check",
             Self::Send => "send",
+            Self::Files => "files",
             Self::Report => "report",
             Self::Reconcile => "reconcile",
             Self::ReconcileFiles => "reconcile-files",
@@ -100,7 +104,8 @@ impl Stage {
             Self::FileIndex => Some(bounds::GROUPED_FILES),
             Self::Check => Some(bounds::BARE_INSERT),
             Self::Send => Some(bounds::BARE_COMMITS),
-            Self::Report => Some(bounds::BARE_GROUPS),
+            Self::Files => Some(bounds::BARE_FILES),
+            Self::Report => Some(bounds::BARE_COUNTS),
             Self::ReconcileMissing | Self::ReconcileForeign => None,
             Self::Reconcile => Some(bounds::SORTED_LISTS),
             Self::ReconcileFiles => Some(bounds::SORTED_LISTS_AND_FILES),
@@ -130,6 +135,7 @@ impl Stage {
             Self::FileIndex => write_file_index(dir, collection),
             Self::Check => check(dir, collection),
             Self::Send => send(dir, collection),
+            Self::Files => files(dir, collection),
             Self::Report => report(dir, collection),
             Self::Reconcile => reconcile(dir, collection, Vectors::Ours, Entries::None),
             Self::ReconcileFiles => reconcile(dir, collection, Vectors::Ours, Entries::Ours),
@@ -265,6 +271,15 @@ fn send(dir: &Path, collection: Collection) {
     });
 }
 
+/// What is looked at before the first write where there is a file index.
+fn files(dir: &Path, collection: Collection) {
+    let migration = migration::wait(async { migration::open(dir, LEDGER) });
+    let ledger = &migration.ledger;
+    let large = ledger.file_larger_than(25 << 20).expect("summed");
+    assert_eq!(large, None);
+    assert_eq!(ledger.files().expect("counted"), collection.files());
+}
+
 fn report(dir: &Path, collection: Collection) {
     let migration = migration::wait(async { migration::open(dir, LEDGER) });
     let ledger = &migration.ledger;
@@ -287,8 +302,6 @@ fn report(dir: &Path, collection: Collection) {
     assert_eq!(ledger.count_record_namespaces().expect("counted"), 1);
     assert_eq!(ledger.records_with_file().expect("counted"), points);
     assert_eq!(ledger.files().expect("counted"), collection.files());
-    let large = ledger.file_larger_than(25 << 20).expect("summed");
-    assert_eq!(large, None);
     assert_eq!(ledger.files_longer_than(1_000).expect("counted"), 0);
     assert_eq!(ledger.files_across_namespaces().expect("compared"), None);
 }

@@ -3,8 +3,8 @@
 
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::Ledger;
 use super::records::{as_sql, from_sql};
+use super::{Ledger, ranges};
 use crate::error::Error;
 
 /// How far a batch has come.
@@ -169,21 +169,12 @@ impl Ledger {
 
     /// How many records went out in batches of that state.
     pub fn records_in(&self, state: BatchState) -> Result<u64, Error> {
-        self.with(|connection| {
-            connection.query_row(
-                "SELECT coalesce(sum((SELECT count(*) FROM record
-                     WHERE ordinal BETWEEN batch.first AND batch.last
-                     AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal))), 0)
-                 FROM batch WHERE state = ?",
-                [state.name()],
-                |row| Ok(from_sql(row.get(0)?)),
-            )
-        })
+        self.with(|connection| ranges::records_in(connection, state))
     }
 }
 
 impl BatchState {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Accepted => "accepted",

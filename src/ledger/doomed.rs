@@ -4,6 +4,7 @@
 use rusqlite::params;
 
 use super::Ledger;
+use super::compared::{compared, leave_out};
 use super::records::{as_sql, from_sql};
 use crate::error::Error;
 
@@ -18,11 +19,9 @@ pub struct Vanishing {
     pub rejected: u64,
 }
 
-/// Held, and not among the records.
-const VANISHED: &str = "NOT EXISTS (SELECT 1 FROM record WHERE record.id = held.id)";
 const OVERWRITTEN: &str =
-    "EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = held.id)";
-const REJECTED: &str = "EXISTS (SELECT 1 FROM rejected_id WHERE rejected_id.id = held.id)";
+    "EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = vanished.id)";
+const REJECTED: &str = "EXISTS (SELECT 1 FROM rejected_id WHERE rejected_id.id = vanished.id)";
 
 impl Ledger {
     /// Forgets which ids rejected points would have, and notes those that the
@@ -71,8 +70,9 @@ impl Ledger {
         self.with(|connection| {
             let sql = format!(
                 "SELECT coalesce(sum(kept = 0), 0), coalesce(sum(kept = 1), 0), coalesce(sum(kept = 2), 0) FROM (
-                     SELECT iif({OVERWRITTEN}, 1, iif({REJECTED}, 2, 0)) AS kept FROM held WHERE {VANISHED})"
+                     SELECT iif({OVERWRITTEN}, 1, iif({REJECTED}, 2, 0)) AS kept FROM vanished)"
             );
+            compared(connection)?;
             connection.query_row(&sql, [], |row| {
                 Ok(Vanishing {
                     deletable: from_sql(row.get(0)?),
@@ -87,9 +87,10 @@ impl Ledger {
     pub fn doom(&self) -> Result<(), Error> {
         self.with(|connection| {
             let sql = format!(
-                "INSERT OR IGNORE INTO doomed SELECT id, 'doomed', NULL FROM held
-                 WHERE {VANISHED} AND NOT {OVERWRITTEN} AND NOT {REJECTED}"
+                "INSERT OR IGNORE INTO doomed SELECT id, 'doomed', NULL FROM vanished
+                 WHERE NOT {OVERWRITTEN} AND NOT {REJECTED}"
             );
+            compared(connection)?;
             connection.execute(&sql, []).map(drop)
         })
     }
@@ -206,10 +207,9 @@ impl Ledger {
     pub fn deleted(&self) -> Result<u64, Error> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
-            let deleted = transaction.execute(
-                "DELETE FROM held WHERE id IN (SELECT id FROM doomed WHERE state = 'accepted')",
-                [],
-            )?;
+            let gone = "id IN (SELECT id FROM doomed WHERE state = 'accepted')";
+            let deleted = transaction.execute(&format!("DELETE FROM held WHERE {gone}"), [])?;
+            leave_out(&transaction, gone, deleted)?;
             transaction.execute(
                 "UPDATE doomed SET state = 'deleted' WHERE state = 'accepted'",
                 [],

@@ -1,12 +1,15 @@
 //! The file index as the ledger sees it: which records belong to which file, in
 //! which order.
 
-use rusqlite::OptionalExtension as _;
+use std::collections::BTreeMap;
 
-use super::Ledger;
+use rusqlite::{Connection, OptionalExtension as _};
+
 use super::records::from_sql;
 use super::schema::index;
+use super::{Ledger, tally};
 use crate::error::Error;
+use crate::record::MAX_ID_BYTES;
 
 /// One file's entry: its key and the ids of its vectors, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,20 +24,15 @@ impl Ledger {
     /// How many files there are.
     pub fn files(&self) -> Result<u64, Error> {
         self.with(|connection| {
-            index_files(connection)?;
-            connection.query_row("SELECT count(DISTINCT file) FROM record", [], |row| {
-                Ok(from_sql(row.get(0)?))
-            })
+            measure_files(connection)?;
+            let sql = "SELECT coalesce(sum(files), 0) FROM file_length";
+            connection.query_row(sql, [], |row| Ok(from_sql(row.get(0)?)))
         })
     }
 
     /// How many records belong to a file.
     pub fn records_with_file(&self) -> Result<u64, Error> {
-        self.with(|connection| {
-            connection.query_row("SELECT count(file) FROM record", [], |row| {
-                Ok(from_sql(row.get(0)?))
-            })
-        })
+        self.with(|connection| Ok(tally::all(connection)?.filed))
     }
 
     /// The next whole files after `after` by key, until they have `ids` ids or
@@ -105,7 +103,12 @@ impl Ledger {
     /// A file whose entry would have more than `bytes` bytes, with its size.
     pub fn file_larger_than(&self, bytes: u64) -> Result<Option<(String, u64)>, Error> {
         self.with(|connection| {
-            index_files(connection)?;
+            measure_files(connection)?;
+            let sql = "SELECT coalesce(max(ids), 0) FROM file_length";
+            let longest = from_sql(connection.query_row(sql, [], |row| row.get(0))?);
+            if longest * (MAX_ID_BYTES as u64 + 3) < bytes {
+                return Ok(None);
+            }
             connection
                 .query_row(
                     "SELECT file, sum(length(CAST(id AS BLOB)) + 3) + 1 AS bytes FROM record
@@ -120,10 +123,9 @@ impl Ledger {
     /// How many files have more than `ids` ids.
     pub fn files_longer_than(&self, ids: u64) -> Result<u64, Error> {
         self.with(|connection| {
-            index_files(connection)?;
+            measure_files(connection)?;
             connection.query_row(
-                "SELECT count(*) FROM (SELECT 1 FROM record WHERE file IS NOT NULL
-                 GROUP BY file HAVING count(*) > ?)",
+                "SELECT coalesce(sum(files), 0) FROM file_length WHERE ids > ?",
                 [super::records::as_sql(ids)],
                 |row| Ok(from_sql(row.get(0)?)),
             )
@@ -152,6 +154,32 @@ impl Ledger {
             )
         })
     }
+}
+
+/// Counts how many files have how many ids, once until records come or go.
+fn measure_files(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    index_files(connection)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM file_length)";
+    if connection.query_row(sql, [], |row| row.get(0))? {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for (ids, files) in lengths(&transaction)? {
+        transaction.execute("INSERT INTO file_length VALUES (?, ?)", [ids, files])?;
+    }
+    transaction.commit()
+}
+
+/// By how many ids they have, how many files.
+fn lengths(connection: &Connection) -> Result<BTreeMap<i64, i64>, rusqlite::Error> {
+    let mut lengths = BTreeMap::new();
+    let mut statement =
+        connection.prepare("SELECT count(*) FROM record WHERE file IS NOT NULL GROUP BY file")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        *lengths.entry(row.get(0)?).or_default() += 1;
+    }
+    Ok(lengths)
 }
 
 /// Only migrations with a file index pay for this.

@@ -4,9 +4,11 @@
 
 use rusqlite::Connection;
 
-use super::Ledger;
+use super::compared::{self, compared};
 use super::records::{as_sql, from_sql};
 use super::schema::{FORMAT, STATES_OF_A_LATER_GENERATION, sorting};
+use super::tally::{self, FORGET_ALL};
+use super::{BatchState, Ledger, ranges};
 use crate::error::Error;
 
 /// The section of the plan, no part of what is frozen, that says which generation
@@ -15,8 +17,8 @@ const GENERATION: &str = "generation";
 
 /// Everything that is of one generation and not of the index; indexes over ten million
 /// records are quicker made anew than kept while they come.
-const FORGET_RECORDS: &str = "
-DELETE FROM record; DELETE FROM unchanged; DELETE FROM doomed; DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch;
+const FORGET_GENERATION: &str = "
+DELETE FROM doomed; DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch;
 DROP INDEX IF EXISTS record_id; DROP INDEX IF EXISTS record_file;
 UPDATE checked SET points = 0;
 DELETE FROM milestone WHERE name IN ('refused', 'checked', 'for_files', 'settled', 'indexed', 'proven');
@@ -27,11 +29,11 @@ impl Ledger {
     /// that were there before us.
     pub fn vanished_of_ours(&self) -> Result<u64, Error> {
         self.with(|connection| {
-            connection.query_row(
-                "SELECT count(*) FROM held WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.id = held.id)
-                 AND NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = held.id)",
-                [],
-                |row| Ok(from_sql(row.get(0)?)),
+            compared(connection)?;
+            count(
+                connection,
+                "SELECT count(*) FROM vanished WHERE NOT EXISTS (
+                     SELECT 1 FROM inventory_vector WHERE inventory_vector.id = vanished.id)",
             )
         })
     }
@@ -48,7 +50,8 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             let moved = sorting(&transaction, hold_settled)?;
-            transaction.execute_batch(FORGET_RECORDS)?;
+            transaction.execute_batch(FORGET_ALL)?;
+            transaction.execute_batch(FORGET_GENERATION)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO plan VALUES (?, ?)",
                 [GENERATION, &generation.to_string()],
@@ -76,40 +79,22 @@ impl Ledger {
     /// Finds the records that are held with the same digest: they need not be sent.
     /// Wants the index that [`Ledger::has_collisions`] builds.
     ///
-    /// Both are read by id and what is found is sorted, because looking up ten million
-    /// of anything in no order takes a page of the disk for each.
+    /// Both are read by id and what is found is put in order, because looking up ten
+    /// million of anything in no order takes a page of the disk for each.
     pub fn mark_unchanged(&self) -> Result<(), Error> {
-        self.with(|connection| {
-            let mark = |connection: &Connection| {
-                connection.execute(
-                    "INSERT OR IGNORE INTO unchanged SELECT record.ordinal FROM held
-                     CROSS JOIN record ON record.id = held.id AND record.digest = held.digest
-                     ORDER BY record.ordinal",
-                    [],
-                )
-            };
-            sorting(connection, mark).map(drop)
-        })
+        self.with(compared::mark_unchanged)
     }
 
     /// How many records are held as they are already.
     pub fn unchanged(&self) -> Result<u64, Error> {
-        self.with(|connection| {
-            count(
-                connection,
-                "SELECT count(*) FROM unchanged JOIN record USING (ordinal)",
-            )
-        })
+        self.with(|connection| count(connection, "SELECT count(*) FROM unchanged"))
     }
 
     /// How many records of this generation no earlier one brought into the index.
     pub fn new_records(&self) -> Result<u64, Error> {
         self.with(|connection| {
-            count(
-                connection,
-                "SELECT count(*) FROM record
-                 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = record.id)",
-            )
+            let met = compared(connection)?.met;
+            Ok(tally::all(connection)?.records - met)
         })
     }
 
@@ -130,18 +115,15 @@ impl Ledger {
 
     /// How many ids earlier generations brought into the index.
     pub fn held(&self) -> Result<u64, Error> {
-        self.with(|connection| count(connection, "SELECT count(*) FROM held"))
+        self.with(|connection| Ok(compared(connection)?.held))
     }
 
     /// How many ids that earlier generations brought into the index this one no longer
     /// has. Wants the index that [`Ledger::has_collisions`] builds.
     pub fn vanished(&self) -> Result<u64, Error> {
         self.with(|connection| {
-            count(
-                connection,
-                "SELECT count(*) FROM held
-                 WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.id = held.id)",
-            )
+            compared(connection)?;
+            count(connection, "SELECT count(*) FROM vanished")
         })
     }
 
@@ -160,18 +142,31 @@ impl Ledger {
 /// table and not by its index: ten million rows in no order would have as many pages
 /// read and written again and again.
 fn hold_settled(connection: &Connection) -> Result<usize, rusqlite::Error> {
-    connection.execute_batch("DROP INDEX IF EXISTS held_file")?;
-    connection.execute(
-        "INSERT OR REPLACE INTO held
-         SELECT id, namespace, file, file_order, digest FROM record NOT INDEXED
-         WHERE EXISTS (
-             SELECT 1 FROM batch WHERE state = 'settled' AND record.ordinal <= last
-             AND first = (SELECT max(first) FROM batch WHERE first <= record.ordinal))
-         OR ordinal IN (SELECT ordinal FROM unchanged)
-         AND EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')
+    connection.execute_batch(
+        "DROP INDEX IF EXISTS held_file;
+         CREATE TEMP TABLE settled (first INTEGER NOT NULL, last INTEGER NOT NULL);
+         CREATE TEMP TABLE unsettled (first INTEGER NOT NULL, last INTEGER NOT NULL);",
+    )?;
+    let settled = ranges::of(connection, BatchState::Settled)?;
+    for (first, last) in ranges::between(&settled) {
+        connection.execute("INSERT INTO unsettled VALUES (?, ?)", [first, last])?;
+    }
+    for (first, last) in settled {
+        connection.execute("INSERT INTO settled VALUES (?, ?)", [first, last])?;
+    }
+    let held = connection.execute(
+        "INSERT OR REPLACE INTO held (id, file, digest)
+         SELECT id, file, digest FROM settled
+         CROSS JOIN record NOT INDEXED ON record.ordinal BETWEEN first AND last
+         UNION ALL SELECT id, file, digest FROM unsettled
+         CROSS JOIN unchanged ON unchanged.ordinal BETWEEN first AND last
+         CROSS JOIN record NOT INDEXED ON record.ordinal = unchanged.ordinal
+         WHERE EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')
          ORDER BY id",
         [],
-    )
+    )?;
+    connection.execute_batch("DROP TABLE settled; DROP TABLE unsettled;")?;
+    Ok(held)
 }
 
 fn count(connection: &Connection, sql: &str) -> Result<u64, rusqlite::Error> {

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::Ledger;
 use super::records::{as_sql, from_sql};
 use super::rollback::value_digest;
+use super::schema::sorting;
 use super::walk::index_walked;
 use crate::cloudflare::KvValue;
 use crate::error::Error;
@@ -45,15 +46,23 @@ impl Ledger {
     /// ours.
     pub fn take_walked_inventory(&self) -> Result<(), Error> {
         self.with(|connection| {
-            index_walked(connection)?;
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(
+            let sql = "SELECT EXISTS (SELECT 1 FROM held)";
+            let walked = match connection.query_row(sql, [], |row| row.get(0))? {
+                true => {
+                    index_walked(connection)?;
+                    "walked INDEXED BY walked_id WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = walked.id)"
+                }
+                // Sorting is enough where nothing is looked up in that order.
+                false => "walked",
+            };
+            let sql = format!(
                 "DELETE FROM inventory_vector
                  WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id);
-                 INSERT OR IGNORE INTO inventory_vector SELECT id FROM walked INDEXED BY walked_id
-                 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = walked.id) ORDER BY id;
-                 DROP TABLE walked;",
-            )?;
+                 INSERT OR IGNORE INTO inventory_vector SELECT id FROM {walked} ORDER BY id;
+                 DROP TABLE walked;"
+            );
+            let transaction = connection.transaction()?;
+            sorting(&transaction, |connection| connection.execute_batch(&sql))?;
             transaction.commit()
         })
     }
@@ -111,6 +120,9 @@ impl Ledger {
                 [],
                 |row| Ok(from_sql(row.get(0)?)),
             )?;
+            if count == 0 {
+                return Ok((0, Vec::new()));
+            }
             let mut statement = connection.prepare(
                 "SELECT id FROM inventory_vector
                  WHERE EXISTS (SELECT 1 FROM record WHERE record.id = inventory_vector.id)

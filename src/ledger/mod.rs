@@ -5,15 +5,19 @@
 
 mod batches;
 mod changes;
+mod compared;
 mod doomed;
 mod files;
 mod held;
 mod inventory;
 mod looks;
 mod namespaces;
+mod ranges;
 mod records;
 mod rollback;
 mod schema;
+mod sorted;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -36,6 +40,8 @@ pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
 pub use walk::Walked;
+
+use tally::FORGET_ALL;
 
 /// What can go wrong with a ledger.
 #[derive(Debug, thiserror::Error)]
@@ -209,11 +215,11 @@ impl Ledger {
     /// them. Only for a ledger that [has sent](Self::has_sent) nothing.
     pub fn begin_again(&self) -> Result<(), Error> {
         self.with(|connection| {
-            connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused'; DELETE FROM record;
+            connection.execute_batch(&format!(
+                "BEGIN; {FORGET_ALL} DELETE FROM plan WHERE section NOT IN ('asked', 'created'); DELETE FROM milestone WHERE name <> 'refused';
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
-                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM saved_vector; COMMIT;",
-            )
+                 DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM saved_vector; COMMIT;"
+            ))
         })
     }
 

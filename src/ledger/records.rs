@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use super::Ledger;
 use super::changes::{ChangeCount, insert_changes};
 use super::schema::index;
+use super::tally::{self, FORGET_ALL};
 use crate::error::Error;
 use crate::record::Digest;
 use crate::transform::Order;
@@ -109,10 +110,10 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             if checked_points(&transaction)? > ordinal {
-                transaction.execute_batch(
-                    "DELETE FROM record; DELETE FROM unchanged; DELETE FROM rejection; DELETE FROM note; DELETE FROM change;
-                     UPDATE checked SET points = 0; DELETE FROM milestone WHERE name = 'checked';",
-                )?;
+                transaction.execute_batch(&format!(
+                    "{FORGET_ALL} DELETE FROM rejection; DELETE FROM note; DELETE FROM change;
+                     UPDATE checked SET points = 0; DELETE FROM milestone WHERE name = 'checked';"
+                ))?;
             }
             transaction.commit()
         })
@@ -176,12 +177,10 @@ impl Ledger {
     /// Points that are rejected are records no longer.
     pub fn drop_rejected(&self) -> Result<(), Error> {
         self.with(|connection| {
-            connection
-                .execute(
-                    "DELETE FROM record WHERE ordinal IN (SELECT ordinal FROM rejection)",
-                    [],
-                )
-                .map(drop)
+            let transaction = connection.transaction()?;
+            let rejected = "ordinal IN (SELECT ordinal FROM rejection)";
+            tally::remove(&transaction, rejected, ())?;
+            transaction.commit()
         })
     }
 
@@ -191,10 +190,8 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             for rejection in rejections {
-                transaction.execute(
-                    "DELETE FROM record WHERE ordinal = ?",
-                    [as_sql(rejection.ordinal)],
-                )?;
+                let ordinal = [as_sql(rejection.ordinal)];
+                tally::remove(&transaction, "ordinal = ?1", ordinal)?;
                 insert_rejection(&transaction, stage, rejection)?;
             }
             transaction.commit()
@@ -204,11 +201,11 @@ impl Ledger {
     /// How many points ended how.
     pub fn totals(&self) -> Result<Totals, Error> {
         self.with(|connection| {
-            let count = |sql| connection.query_row(sql, [], |row| Ok(from_sql(row.get(0)?)));
+            let sql = "SELECT count(*) FROM rejection";
             Ok(Totals {
                 checked: checked_points(connection)?,
-                records: count("SELECT count(*) FROM record")?,
-                rejected: count("SELECT count(*) FROM rejection")?,
+                records: tally::all(connection)?.records,
+                rejected: connection.query_row(sql, [], |row| Ok(from_sql(row.get(0)?)))?,
             })
         })
     }
@@ -402,7 +399,7 @@ fn insert_points(
             CheckedPoint::Superseded => {}
         }
     }
-    Ok(())
+    tally::add(transaction, points)
 }
 
 fn insert_rejection(

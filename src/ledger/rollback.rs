@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::records::{as_sql, from_sql};
 use super::schema::FORMAT;
+use super::tally::FORGET_ALL;
 use super::{InventoryEntry, Ledger, Milestone};
 use crate::error::Error;
 use crate::record::Digest;
@@ -476,12 +477,12 @@ impl Ledger {
     /// as if this migration had never begun. The archive is another matter.
     pub fn begin_from_nothing(&self) -> Result<(), Error> {
         self.with(|connection| {
-            connection.execute_batch(
-                "BEGIN; DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM record; DELETE FROM held; DELETE FROM unchanged; DELETE FROM doomed;
+            connection.execute_batch(&format!(
+                "BEGIN; {FORGET_ALL} DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM held; DELETE FROM doomed;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM entry; DELETE FROM entry_written;
-                 DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM taken_back; COMMIT;",
-            )
+                 DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM taken_back; COMMIT;"
+            ))
         })
     }
 

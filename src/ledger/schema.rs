@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::LedgerError;
+use super::compared::COMPARED;
+use super::{LedgerError, tally};
 use crate::disk;
 
 /// The newest format this version knows; a newer one is refused.
@@ -64,11 +65,9 @@ CREATE TABLE IF NOT EXISTS taken_back (
 /// What catching up needs; every ledger gets it when it is opened.
 const HELD: &str = "
 CREATE TABLE IF NOT EXISTS held (
-    id         TEXT PRIMARY KEY,
-    namespace  TEXT,
-    file       TEXT,
-    file_order,
-    digest     BLOB NOT NULL
+    id     TEXT PRIMARY KEY,
+    file   TEXT,
+    digest BLOB NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS unchanged (
@@ -215,6 +214,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     disk::database(|| connection.execute_batch(CHANGES))?;
     disk::database(|| connection.execute_batch(HELD))?;
     disk::database(|| connection.execute_batch(ROLLBACK))?;
+    disk::database(|| connection.execute_batch(COMPARED))?;
+    disk::database(|| tally::prepare(&connection))?;
     Ok(connection)
 }
 

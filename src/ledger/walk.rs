@@ -2,11 +2,12 @@
 //! the service lists ids in no order, and looking up or inserting ten million of them
 //! as they come takes a page of the disk for each, while sorted they lie side by side.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::Ledger;
 use super::records::from_sql;
-use super::schema::index;
+use super::schema::{index, sorting};
+use super::sorted::Sorted;
 use crate::error::Error;
 
 /// What an id that the index lists is to us.
@@ -27,6 +28,20 @@ const STRANGER: &str = "NOT EXISTS (SELECT 1 FROM record WHERE record.id = walke
      AND NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = walked.id)
      AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = walked.id)
      AND NOT EXISTS (SELECT 1 FROM doomed WHERE doomed.id = walked.id AND state = 'deleted')";
+
+/// What an id without a record is.
+const OTHER: &str = "SELECT EXISTS (SELECT 1 FROM inventory_vector WHERE id = ?1)
+         OR EXISTS (SELECT 1 FROM held WHERE id = ?1),
+     EXISTS (SELECT 1 FROM doomed WHERE id = ?1 AND state = 'deleted')";
+
+fn read_other(row: &Row<'_>) -> Result<Walked, rusqlite::Error> {
+    let (known, deleted): (bool, bool) = (row.get(0)?, row.get(1)?);
+    Ok(match (known, deleted) {
+        (true, _) => Walked::Known,
+        (false, true) => Walked::Deleted,
+        (false, false) => Walked::Stranger,
+    })
+}
 
 impl Ledger {
     /// Begins a walk, in place of an earlier one.
@@ -56,33 +71,23 @@ impl Ledger {
     /// Wants the index that [`Ledger::index_ids`] builds.
     pub fn for_each_walked(&self, mut each: impl FnMut(&str, Walked)) -> Result<(), Error> {
         self.with(|connection| {
-            index_walked(connection)?;
-            let mut statement = connection.prepare(
-                "SELECT walked.id, record.ordinal,
-                     iif(record.ordinal IS NULL,
-                         EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = walked.id)
-                         OR EXISTS (SELECT 1 FROM held WHERE held.id = walked.id), 0),
-                     iif(record.ordinal IS NULL,
-                         EXISTS (SELECT 1 FROM doomed WHERE doomed.id = walked.id AND state = 'deleted'), 0)
-                 FROM walked INDEXED BY walked_id LEFT JOIN record ON record.id = walked.id
-                 ORDER BY walked.id",
-            )?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-                let ordinal: Option<i64> = row.get(1)?;
-                let (known, deleted): (bool, bool) = (row.get(2)?, row.get(3)?);
-                each(
-                    id,
-                    match (ordinal, known, deleted) {
-                        (Some(ordinal), ..) => Walked::Record(from_sql(ordinal)),
-                        (None, true, _) => Walked::Known,
-                        (None, false, true) => Walked::Deleted,
-                        (None, false, false) => Walked::Stranger,
-                    },
-                );
-            }
-            Ok(())
+            sorting(connection, |connection| {
+                let mut records =
+                    connection.prepare("SELECT id, ordinal FROM record ORDER BY id")?;
+                let mut records = Sorted::new(records.query([])?)?;
+                let mut other = connection.prepare(OTHER)?;
+                let mut walked = connection.prepare("SELECT id FROM walked ORDER BY id")?;
+                let mut walked = walked.query([])?;
+                while let Some(row) = walked.next()? {
+                    let id = row.get_ref(0)?.as_str()?;
+                    let is = match records.find(id)? {
+                        Some(record) => Walked::Record(from_sql(record.get(1)?)),
+                        None => other.query_row([id], read_other)?,
+                    };
+                    each(id, is);
+                }
+                Ok(())
+            })
         })
     }
 

@@ -7,10 +7,10 @@ use crate::error::Error;
 use crate::point::Point;
 use crate::progress::Step;
 use crate::report::Findings;
+use crate::seen::Seen;
 use crate::source::{Page, Source};
 use crate::stages::context::Migration;
 use crate::transform::Transform;
-use crate::verify::Seen;
 
 /// How the source differs from what was migrated; nothing where it does not.
 #[derive(Debug, Default)]

@@ -1,6 +1,5 @@
 //! Every id: walks the index's list against the ledger.
 
-use super::seen::Seen;
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
@@ -8,6 +7,7 @@ use crate::ledger::{Ledger, RecordRow, Walked};
 use crate::progress::Step;
 use crate::record::VectorId;
 use crate::report::Findings;
+use crate::seen::Seen;
 use crate::stages::context::Migration;
 use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
 

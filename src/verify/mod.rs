@@ -5,7 +5,6 @@
 mod counts;
 mod file_index;
 mod ids;
-mod seen;
 mod source;
 mod tenants;
 mod values;
@@ -22,8 +21,6 @@ use crate::report::{ByNamespace, Findings, NamespaceFindings, Verdict, Verificat
 use crate::source::Source;
 use crate::stages::context::Migration;
 use crate::transform::Transform;
-
-pub(crate) use seen::Seen;
 
 /// Records whose values are compared by default.
 pub const DEFAULT_SAMPLE: usize = 3_000;

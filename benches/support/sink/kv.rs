@@ -1,16 +1,22 @@
-//! The pairs of one KV namespace, kept in memory.
-
-use std::collections::BTreeMap;
-use std::ops::Bound;
+//! The pairs of one KV namespace, kept in memory in the order of their keys: they come
+//! in that order, so that keeping one costs the same however many there are.
 
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 const LIST_PAGE: usize = 1_000;
 
-/// Key and value.
+/// By key.
 #[derive(Debug, Default)]
-pub(super) struct Pairs(BTreeMap<String, String>);
+pub(super) struct Pairs(Vec<Pair>);
+
+/// As a bulk write has it.
+#[derive(Debug, Deserialize)]
+struct Pair {
+    key: String,
+    value: String,
+}
 
 impl Pairs {
     /// Result and `result_info` for what follows the namespaces' path; none where there
@@ -33,12 +39,11 @@ impl Pairs {
     fn page(&self, query: &str) -> (Value, Value) {
         let prefix = decoded(super::parameter(query, "prefix").unwrap_or_default());
         let after = decoded(super::parameter(query, "cursor").unwrap_or_default());
-        let from = match after.as_str() {
-            "" => Bound::Included(prefix.as_str()),
-            after => Bound::Excluded(after),
+        let first = match after.as_str() {
+            "" => self.0.partition_point(|pair| pair.key < prefix),
+            after => self.0.partition_point(|pair| pair.key.as_str() <= after),
         };
-        let keys = self.0.range::<str, _>((from, Bound::Unbounded));
-        let keys = keys.map(|(key, _)| key);
+        let keys = self.0[first..].iter().map(|pair| &pair.key);
         let page: Vec<&String> = keys
             .take_while(|key| key.starts_with(&prefix))
             .take(LIST_PAGE)
@@ -57,8 +62,8 @@ impl Pairs {
         let keys = asked["keys"].as_array()?.iter().filter_map(Value::as_str);
         let told: Map<String, Value> = keys
             .map(|key| {
-                let value = self.0.get(key);
-                let told = value.map(|value| json!({ "value": value, "metadata": null }));
+                let pair = self.place(key).ok().map(|place| &self.0[place]);
+                let told = pair.map(|pair| json!({ "value": pair.value, "metadata": null }));
                 (key.to_owned(), told.unwrap_or(Value::Null))
             })
             .collect();
@@ -66,13 +71,25 @@ impl Pairs {
     }
 
     fn put(&mut self, body: &[u8]) -> Option<Value> {
-        let pairs: Vec<Map<String, Value>> = serde_json::from_slice(body).ok()?;
+        let pairs: Vec<Pair> = serde_json::from_slice(body).ok()?;
         let count = pairs.len();
         for pair in pairs {
-            let text = |name: &str| pair.get(name)?.as_str().map(str::to_owned);
-            self.0.insert(text("key")?, text("value")?);
+            match self.place(&pair.key) {
+                Ok(place) => self.0[place] = pair,
+                Err(place) => self.0.insert(place, pair),
+            }
         }
         Some(json!({ "successful_key_count": count, "unsuccessful_keys": [] }))
+    }
+
+    /// Where a key is, or where it belongs.
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        match self.0.last() {
+            Some(last) if last.key.as_str() >= key => {
+                self.0.binary_search_by(|pair| pair.key.as_str().cmp(key))
+            }
+            _ => Err(self.0.len()),
+        }
     }
 }
 
