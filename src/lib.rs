@@ -12,6 +12,7 @@
 //! - [`disk`], [`clock`]: the lasting changes to files, and time; both simulated in tests
 //! - [`point`], [`record`], [`error`]: the words everyone shares
 //! - `limited`, `contained`, `parquet_bounds`: what files of others may ask for
+//! - `singles`: the numbers of vectors in JSON
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
 pub mod archive;
@@ -41,6 +42,7 @@ pub mod record;
 pub mod report;
 pub mod sandbox;
 pub mod settings;
+mod singles;
 pub mod source;
 pub mod stages;
 pub mod stop;
