@@ -2,18 +2,16 @@
 //! shows what came of it. The only rooms that know clap and the terminal.
 
 mod args;
-mod closing;
 mod dotenv;
 mod guard;
 mod interrupt;
 mod limits;
 mod log;
+mod memory;
 mod open;
 mod outcome;
 mod progress;
-mod rollback;
 mod show;
-mod tenants;
 mod verbs;
 mod workspace;
 
@@ -21,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-pub use args::Cli;
+use args::Cli;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {

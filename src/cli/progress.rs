@@ -2,8 +2,8 @@
 //! lines elsewhere, and the log in any case.
 
 use std::collections::HashMap;
-use std::io::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,14 +15,29 @@ use crate::progress::{Level, Progress, Step};
 /// Between two plain lines of one step.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// Bars where they can be drawn, plain lines elsewhere.
+pub(super) fn listener(clock: Clock) -> Arc<dyn Progress> {
+    match draws_bars() {
+        true => Arc::new(Bars::new()),
+        false => Arc::new(Plain::new(clock)),
+    }
+}
+
+/// Whether to draw bars: on a terminal that is not a dumb one. Where nobody says
+/// which terminal it is, nothing at all would be drawn on Unix.
+fn draws_bars() -> bool {
+    let dumb = std::env::var_os("TERM").map_or(cfg!(unix), |term| term == "dumb");
+    std::io::stderr().is_terminal() && !dumb
+}
+
 /// Bars with rate and remaining time.
-pub(super) struct Bars {
+struct Bars {
     all: MultiProgress,
     bars: Mutex<HashMap<Step, ProgressBar>>,
 }
 
 impl Bars {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         Self {
             all,
@@ -87,7 +102,7 @@ impl Progress for Bars {
 }
 
 /// A line when a step begins, now and then, and when it ends.
-pub(super) struct Plain {
+struct Plain {
     clock: Clock,
     steps: Mutex<HashMap<Step, Amount>>,
 }
@@ -100,7 +115,7 @@ struct Amount {
 }
 
 impl Plain {
-    pub(super) fn new(clock: Clock) -> Self {
+    fn new(clock: Clock) -> Self {
         Self {
             clock,
             steps: Mutex::default(),

@@ -73,22 +73,14 @@ impl Account {
         let config = json!({ "dimensions": dimensions.get(), "metric": metric.name() });
         let body = json!({ "name": name.as_str(), "config": config });
         let request = call::json(Method::POST, self.indexes_path(), &body);
-        match self
-            .create_index_by(name, request.clone(), Repeat::Unsafe)
-            .await
-        {
-            Err(error) if error.may_have_applied() => {}
-            answered => return answered,
-        }
-        // From here on the name may be taken by ourselves.
-        let repeated = self.create_index_by(name, request, Repeat::Safe).await;
-        let Err(ApiError::DuplicateName(refusal)) = repeated else {
-            return repeated;
+        let attempt = async |repeat| self.create_index_by(name, request.clone(), repeat).await;
+        let as_asked = |found: &IndexDescription| {
+            found.dimensions == dimensions.get() && found.metric == metric
         };
-        let found = self.vectorize(name).describe().await?;
-        found
-            .filter(|found| found.dimensions == dimensions.get() && found.metric == metric)
-            .ok_or(ApiError::DuplicateName(refusal))
+        create(attempt, async || {
+            Ok(self.vectorize(name).describe().await?.filter(as_asked))
+        })
+        .await
     }
 
     async fn create_index_by(
@@ -169,20 +161,15 @@ impl Account {
             self.namespaces_path(),
             &json!({ "title": title }),
         );
-        match self
-            .create_namespace_by(title, request.clone(), Repeat::Unsafe)
-            .await
-        {
-            Err(error) if error.may_have_applied() => {}
-            answered => return answered,
-        }
-        let repeated = self.create_namespace_by(title, request, Repeat::Safe).await;
-        let Err(ApiError::DuplicateName(refusal)) = repeated else {
-            return repeated;
+        let attempt = async |repeat| {
+            self.create_namespace_by(title, request.clone(), repeat)
+                .await
         };
-        let namespaces = self.kv_namespaces().await?;
-        let found = namespaces.into_iter().find(|found| found.title == title);
-        found.ok_or(ApiError::DuplicateName(refusal))
+        create(attempt, async || {
+            let mut namespaces = self.kv_namespaces().await?.into_iter();
+            Ok(namespaces.find(|found| found.title == title))
+        })
+        .await
     }
 
     async fn create_namespace_by(
@@ -218,6 +205,24 @@ impl Account {
 
     pub(crate) fn namespace_path(&self, namespace: &KvNamespaceId) -> String {
         format!("{}/{namespace}", self.namespaces_path())
+    }
+}
+
+/// Creates, and does so again where the answer was lost: from then on the name may be
+/// taken by ourselves, and what is `found` under it is ours.
+async fn create<T>(
+    attempt: impl AsyncFn(Repeat) -> Result<T, ApiError>,
+    found: impl AsyncFnOnce() -> Result<Option<T>, ApiError>,
+) -> Result<T, ApiError> {
+    match attempt(Repeat::Unsafe).await {
+        Err(error) if error.may_have_applied() => {}
+        answered => return answered,
+    }
+    match attempt(Repeat::Safe).await {
+        Err(ApiError::DuplicateName(refusal)) => {
+            found().await?.ok_or(ApiError::DuplicateName(refusal))
+        }
+        answered => answered,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a migration says while it goes on. Stages report steps, amounts and
-//! remarks to this trait; the terminal, plain lines, JSON lines and the tests'
-//! recorder are peers behind it, and no stage knows which one listens.
+//! remarks to this trait; bars, plain lines and the tests' recorder are peers behind
+//! it, and no stage knows which one listens.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

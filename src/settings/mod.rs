@@ -1,6 +1,6 @@
 //! Everything that can be set, resolved once: flags over environment over
 //! `cf-migrate.toml` over defaults. Secrets are wrapped so that they cannot be
-//! printed; nothing below this room reads a variable.
+//! printed; below this room only the request budget reads a variable, for its folder.
 
 mod env_file;
 mod environment;

@@ -9,6 +9,7 @@ use crate::archive::Generation;
 use crate::batch::{Batch as CutBatch, BatchLimits, Cutter};
 use crate::cloudflare::Vectorize;
 use crate::error::Error;
+use crate::heap;
 use crate::ledger::{Batch, BatchState};
 use crate::progress::Step;
 use crate::stages::batch_size::BatchSize;
@@ -48,6 +49,8 @@ pub(super) async fn upsert(
     if migration.is_dry_run() {
         return feed.only_count();
     }
+    // The bodies to come are the most memory that a migration takes.
+    heap::give_back();
     let (began, waited) = (migration.clock.now(), index.counters().waited);
     let refusals = Refusals::new(migration, generation, transform)?;
     let mut flights = Flights::new(migration, index, refusals);

@@ -3,13 +3,11 @@
 //! it never changes; `docs/mapping.md` has it with test vectors.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::mapping::UnknownWord;
+use super::words::words;
 use crate::record::MAX_ID_BYTES;
 
 /// The most bytes of the long id that stay readable.
@@ -30,26 +28,7 @@ pub enum LongIds {
     Hash,
 }
 
-impl FromStr for LongIds {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "reject" => Ok(Self::Reject),
-            "hash" => Ok(Self::Hash),
-            _ => Err(UnknownWord::new(word, "reject, hash")),
-        }
-    }
-}
-
-impl fmt::Display for LongIds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reject => "reject",
-            Self::Hash => "hash",
-        })
-    }
-}
+words!(LongIds: "reject" => Reject, "hash" => Hash);
 
 impl LongIds {
     /// The id that is written.

@@ -3,8 +3,6 @@
 //! collection and one index is [`super::Transform`]'s to find out.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +15,7 @@ use super::long_ids::LongIds;
 use super::rename::Rename;
 use super::select::Nulls;
 use super::template::Template;
+use super::words::words;
 use crate::point::Point;
 use crate::record::Dimensions;
 
@@ -196,68 +195,8 @@ pub enum UnsettledPolicy {
     Reject,
 }
 
-/// A word that is not among an option's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{word}' is not known here; use one of: {known}")]
-pub struct UnknownWord {
-    /// The word.
-    pub word: String,
-    /// The option's words.
-    pub known: &'static str,
-}
-
-impl UnknownWord {
-    pub(super) fn new(word: &str, known: &'static str) -> Self {
-        Self {
-            word: word.to_owned(),
-            known,
-        }
-    }
-}
-
-impl FromStr for BigInts {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "reject" => Ok(Self::Reject),
-            "string" => Ok(Self::String),
-            "number" => Ok(Self::Number),
-            _ => Err(UnknownWord::new(word, "reject, string, number")),
-        }
-    }
-}
-
-impl fmt::Display for BigInts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reject => "reject",
-            Self::String => "string",
-            Self::Number => "number",
-        })
-    }
-}
-
-impl FromStr for UnsettledPolicy {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "send" => Ok(Self::Send),
-            "reject" => Ok(Self::Reject),
-            _ => Err(UnknownWord::new(word, "send, reject")),
-        }
-    }
-}
-
-impl fmt::Display for UnsettledPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Send => "send",
-            Self::Reject => "reject",
-        })
-    }
-}
+words!(BigInts: "reject" => Reject, "string" => String, "number" => Number);
+words!(UnsettledPolicy: "send" => Send, "reject" => Reject);
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 mod truncate;
+mod words;
 
 pub use changes::{Change, ChangeKind};
 pub use field::{Found, MissingField};
@@ -28,7 +29,7 @@ pub use file::{FileKey, FileKeyProblem, FileSlot, MAX_KEY_BYTES, Order};
 pub use jq::{Program, ProgramError};
 pub use keys::{KeyFiller, KeyFillerError};
 pub use long_ids::{LongIds, short_id};
-pub use mapping::{BigInts, Mapping, UnknownWord, UnsettledPolicy};
+pub use mapping::{BigInts, Mapping, UnsettledPolicy};
 pub use notes::{Note, Notes};
 pub use rejection::{MAX_VALUE_CHARS, Reason, Rejection};
 pub use rename::{Rename, RenameError};
@@ -37,6 +38,7 @@ pub use select::Nulls;
 pub use shorten::{Length, Shortening};
 pub use template::Template;
 pub use truncate::Uncut;
+pub use words::UnknownWord;
 
 use std::borrow::Cow;
 

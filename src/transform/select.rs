@@ -1,13 +1,10 @@
 //! `--keep`, `--drop` and `--nulls`: which keys of the payload become metadata.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::changes::Change;
-use super::mapping::UnknownWord;
+use super::words::words;
 use crate::point::Payload;
 
 /// What becomes of keys whose value is null.
@@ -21,26 +18,7 @@ pub enum Nulls {
     Drop,
 }
 
-impl FromStr for Nulls {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "keep" => Ok(Self::Keep),
-            "drop" => Ok(Self::Drop),
-            _ => Err(UnknownWord::new(word, "keep, drop")),
-        }
-    }
-}
-
-impl fmt::Display for Nulls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Keep => "keep",
-            Self::Drop => "drop",
-        })
-    }
-}
+words!(Nulls: "keep" => Keep, "drop" => Drop);
 
 /// Leaves nothing but these keys; all of them where none is named.
 pub(super) fn keep(payload: &mut Payload, keys: &[String], changes: &mut Vec<Change>) {

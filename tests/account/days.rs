@@ -123,9 +123,9 @@ async fn the_usual_budget_is_used_over_days() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_a_429_that_somebody_else_caused_every_process_waits_as_told() {
-    let office = Office::new(120, QUICK);
+/// Three processes work for an hour, in which somebody else spends the account's
+/// whole budget at once; what the processes worked with.
+async fn an_hour_with_an_intruder(office: &Office) -> Vec<Client> {
     let clients: Vec<Client> = (0..3).map(|seed| office.process(100, seed)).collect();
     let end = office.began + HOUR;
     let working = clients
@@ -138,6 +138,13 @@ async fn after_a_429_that_somebody_else_caused_every_process_waits_as_told() {
         }
     };
     futures::future::join(futures::future::join_all(working), intruder).await;
+    clients
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_429_that_somebody_else_caused_every_process_waits_as_told() {
+    let office = Office::new(120, QUICK);
+    let clients = an_hour_with_an_intruder(&office).await;
 
     let refused = office.seen().refused.lock().unwrap().clone();
     let first = refused[0];
@@ -165,18 +172,7 @@ async fn after_a_429_that_somebody_else_caused_every_process_waits_as_told() {
 #[tokio::test(start_paused = true)]
 async fn a_block_of_five_minutes_that_nobody_announces_is_outlasted() {
     let office = Office::new(120, QUICK).without_retry_after();
-    let clients: Vec<Client> = (0..3).map(|seed| office.process(100, seed)).collect();
-    let end = office.began + HOUR;
-    let working = clients
-        .iter()
-        .map(|client| work(client, office.clock, 4, end));
-    let intruder = async {
-        office.clock.sleep(Duration::from_secs(1_000)).await;
-        for _ in 0..121 {
-            office.foreign_call().await;
-        }
-    };
-    futures::future::join(futures::future::join_all(working), intruder).await;
+    an_hour_with_an_intruder(&office).await;
     let refused = office.seen().refused.lock().unwrap().clone();
     let lasted = refused[refused.len() - 1] - refused[0];
     assert!(lasted <= WINDOW, "{lasted:?}");

@@ -2,7 +2,7 @@
 //! nothing behind, neither in the account nor on the disk.
 
 use crate::place::{MAPPED, Place, WHOLE, assert_same};
-use crate::verbs::points_with_and_without;
+use crate::verbs::place_with_and_without_doc;
 
 /// Runs the line with `--dry-run`, then without; both must end with that code, and
 /// the first must leave no trace.
@@ -78,20 +78,14 @@ fn run_onto_ids_that_are_there() {
 
 #[test]
 fn run_with_rejections() {
-    let mut place = Place::new();
-    place
-        .shell
-        .write("points.ndjson", points_with_and_without("doc"));
+    let mut place = place_with_and_without_doc();
     let line = "run points.ndjson vectorize:docs --create --id '{doc}'";
     dry_then_real(&mut place, line, 7);
 }
 
 #[test]
 fn run_with_rejections_that_are_allowed() {
-    let mut place = Place::new();
-    place
-        .shell
-        .write("points.ndjson", points_with_and_without("doc"));
+    let mut place = place_with_and_without_doc();
     let line = "run points.ndjson vectorize:docs --create --id '{doc}' --allow-rejects 1";
     dry_then_real(&mut place, line, 3);
 }
@@ -126,10 +120,7 @@ fn transform() {
 
 #[test]
 fn transform_with_rejections() {
-    let mut place = Place::new();
-    place
-        .shell
-        .write("points.ndjson", points_with_and_without("doc"));
+    let mut place = place_with_and_without_doc();
     dry_then_real(
         &mut place,
         "transform points.ndjson out.ndjson --id '{doc}'",

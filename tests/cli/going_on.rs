@@ -9,7 +9,7 @@ use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions};
 use crate::cli::{Told, sample};
 use crate::place::{MAPPED, Place, WHOLE, assert_same, undisturbed};
 use crate::support::qdrant::{QdrantDouble, Switch};
-use crate::verbs::points_with_and_without;
+use crate::verbs::place_with_and_without_doc;
 
 /// Starts a line, sends it a signal once it says `when`, and waits.
 pub(crate) fn interrupted(place: &Place, line: &str, when: &str, signal: &str) -> Told {
@@ -113,10 +113,7 @@ fn a_start_that_was_refused_is_mended_on_the_same_folder() {
 
 #[test]
 fn rejections_may_be_allowed_on_the_same_folder() {
-    let place = Place::new();
-    place
-        .shell
-        .write("points.ndjson", points_with_and_without("doc"));
+    let place = place_with_and_without_doc();
     let line = "run points.ndjson vectorize:docs --create --id '{doc}'";
     place.run(line).ends(7);
     place.run(&format!("{line} --allow-rejects 1")).ends(3);

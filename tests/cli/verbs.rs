@@ -206,10 +206,7 @@ fn what_transform_wrote_is_a_source_with_the_same_records() {
 
 #[test]
 fn transform_names_rejections_beside_its_output() {
-    let place = Place::new();
-    place
-        .shell
-        .write("points.ndjson", points_with_and_without("doc"));
+    let place = place_with_and_without_doc();
     place
         .run("transform points.ndjson out.ndjson --id '{doc}'")
         .ends(3);
@@ -226,13 +223,16 @@ fn transform_names_rejections_beside_its_output() {
     );
 }
 
-/// Two points, the first of which has that field.
-pub(crate) fn points_with_and_without(field: &str) -> String {
+/// A place with two points in `points.ndjson`, the first of which has a field `doc`.
+pub(crate) fn place_with_and_without_doc() -> Place {
     let vector = serde_json::to_string(&vec![0.5; 32]).unwrap();
-    format!(
-        "{{\"id\": 1, \"vector\": {vector}, \"payload\": {{\"{field}\": \"a\"}}}}\n\
+    let points = format!(
+        "{{\"id\": 1, \"vector\": {vector}, \"payload\": {{\"doc\": \"a\"}}}}\n\
          {{\"id\": 2, \"vector\": {vector}, \"payload\": {{}}}}\n"
-    )
+    );
+    let place = Place::new();
+    place.shell.write("points.ndjson", points);
+    place
 }
 
 #[test]

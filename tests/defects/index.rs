@@ -26,6 +26,19 @@ async fn verified(simulation: &Simulation) -> Outcome {
     found
 }
 
+/// Puts a vector into the index that nobody of ours wrote.
+fn add_stranger(simulation: &Simulation) {
+    let vector = StoredVector {
+        namespace: None,
+        values: values(1, DIMENSIONS),
+        metadata: None,
+    };
+    simulation
+        .sandbox
+        .put_vector(INDEX, "stranger", &vector)
+        .unwrap();
+}
+
 fn change(simulation: &Simulation, id: &str, change: impl FnOnce(&mut StoredVector)) {
     let mut vector = simulation.sandbox.vectors(INDEX).unwrap()[id].clone();
     change(&mut vector);
@@ -69,15 +82,7 @@ async fn lost_vectors_are_found_missing() {
 #[tokio::test(start_paused = true)]
 async fn a_vector_that_nobody_of_ours_wrote_is_found_extra() {
     let simulation = proven().await;
-    let vector = StoredVector {
-        namespace: None,
-        values: values(1, DIMENSIONS),
-        metadata: None,
-    };
-    simulation
-        .sandbox
-        .put_vector(INDEX, "stranger", &vector)
-        .unwrap();
+    add_stranger(&simulation);
     let found = verified(&simulation).await;
     expect_only(&found, "extra", &["stranger"]);
     assert_eq!(found.number("/verification/extra"), 1);
@@ -178,15 +183,7 @@ async fn a_count_that_the_list_does_not_bear_out_is_found() {
 async fn defects_of_every_kind_at_once_are_all_found() {
     let simulation = proven().await;
     simulation.sandbox.remove_vector(INDEX, "f0_0").unwrap();
-    let vector = StoredVector {
-        namespace: None,
-        values: values(1, DIMENSIONS),
-        metadata: None,
-    };
-    simulation
-        .sandbox
-        .put_vector(INDEX, "stranger", &vector)
-        .unwrap();
+    add_stranger(&simulation);
     change(&simulation, "f1_0", |vector| vector.values[0] += 1.0);
     change(&simulation, "f1_1", |vector| vector.metadata = None);
     change(&simulation, "f1_2", |vector| {

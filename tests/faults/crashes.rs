@@ -1,6 +1,6 @@
 //! A crash at every single call, before it is carried out and after it, its answer
 //! lost; then the same command. (Kills of the real process at random moments are in
-//! `tests/kill.rs`; here none of the calls is left out.)
+//! `tests/kill`; here none of the calls is left out.)
 
 use serde_json::{Value, json};
 

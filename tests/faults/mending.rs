@@ -10,13 +10,6 @@ use crate::binary::{Served, Workplace, point, write_lines};
 use crate::simulation::{Crash, DIMENSIONS, Simulation, Verb};
 use crate::support::qdrant::{Id, QdrantDouble, Server};
 
-fn rejected(simulation: &Simulation) -> Vec<Value> {
-    let text = std::fs::read_to_string(simulation.folder.join("rejected.ndjson")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn many_points_of_one_id_are_each_named_with_another_of_them() {
     let points = (0..5_000).map(|number| {
@@ -28,7 +21,7 @@ async fn many_points_of_one_id_are_each_named_with_another_of_them() {
     simulation.mapping.id = Some("{kind}".parse().unwrap());
     let outcome = simulation.run().await.expect_code(7);
     assert_eq!(outcome.number("/points/rejected"), 4_999);
-    let rejected = rejected(&simulation);
+    let rejected = simulation.rejected();
     let ids: BTreeSet<_> = rejected
         .iter()
         .map(|line| line["source_id"].as_str())

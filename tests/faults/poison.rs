@@ -25,13 +25,6 @@ fn poisoned(poison: &[u64], unsettled: Unsettled) -> Simulation {
     })
 }
 
-fn rejected(simulation: &Simulation) -> Vec<Value> {
-    let text = std::fs::read_to_string(simulation.folder.join("rejected.ndjson")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_part_of_a_split_batch_that_is_passed_over_is_sent_again() {
     let simulation = poisoned(&[37], Unsettled::Strict);
@@ -70,7 +63,7 @@ async fn one_bad_record_costs_two_requests_for_each_halving() {
     assert_eq!(outcome.number("/points/settled"), POINTS - 1);
     outcome.check_sum();
 
-    let rejected = rejected(&simulation);
+    let rejected = simulation.rejected();
     assert_eq!(rejected.len(), 1);
     assert_eq!(rejected[0]["source_id"], "37");
     let message = rejected[0]["message"].as_str().unwrap();
@@ -105,7 +98,8 @@ async fn several_bad_records_of_one_batch_are_each_found() {
     let poison = [0, 1, 31, 32, 63];
     let simulation = poisoned(&poison, Unsettled::Strict);
     simulation.run().await.expect_code(3).check_sum();
-    let named: Vec<_> = rejected(&simulation)
+    let named: Vec<_> = simulation
+        .rejected()
         .iter()
         .map(|line| line["source_id"].clone())
         .collect();
@@ -152,7 +146,7 @@ async fn a_form_that_the_service_refuses_is_set_aside_as_a_class() {
     assert_eq!(outcome.number("/points/rejected"), 200);
     assert_eq!(outcome.number("/points/settled"), 200);
     outcome.check_sum();
-    let lines = rejected(&simulation);
+    let lines = simulation.rejected();
     let of = |reason: &str| lines.iter().filter(|line| line["reason"] == reason).count();
     assert_eq!(of("refused_by_vectorize"), 3);
     assert_eq!(of("refused_class"), 197);
@@ -190,7 +184,7 @@ async fn what_the_service_also_takes_is_no_class() {
     let simulation = simulation.refusing(40017, refused);
     let outcome = simulation.run().await.expect_code(3);
     assert_eq!(outcome.number("/points/rejected"), 5);
-    for line in rejected(&simulation) {
+    for line in simulation.rejected() {
         assert_eq!(line["reason"], "refused_by_vectorize", "{line}");
     }
 }
@@ -201,7 +195,7 @@ async fn a_code_of_vectorizes_own_that_nobody_listed_is_about_a_record_too() {
         let simulation = Simulation::new(POINTS, |_| {}).refusing(code, ["\"f7_2\"".to_owned()]);
         simulation.run().await.expect_code(3).check_sum();
         assert_eq!(simulation.state().vectors.len() as u64, POINTS - 1);
-        let message = rejected(&simulation)[0]["message"].to_string();
+        let message = simulation.rejected()[0]["message"].to_string();
         assert!(message.contains(&format!("code {code}")), "{message}");
     }
 }
@@ -284,7 +278,7 @@ async fn more_than_the_stated_share_stops_and_a_larger_one_goes_on_where_it_stop
         "{told}"
     );
     assert_eq!(outcome.number("/points/rejected"), 11);
-    assert_eq!(rejected(&simulation).len(), 11, "each is named");
+    assert_eq!(simulation.rejected().len(), 11, "each is named");
 
     let before = simulation.upserts.lock().unwrap().len();
     simulation.pace.max_poison = Some("5%".parse().unwrap());

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use cf_migrate::clock::Clock;
-use cf_migrate::error::Kind;
+use cf_migrate::error::{Error, Kind};
 use cf_migrate::source::Source;
 use cf_migrate::source::qdrant::{QdrantSettings, QdrantSource};
 use qdrant_client::qdrant::vector_output::Vector;
@@ -103,6 +103,12 @@ async fn a_key_that_the_server_takes_opens_both_sides() {
     assert_eq!(source.fetch(&[id.into()]).await.unwrap().unwrap().len(), 1);
 }
 
+/// What keeps `tiny8` from being opened.
+async fn refused(settings: QdrantSettings) -> Error {
+    let opened = QdrantSource::open("tiny8", None, settings, Clock::real()).await;
+    opened.err().unwrap()
+}
+
 #[tokio::test]
 async fn a_wrong_or_missing_key_is_forbidden_and_never_printed() {
     let server = QdrantDouble::recorded("tiny8")
@@ -119,8 +125,7 @@ async fn a_wrong_or_missing_key_is_forbidden_and_never_printed() {
             api_key: key.map(SecretString::from),
             ..settings(&server)
         };
-        let opened = QdrantSource::open("tiny8", None, settings, Clock::real()).await;
-        let error = opened.err().unwrap();
+        let error = refused(settings).await;
         assert_eq!(error.kind(), Kind::Forbidden);
         assert_eq!(
             told(&error),
@@ -140,10 +145,7 @@ async fn a_key_that_no_header_can_carry_is_refused_without_being_shown() {
         api_key: Some(SecretString::from("secret\u{7}part")),
         ..settings(&server)
     };
-    let error = QdrantSource::open("tiny8", None, settings, Clock::real())
-        .await
-        .err()
-        .unwrap();
+    let error = refused(settings).await;
     assert_eq!(error.kind(), Kind::Usage);
     assert!(!format!("{error:?}").contains("secret"));
 }
@@ -154,10 +156,7 @@ async fn an_address_where_nothing_listens_is_told_with_the_port_rule() {
     let settings = settings(&stopped);
     let address = stopped.grpc_url();
     drop(stopped);
-    let error = QdrantSource::open("tiny8", None, settings, Clock::real())
-        .await
-        .err()
-        .unwrap();
+    let error = refused(settings).await;
     assert_eq!(error.kind(), Kind::Failed);
     assert_eq!(
         error.to_string(),
@@ -179,10 +178,7 @@ async fn the_rest_port_taken_for_grpc_is_recognised() {
         url: Some(rest.clone()),
         ..settings(&server)
     };
-    let error = QdrantSource::open("tiny8", None, settings, Clock::real())
-        .await
-        .err()
-        .unwrap();
+    let error = refused(settings).await;
     assert_eq!(error.kind(), Kind::Failed);
     assert_eq!(
         error.to_string(),
@@ -199,10 +195,7 @@ async fn tls_asked_of_a_server_without_it_is_told_as_such() {
         url: Some(address.clone()),
         ..settings(&server)
     };
-    let error = QdrantSource::open("tiny8", None, settings, Clock::real())
-        .await
-        .err()
-        .unwrap();
+    let error = refused(settings).await;
     assert_eq!(error.kind(), Kind::Failed);
     assert_eq!(
         error.to_string(),

@@ -12,6 +12,15 @@ use crate::scene::theirs;
 use crate::simulation::DIMENSIONS;
 
 const FOLDER: &str = "docs.migration";
+const RUN: [&str; 7] = [
+    "run",
+    "points.ndjson",
+    "vectorize:docs",
+    "--id",
+    ID,
+    "--file-index",
+    "kv:files",
+];
 
 /// A migration beside a foreign vector, and what was there before it.
 fn migrated() -> (Served, Workplace, State) {
@@ -28,16 +37,7 @@ fn migrated() -> (Served, Workplace, State) {
     let place = Workplace::of(&served);
     let points = (0..30).map(|number| point(number, DIMENSIONS));
     write_lines(&place.path("points.ndjson"), points);
-    let run = [
-        "run",
-        "points.ndjson",
-        "vectorize:docs",
-        "--id",
-        ID,
-        "--file-index",
-        "kv:files",
-    ];
-    place.run(&run).expect_code(0);
+    place.run(&RUN).expect_code(0);
     (served, place, before)
 }
 
@@ -122,16 +122,7 @@ fn without_a_terminal_and_without_yes_nothing_is_done() {
         Vec::<String>::new()
     );
     // Neither was a beginning.
-    let run = [
-        "run",
-        "points.ndjson",
-        "vectorize:docs",
-        "--id",
-        ID,
-        "--file-index",
-        "kv:files",
-    ];
-    place.run(&run).expect_code(0);
+    place.run(&RUN).expect_code(0);
 }
 
 #[test]

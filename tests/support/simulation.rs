@@ -135,6 +135,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn of(mut report: Report, ended: Result<(), Error>, said: Vec<String>) -> Self {
+        match &ended {
+            Ok(()) => report.conclude(),
+            Err(error) => report.conclude_with(error),
+        }
+        Self {
+            report: serde_json::to_value(&report).unwrap(),
+            error: ended.err().map(|error| told(&error)),
+            said,
+        }
+    }
+
     #[track_caller]
     pub fn expect_code(self, code: u64) -> Self {
         let found = self.report["exit_code"].as_u64();
@@ -275,11 +287,7 @@ impl Simulation {
 
     /// `run`, unless it crashes: everything it held is dropped then.
     pub async fn run_or_crash(&self) -> Option<Outcome> {
-        let crashed = Arc::clone(&self.crashed);
-        match select(Box::pin(self.run()), Box::pin(crashed.notified())).await {
-            Either::Left((outcome, _)) => Some(outcome),
-            Either::Right(((), _)) => None,
-        }
+        self.unless_crashed(self.run()).await
     }
 
     /// `rollback`, as a process of its own would.
@@ -295,15 +303,7 @@ impl Simulation {
             }
             Err(error) => Err(error),
         };
-        match &ended {
-            Ok(()) => report.conclude(),
-            Err(error) => report.conclude_with(error),
-        }
-        Outcome {
-            report: serde_json::to_value(&report).unwrap(),
-            error: ended.err().map(|error| told(&error)),
-            said: recording.lines(),
-        }
+        Outcome::of(report, ended, recording.lines())
     }
 
     async fn take_back(&self, job: &Job, report: &mut Report) -> Result<(), Error> {
@@ -314,11 +314,23 @@ impl Simulation {
 
     /// `rollback`, unless it crashes: everything it held is dropped then.
     pub async fn rollback_or_crash(&self) -> Option<Outcome> {
+        self.unless_crashed(self.rollback()).await
+    }
+
+    async fn unless_crashed(&self, verb: impl Future<Output = Outcome>) -> Option<Outcome> {
         let crashed = Arc::clone(&self.crashed);
-        match select(Box::pin(self.rollback()), Box::pin(crashed.notified())).await {
+        match select(Box::pin(verb), Box::pin(crashed.notified())).await {
             Either::Left((outcome, _)) => Some(outcome),
             Either::Right(((), _)) => None,
         }
+    }
+
+    /// The lines of `rejected.ndjson`.
+    pub fn rejected(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.join("rejected.ndjson")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// `verify`, as a process of its own would.
@@ -363,15 +375,7 @@ impl Simulation {
             }
             Err(error) => Err(error),
         };
-        match &ended {
-            Ok(()) => report.conclude(),
-            Err(error) => report.conclude_with(error),
-        }
-        Outcome {
-            report: serde_json::to_value(&report).unwrap(),
-            error: ended.err().map(|error| told(&error)),
-            said: progress.recording.lines(),
-        }
+        Outcome::of(report, ended, progress.recording.lines())
     }
 
     /// A job of this migration, as a process of its own would have it.

@@ -7,7 +7,7 @@ use cf_migrate::source::LaneReader as _;
 use cf_migrate::source::upstash::{UpstashReader, UpstashSettings};
 use secrecy::SecretString;
 
-use crate::support::upstash::{Failure, READ_ONLY, Switch, UpstashDouble};
+use crate::support::upstash::{Failure, READ_ONLY, Server, Switch, UpstashDouble};
 use crate::{open, reader, settings, surroundings, told};
 
 fn named(name: &str) -> Namespaces {
@@ -133,19 +133,23 @@ async fn what_info_leaves_out_is_taken_from_elsewhere() {
     assert_eq!(reader.count_by_namespace().await.unwrap(), None);
 }
 
+async fn read_only(server: &Server) -> UpstashReader {
+    let settings = UpstashSettings {
+        token: Some(READ_ONLY.into()),
+        ..settings(server)
+    };
+    UpstashReader::open(Namespaces::All, settings, surroundings().0)
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
 async fn a_read_only_token_is_enough_even_where_it_may_not_list() {
     let server = UpstashDouble::dense(4)
         .generated("t", "a", 2)
         .switch(Switch::ReadOnlyRefused(&["list-namespaces"]))
         .start();
-    let settings = UpstashSettings {
-        token: Some(READ_ONLY.into()),
-        ..settings(&server)
-    };
-    let reader = UpstashReader::open(Namespaces::All, settings, surroundings().0)
-        .await
-        .unwrap();
+    let reader = read_only(&server).await;
     assert_eq!(reader.draw_lanes().await.unwrap().len(), 2);
     assert_eq!(
         crate::read_lane(&reader, &crate::lane("t"), None)
@@ -162,13 +166,7 @@ async fn a_token_that_may_not_is_told_with_the_one_that_may() {
         .generated("", "a", 2)
         .switch(Switch::ReadOnlyRefused(&["range"]))
         .start();
-    let settings = UpstashSettings {
-        token: Some(READ_ONLY.into()),
-        ..settings(&server)
-    };
-    let reader = UpstashReader::open(Namespaces::All, settings, surroundings().0)
-        .await
-        .unwrap();
+    let reader = read_only(&server).await;
     let error = crate::read_lane(&reader, &crate::lane(""), None)
         .await
         .err()

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::session::Setup;
+use super::setup::Setup;
 use crate::archive::{Archive, Generation};
 use crate::cli::args::ExportArgs;
 use crate::cli::open;
-use crate::cli::outcome::{self, Ending};
+use crate::cli::outcome::Ending;
 use crate::cli::workspace::Workspace;
 use crate::cloudflare::Vectorize;
 use crate::error::Error;
@@ -40,7 +40,6 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
         }
         Err(error) => Some(error),
     };
-    let resumable = error.as_ref().is_some_and(outcome::is_resumable);
     let safe = match (&error, setup.mode()) {
         (Some(_), Mode::Write) => vec!["safe: what was sealed stays in the archive".to_owned()],
         _ => Vec::new(),
@@ -48,8 +47,7 @@ pub(super) async fn run(setup: &Setup, args: ExportArgs) -> Result<ExitCode, Err
     drop(lock);
     let ending = Ending {
         safe,
-        resumable,
-        ..Ending::new(setup, &mut report, error)
+        ..Ending::resumable(setup, &mut report, error)
     };
     Ok(ending.tell())
 }

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::session::{JobArgs, Session, Setup};
+use super::session::{JobArgs, Session};
+use super::setup::Setup;
 use super::standalone;
 use crate::cli::args::{DepthArgs, IndexArgs, PermissionArgs};
 use crate::cli::open;
-use crate::cli::outcome::{self, Ending};
+use crate::cli::outcome::Ending;
 use crate::cli::workspace::{Workspace, folder_of};
 use crate::cloudflare::IndexName;
 use crate::error::Error;
@@ -103,13 +104,7 @@ async fn alone(setup: &Setup, args: &IndexArgs, dir: PathBuf) -> Result<ExitCode
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
     report.seconds.index = Some(report.seconds.total);
     report.requests = Some(accounts.requests());
-    let error = outcome.err();
-    let resumable = error.as_ref().is_some_and(outcome::is_resumable);
-    let ending = Ending {
-        resumable,
-        ..Ending::new(setup, &mut report, error)
-    };
-    Ok(ending.tell())
+    Ok(Ending::resumable(setup, &mut report, outcome.err()).tell())
 }
 
 async fn work(

@@ -1,4 +1,4 @@
-//! One file per verb; what they share is in [`session`].
+//! One file per verb; what they share is in `setup`, `session` and `standalone`.
 
 mod export;
 mod index;
@@ -9,6 +9,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod session;
+mod setup;
 mod standalone;
 mod transform;
 mod upsert;
@@ -18,12 +19,12 @@ use std::process::ExitCode;
 
 use super::args::{Cli, Verb};
 use super::outcome;
-pub(super) use session::Setup;
+pub(super) use setup::Setup;
 
 /// Runs the verb.
 pub(super) async fn run(cli: Cli) -> ExitCode {
     let global = cli.global;
-    let setup = match session::Setup::new(&global) {
+    let setup = match Setup::new(&global) {
         Ok(setup) => setup,
         Err(error) => return outcome::early(&global, name(&cli.verb), &error),
     };

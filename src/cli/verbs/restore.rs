@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::session::Setup;
+use super::setup::Setup;
 use super::standalone;
 use crate::cli::args::RestoreArgs;
 use crate::cli::open;
-use crate::cli::outcome::{self, Ending};
+use crate::cli::outcome::Ending;
 use crate::cli::workspace::Workspace;
 use crate::error::Error;
 use crate::report::Report;
@@ -31,11 +31,9 @@ pub(super) async fn run(setup: &Setup, args: RestoreArgs) -> Result<ExitCode, Er
     let worked = work(&args, &target, wish, &mut open.migration, &mut report).await;
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
     let error = worked.err();
-    let resumable = error.as_ref().is_some_and(outcome::is_resumable);
     let ending = Ending {
         safe: safe(setup, &error, &report),
-        resumable,
-        ..Ending::new(setup, &mut report, error)
+        ..Ending::resumable(setup, &mut report, error)
     };
     Ok(ending.tell())
 }

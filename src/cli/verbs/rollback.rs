@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::session::{OpenMigration, Setup};
+use super::setup::{OpenMigration, Setup};
 use crate::cli::args::RollbackArgs;
 use crate::cli::outcome::{self, Ending};
 use crate::cli::workspace::Workspace;

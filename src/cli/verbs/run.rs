@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use super::jobs::{self, Asked, Wanted};
-use super::session::Setup;
+use super::jobs::{self, Wanted};
+use super::setup::Setup;
 use crate::cli::args::{CatchUpArgs, RunArgs};
 use crate::cli::outcome::{self, Last};
 use crate::error::{Error, Kind};
@@ -17,27 +17,22 @@ use crate::stages::run::Job;
 const KEPT: NonZeroU32 = NonZeroU32::new(2).expect("two are some");
 
 pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error> {
-    match jobs::asked(setup, (args.from, args.to), &args.which, args.options)? {
-        Asked::Places(wanted) => one(setup, &wanted).await,
-        Asked::Job(job) => {
-            job.begin();
-            one(&job.setup, &job.wanted).await
-        }
-        Asked::All(jobs) => {
-            let work = async |job: &jobs::Prepared| pass(&job.setup, &job.wanted, 1).await;
-            Ok(jobs::all((setup, "run"), &jobs, work).await)
-        }
-    }
+    let asked = jobs::asked(setup, (args.from, args.to), &args.which, args.options)?;
+    asked
+        .each((setup, "run"), async |setup, wanted, last| match last {
+            Last::Command => alone(setup, wanted).await,
+            Last::Pass => pass(setup, wanted, 1).await,
+        })
+        .await
 }
 
-/// One migration.
-async fn one(setup: &Setup, wanted: &Wanted) -> Result<ExitCode, Error> {
-    let Some(every) = wanted.options.catch_up.follow else {
+/// One migration, as the whole command.
+async fn alone(setup: &Setup, wanted: &Wanted) -> Result<(Report, ExitCode), Error> {
+    let catch_up = &wanted.options.catch_up;
+    let Some(every) = catch_up.follow else {
         let session = wanted.open(setup, "run", false).await?;
-        let catch_up = &wanted.options.catch_up;
-        return Ok(session
-            .timed(async |job, report| once(job, catch_up, report).await)
-            .await);
+        let work = async |job: &mut Job, report: &mut Report| once(job, catch_up, report).await;
+        return Ok(session.concluded(Last::Command, work).await);
     };
     if setup.global.dry_run {
         return Err(
@@ -60,18 +55,16 @@ async fn one(setup: &Setup, wanted: &Wanted) -> Result<ExitCode, Error> {
 
 /// One pass of possibly many, with everything opened anew as a command of its own
 /// would.
-async fn pass(setup: &Setup, wanted: &Wanted, number: u64) -> Result<Report, Error> {
-    let mut session = wanted.open(setup, "run", false).await?;
-    let outcome = session
-        .measured(async |job, report| {
-            let outcome = once(job, &wanted.options.catch_up, report).await;
-            if let Some(facts) = &mut report.catch_up {
-                facts.passes = number;
-            }
-            outcome
-        })
-        .await;
-    Ok(session.concluded(outcome, Last::Pass).0)
+async fn pass(setup: &Setup, wanted: &Wanted, number: u64) -> Result<(Report, ExitCode), Error> {
+    let session = wanted.open(setup, "run", false).await?;
+    let work = async |job: &mut Job, report: &mut Report| {
+        let outcome = once(job, &wanted.options.catch_up, report).await;
+        if let Some(facts) = &mut report.catch_up {
+            facts.passes = number;
+        }
+        outcome
+    };
+    Ok(session.concluded(Last::Pass, work).await)
 }
 
 /// One pass, as the arguments want it.
@@ -99,6 +92,7 @@ impl Following<'_> {
     async fn pass(&mut self, number: u64) -> Pass {
         self.setup.progress.forget();
         let ended = pass(self.setup, self.wanted, number).await;
+        let ended = ended.map(|(report, _)| report);
         let pass = match &ended {
             Ok(report) => pass_of(report),
             Err(error) if error.kind() == Kind::Stopped => Pass::Passing,
@@ -115,7 +109,7 @@ impl Following<'_> {
 
     /// What the last pass came to is what the command comes to: stopped between two
     /// passes, it was not interrupted.
-    fn end(self, followed: Followed) -> Result<ExitCode, Error> {
+    fn end(self, followed: Followed) -> Result<(Report, ExitCode), Error> {
         let Some(ended) = self.ended else {
             return Err(Error::new(Kind::Interrupted, "interrupted"));
         };
@@ -124,10 +118,8 @@ impl Following<'_> {
             let told = "stopped between two passes: the same command goes on with the next one";
             self.setup.progress.remark(Level::Info, told);
         }
-        Ok(match self.setup.global.json {
-            true => outcome::print_json(&report),
-            false => ExitCode::from(report.exit_code),
-        })
+        let code = outcome::hand_over(&self.setup.global, &report, report.exit_code);
+        Ok((report, code))
     }
 }
 

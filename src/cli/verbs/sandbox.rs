@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::session::Setup;
+use super::setup::Setup;
 use crate::cli::args::SandboxArgs;
 use crate::error::Error;
 use crate::progress::{Level, Progress as _};

@@ -1,130 +1,31 @@
-//! What the verbs share: settings, clock, listener, and a job from its arguments
-//! to its ending.
+//! A job from its arguments to its ending.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use super::setup::Setup;
 use crate::archive::Archive;
-use crate::cli::args::{DepthArgs, Global, PermissionArgs};
+use crate::cli::args::{DepthArgs, PermissionArgs};
+use crate::cli::open;
 use crate::cli::outcome::{self, Ending, Last};
-use crate::cli::progress::{Bars, Plain};
 use crate::cli::workspace::Workspace;
-use crate::cli::{interrupt, log, open};
-use crate::clock::Clock;
 use crate::cloudflare::IndexName;
 use crate::error::Error;
 use crate::file_index::FileIndexPlan;
-use crate::http::Budget;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
-use crate::progress::{Progress, Remembering};
 use crate::report::{Report, snippets};
-use crate::settings::{ConfigFile, Environment, MappingOptions, Pace, Settings};
+use crate::settings::MappingOptions;
 use crate::source::file::ColumnChoice;
-use crate::stages::context::{Migration, Mode, Stop};
+use crate::stages::context::{Migration, Mode};
 use crate::stages::generation::nothing_left;
 use crate::stages::index::StaleEntries;
 use crate::stages::inventory::Existing;
-use crate::stages::prepare::{Accounts, FileIndexWish, Request};
+use crate::stages::prepare::{FileIndexWish, Request};
 use crate::stages::run::{Job, Origin, Permissions};
 use crate::verify::{DEFAULT_SAMPLE, Depth};
-
-/// What every verb begins with.
-pub(in crate::cli) struct Setup {
-    pub(in crate::cli) global: Global,
-    pub(in crate::cli) settings: Settings,
-    pub(in crate::cli) pace: Pace,
-    pub(in crate::cli) clock: Clock,
-    pub(in crate::cli) progress: Arc<Remembering>,
-    pub(in crate::cli) stop: Stop,
-    /// What all jobs of the command may call together; none where there is only one.
-    pub(in crate::cli) together: Option<Budget>,
-}
-
-impl Setup {
-    pub(super) fn new(global: &Global) -> Result<Self, Error> {
-        if let Some(path) = &global.log {
-            log::start(path)?;
-        }
-        let environment = Environment::read(|name| std::env::var(name).ok());
-        let settings = Settings::new(environment, ConfigFile::load(global.config.as_deref())?);
-        let clock = Clock::real();
-        let progress: Arc<dyn Progress> = match outcome::draws_bars() {
-            true => Arc::new(Bars::new()),
-            false => Arc::new(Plain::new(clock)),
-        };
-        Ok(Self {
-            global: global.clone(),
-            pace: settings.pace(&global.pace)?,
-            settings,
-            clock,
-            progress: Arc::new(Remembering::new(progress)),
-            stop: interrupt::listen(),
-            together: None,
-        })
-    }
-
-    /// The same for a part of the command that has settings of its own.
-    pub(super) fn with(&self, global: Global, settings: Settings) -> Result<Self, Error> {
-        Ok(Self {
-            pace: settings.pace(&global.pace)?,
-            global,
-            settings,
-            clock: self.clock,
-            progress: Arc::clone(&self.progress),
-            stop: self.stop.clone(),
-            together: self.together.clone(),
-        })
-    }
-
-    pub(super) fn mode(&self) -> Mode {
-        if self.global.dry_run {
-            Mode::DryRun
-        } else {
-            Mode::Write
-        }
-    }
-
-    /// The migration folder of an index.
-    pub(super) fn dir(&self, index: &IndexName) -> PathBuf {
-        let default = || PathBuf::from(format!("{index}.migration"));
-        self.global.dir.clone().unwrap_or_else(default)
-    }
-
-    /// The account, or the embedded sandbox.
-    pub(super) fn accounts(&self, dir: &Path, mode: Mode) -> Result<Accounts, Error> {
-        open::accounts(self, dir, mode)
-    }
-
-    /// A migration in that workspace.
-    pub(super) fn migration(&self, workspace: Workspace, mode: Mode) -> OpenMigration {
-        let (folder, ledger, archive, scratch) = workspace.into_parts();
-        let migration = Migration {
-            ledger,
-            archive,
-            clock: self.clock,
-            progress: Arc::clone(&self.progress) as Arc<dyn Progress>,
-            stop: self.stop.clone(),
-            pace: self.pace.clone(),
-            mode,
-        };
-        OpenMigration {
-            migration,
-            folder,
-            scratch,
-        }
-    }
-}
-
-/// A migration, and what keeps its folder.
-pub(super) struct OpenMigration {
-    pub(super) migration: Migration,
-    pub(super) folder: Option<crate::folder::MigrationFolder>,
-    pub(super) scratch: Option<TempDir>,
-}
 
 /// The arguments of a verb that works on one migration.
 pub(super) struct JobArgs<'a> {
@@ -144,7 +45,7 @@ pub(super) struct JobArgs<'a> {
 /// A job, ready to run.
 pub(super) struct Session<'a> {
     setup: &'a Setup,
-    pub(super) job: Job,
+    job: Job,
     pub(super) report: Report,
     _scratch: Option<TempDir>,
 }
@@ -206,16 +107,7 @@ impl<'a> Session<'a> {
     }
 
     /// Concludes with what the job came to.
-    pub(super) fn end(self, outcome: Result<(), Error>) -> ExitCode {
-        self.concluded(outcome, Last::Command).1
-    }
-
-    /// The same, of the whole command or of a pass of it; gives the report too.
-    pub(super) fn concluded(
-        mut self,
-        outcome: Result<(), Error>,
-        last: Last,
-    ) -> (Report, ExitCode) {
+    fn conclude(mut self, outcome: Result<(), Error>, last: Last) -> (Report, ExitCode) {
         self.report.requests = Some(self.job.requests());
         let error = outcome.err();
         let archived = self
@@ -266,24 +158,24 @@ impl<'a> Session<'a> {
         next
     }
 
-    /// Measures the whole verb.
+    /// Does the whole command, and measures it.
     pub(super) async fn timed(
-        mut self,
+        self,
         work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
     ) -> ExitCode {
-        let outcome = self.measured(work).await;
-        self.end(outcome)
+        self.concluded(Last::Command, work).await.1
     }
 
-    /// The verb, with the time it took.
-    pub(super) async fn measured(
-        &mut self,
+    /// The same, of the whole command or of a pass of it; gives the report too.
+    pub(super) async fn concluded(
+        mut self,
+        last: Last,
         work: impl AsyncFnOnce(&mut Job, &mut Report) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> (Report, ExitCode) {
         let begun = self.setup.clock.now();
         let outcome = work(&mut self.job, &mut self.report).await;
         self.report.seconds.total = (self.setup.clock.now() - begun).as_secs_f64();
-        outcome
+        self.conclude(outcome, last)
     }
 }
 

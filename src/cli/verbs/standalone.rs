@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::session::Setup;
+use super::setup::Setup;
 use crate::archive::{Archive, Generation};
 use crate::cloudflare::IndexName;
 use crate::error::Error;

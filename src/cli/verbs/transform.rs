@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::session::Setup;
+use super::setup::Setup;
 use super::standalone;
 use crate::archive::Generation;
 use crate::cli::args::TransformArgs;

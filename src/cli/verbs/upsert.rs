@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::session::{JobArgs, Session, Setup};
+use super::session::{JobArgs, Session};
+use super::setup::Setup;
 use crate::cli::args::{DepthArgs, UpsertArgs};
 use crate::cli::open;
 use crate::error::Error;

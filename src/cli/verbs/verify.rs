@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::jobs::{self, Asked, Wanted};
-use super::session::{Session, Setup};
+use super::jobs::{self, Wanted};
+use super::session::Session;
+use super::setup::Setup;
 use crate::cli::args::{RunOptions, VerifyArgs};
 use crate::cli::open;
-use crate::cli::outcome::Last;
 use crate::error::Error;
-use crate::report::Report;
 
 pub(super) async fn run(setup: &Setup, args: VerifyArgs) -> Result<ExitCode, Error> {
     let options = RunOptions {
@@ -18,30 +17,15 @@ pub(super) async fn run(setup: &Setup, args: VerifyArgs) -> Result<ExitCode, Err
         depth: args.depth,
         ..RunOptions::default()
     };
-    match jobs::asked(setup, (args.from, args.to), &args.which, options)? {
-        Asked::Places(wanted) => one(setup, &wanted).await,
-        Asked::Job(job) => {
-            job.begin();
-            one(&job.setup, &job.wanted).await
-        }
-        Asked::All(jobs) => {
-            let work = async |job: &jobs::Prepared| -> Result<Report, Error> {
-                let mut session = open(&job.setup, &job.wanted).await?;
-                let outcome = session
-                    .measured(async |job, report| job.verify(report).await)
-                    .await;
-                Ok(session.concluded(outcome, Last::Pass).0)
-            };
-            Ok(jobs::all((setup, "verify"), &jobs, work).await)
-        }
-    }
-}
-
-async fn one(setup: &Setup, wanted: &Wanted) -> Result<ExitCode, Error> {
-    let session = open(setup, wanted).await?;
-    Ok(session
-        .timed(async |job, report| job.verify(report).await)
-        .await)
+    let asked = jobs::asked(setup, (args.from, args.to), &args.which, options)?;
+    asked
+        .each((setup, "verify"), async |setup, wanted, last| {
+            let session = open(setup, wanted).await?;
+            Ok(session
+                .concluded(last, async |job, report| job.verify(report).await)
+                .await)
+        })
+        .await
 }
 
 async fn open<'a>(setup: &'a Setup, wanted: &Wanted) -> Result<Session<'a>, Error> {

@@ -1,5 +1,5 @@
 //! An Upstash Vector index for tests, on a port of its own. It follows the contract,
-//! not our client, and is driven by the vendor's clients too (`tests/upstash/sdk.rs`):
+//! not our client, and is driven by the vendor's clients too (`tests/upstash_source/sdk.rs`):
 //! everything by POST, namespaces in the path, insertion order, cursors that are
 //! positions, the empty text at the end.
 //!

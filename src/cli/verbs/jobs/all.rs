@@ -6,14 +6,15 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::{Prepared, table};
+use crate::cli::memory::peak_rss_bytes;
 use crate::cli::outcome;
-use crate::cli::verbs::session::Setup;
+use crate::cli::verbs::setup::Setup;
 use crate::conceal::conceal;
 use crate::error::Error;
 use crate::report::{JobsReport, Report};
 
 /// Does `verb` for every job, and tells what all came to.
-pub(in crate::cli::verbs) async fn all(
+pub(super) async fn all(
     (setup, verb): (&Setup, &'static str),
     jobs: &[Prepared],
     work: impl AsyncFn(&Prepared) -> Result<Report, Error>,
@@ -31,13 +32,10 @@ pub(in crate::cli::verbs) async fn all(
         report.add(&job.name, Some(ended));
     }
     report.seconds.total = (setup.clock.now() - begun).as_secs_f64();
-    report.peak_rss_bytes = outcome::peak_rss_bytes();
+    report.peak_rss_bytes = peak_rss_bytes();
     report.conclude();
     show(&report);
-    match setup.global.json {
-        true => outcome::print_object(&report, report.exit_code),
-        false => ExitCode::from(report.exit_code),
-    }
+    outcome::hand_over(&setup.global, &report, report.exit_code)
 }
 
 fn announce(job: &Prepared, number: usize, of: usize) {

@@ -12,15 +12,17 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::session::{JobArgs, Session, Setup};
+use super::session::{JobArgs, Session};
+use super::setup::Setup;
 use crate::cli::args::{Global, RunOptions, WhichArgs};
+use crate::cli::outcome::Last;
 use crate::cli::{limits, open, outcome};
 use crate::error::Error;
 use crate::locator::Locator;
+use crate::report::Report;
 use crate::settings::Jobs;
 
-pub(super) use all::all;
-pub(super) use prepared::Prepared;
+use prepared::Prepared;
 
 /// A migration as the operator wants it.
 #[derive(Debug)]
@@ -64,6 +66,34 @@ pub(super) enum Asked {
     Job(Box<Prepared>),
     /// Every job.
     All(Vec<Prepared>),
+}
+
+impl Asked {
+    /// Does `verb` for the one migration, or for every job in turn.
+    pub(super) async fn each(
+        self,
+        (setup, verb): (&Setup, &'static str),
+        work: impl AsyncFn(&Setup, &Wanted, Last) -> Result<(Report, ExitCode), Error>,
+    ) -> Result<ExitCode, Error> {
+        let alone = async |setup: &Setup, wanted: &Wanted| {
+            let (_, code) = work(setup, wanted, Last::Command).await?;
+            Ok(code)
+        };
+        match self {
+            Self::Places(wanted) => alone(setup, &wanted).await,
+            Self::Job(job) => {
+                job.begin();
+                alone(&job.setup, &job.wanted).await
+            }
+            Self::All(jobs) => {
+                let one = async |job: &Prepared| {
+                    let (report, _) = work(&job.setup, &job.wanted, Last::Pass).await?;
+                    Ok(report)
+                };
+                Ok(all::all((setup, verb), &jobs, one).await)
+            }
+        }
+    }
 }
 
 /// What is asked for; a mistake in a job is told before any of them begins.

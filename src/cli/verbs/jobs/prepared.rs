@@ -9,7 +9,7 @@ use crate::cli::args::{
     RunOptions,
 };
 use crate::cli::open;
-use crate::cli::verbs::session::Setup;
+use crate::cli::verbs::setup::Setup;
 use crate::error::Error;
 use crate::progress::{Level, Progress as _};
 use crate::settings::{JobSection, MappingOptions, NamedJob};

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::cli::closing;
+use crate::cli::outcome::closing;
 use crate::report::{JobsReport, Outcome, Report};
 
 /// A row for each job.

@@ -34,7 +34,7 @@ pub(super) fn table(report: &Report) -> Option<Table> {
 }
 
 /// A time, as tables show it.
-pub(super) fn told(seconds: Option<f64>) -> String {
+pub(in crate::cli) fn told(seconds: Option<f64>) -> String {
     seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s"))
 }
 

@@ -1,9 +1,7 @@
 //! What a rollback came to, in words.
 
+use super::findings::paragraph;
 use crate::report::{RollbackFacts, Verdict};
-
-/// Examples of each finding that are shown; all of the first twenty are in the report.
-const SHOWN: usize = 5;
 
 /// The last line.
 pub(super) fn verdict(facts: &RollbackFacts) -> String {
@@ -19,14 +17,10 @@ pub(super) fn verdict(facts: &RollbackFacts) -> String {
 
 /// What is not as it was, a paragraph a kind.
 pub(super) fn findings(facts: &RollbackFacts) -> String {
-    let mut text = String::new();
-    for (kind, found) in &facts.findings {
-        text.push_str(&format!("\n{}: {}\n", named(kind), found.count));
-        for example in found.examples.iter().take(SHOWN) {
-            text.push_str(&format!("  {example}\n"));
-        }
-    }
-    text
+    let found = facts.findings.iter();
+    found
+        .map(|(kind, found)| paragraph(named(kind), found))
+        .collect()
 }
 
 fn named(kind: &str) -> &str {
