@@ -37,7 +37,7 @@ const SEED: u64 = 7;
 const RATE: u64 = 20;
 /// Little, for batches of 16 MiB: of larger ones there would be few, and what is told
 /// would be the beginning and the end.
-const MEMORY: [&str; 2] = ["--memory", "64MiB"];
+const MEMORY: [&str; 2] = ["--memory", "96MiB"];
 
 fn main() {
     let numbers = support::numbers();

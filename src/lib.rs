@@ -17,6 +17,7 @@
 //! - [`point`], [`record`], [`locator`], [`error`], [`stop`]: the words everyone shares
 //! - [`conceal`]: takes secrets out of whatever is shown, logged or kept
 //! - `limited`, `contained`, `parquet_bounds`: what files of others may ask for
+//! - `singles`: the numbers of vectors in JSON
 //! - `heap`: what the allocator keeps, given back between stages
 //! - [`sandbox`]: a local Cloudflare that shares nothing with the client
 
@@ -49,6 +50,7 @@ pub mod report;
 pub mod sandbox;
 mod seen;
 pub mod settings;
+mod singles;
 pub mod source;
 pub mod stages;
 pub mod stop;

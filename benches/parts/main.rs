@@ -18,6 +18,7 @@ mod measure;
 mod neighbours;
 mod payload;
 mod transform;
+mod verify;
 
 use measure::Part;
 
@@ -27,7 +28,7 @@ const DIMENSIONS: usize = 1_536;
 /// A part's name and how it is set up.
 type Entry = (&'static str, fn(&'static str) -> Part);
 
-const PARTS: [Entry; 9] = [
+const PARTS: [Entry; 10] = [
     ("archive read", archive::read),
     ("archive write", archive::write),
     ("payload parse", payload::parse),
@@ -36,6 +37,7 @@ const PARTS: [Entry; 9] = [
     ("transform copied", transform::borrowed),
     ("digest", transform::digest),
     ("encode", encode::encode),
+    ("verify read back", verify::read_back),
     ("neighbours", neighbours::neighbours),
 ];
 

@@ -11,6 +11,7 @@ use arrow_schema::SchemaRef;
 
 use crate::point::{Point, Shape};
 
+use super::chosen::Chosen;
 use super::error::ArchiveError;
 use super::files;
 use super::manifest::{GenerationNumber, Manifest, Part, State, folder_of};
@@ -154,44 +155,39 @@ impl Generation {
     /// The points with these ordinals, each with its ordinal, ascending and
     /// once each; reads only the row groups that hold them.
     pub fn points_at(&self, ordinals: &[u64]) -> Result<Vec<(u64, Point)>, ArchiveError> {
-        let shape = self.shape();
-        self.rows_at(ordinals, Columns::All, |part| part.next_batch(shape))
+        self.chosen_points(ordinals)?.collect()
+    }
+
+    /// [`Generation::points_at`], read while they are taken: in the memory of
+    /// [`Generation::read`].
+    pub fn chosen_points(&self, ordinals: &[u64]) -> Result<Chosen<Point>, ArchiveError> {
+        Chosen::new(self, ordinals, Columns::All, |part, generation| {
+            part.next_batch(generation.shape())
+        })
     }
 
     /// What the points with these ordinals are called, each with its ordinal,
     /// ascending and once each; vectors and payloads are not read.
     pub fn names_at(&self, ordinals: &[u64]) -> Result<Vec<(u64, PointName)>, ArchiveError> {
-        self.rows_at(ordinals, Columns::Names, PartReader::next_names)
+        let chosen = Chosen::new(self, ordinals, Columns::Names, |part, _| part.next_names());
+        chosen?.collect()
     }
 
-    fn rows_at<T>(
+    /// The part of the first of these ordinals, which ascend and which there are: opened
+    /// for those of them that it holds, and the ordinal behind it.
+    pub(super) fn open_for(
         &self,
         ordinals: &[u64],
         columns: Columns,
-        next: impl Fn(&mut PartReader) -> Result<Option<Vec<T>>, ArchiveError>,
-    ) -> Result<Vec<(u64, T)>, ArchiveError> {
-        let mut ordinals = ordinals.to_vec();
-        ordinals.sort_unstable();
-        ordinals.dedup();
-        let points = self.points();
-        if let Some(&ordinal) = ordinals.last().filter(|last| **last >= points) {
-            return Err(ArchiveError::NoSuchPoint { ordinal, points });
-        }
-        let mut found = Vec::with_capacity(ordinals.len());
-        let mut rest = ordinals.as_slice();
-        while let Some(&first) = rest.first() {
-            let index = self.part_of(first);
-            let (start, end) = (self.inner.starts[index], self.inner.starts[index + 1]);
-            let (here, later) = rest.split_at(rest.partition_point(|ordinal| *ordinal < end));
-            let mut part = self.open_part(index, &runs(here, start), columns)?;
-            let mut at = here.iter().copied();
-            while let Some(rows) = next(&mut part)? {
-                let numbered = rows.into_iter().zip(at.by_ref());
-                found.extend(numbered.map(|(row, ordinal)| (ordinal, row)));
-            }
-            rest = later;
-        }
-        Ok(found)
+    ) -> Result<Option<(PartReader, u64)>, ArchiveError> {
+        let Some(&first) = ordinals.first() else {
+            return Ok(None);
+        };
+        let index = self.part_of(first);
+        let (start, end) = (self.inner.starts[index], self.inner.starts[index + 1]);
+        let here = &ordinals[..ordinals.partition_point(|ordinal| *ordinal < end)];
+        let part = self.open_part(index, &runs(here, start), columns)?;
+        Ok(Some((part, end)))
     }
 
     /// The part that holds the point at `ordinal`, which there is.

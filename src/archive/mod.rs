@@ -3,6 +3,7 @@
 //! format; [`GenerationWriter`] fills a generation and goes on after a kill,
 //! [`Generation`] reads a complete one. Nothing here knows a source or Vectorize.
 
+mod chosen;
 mod decode;
 mod encode;
 mod error;
@@ -20,6 +21,7 @@ mod superseded;
 mod tests;
 mod writer;
 
+pub use chosen::Chosen;
 pub use error::ArchiveError;
 pub use generation::{Generation, PartDamage, PointReader};
 pub use manifest::{Checksum, GenerationNumber, Manifest, NamespaceCount, Part, State};

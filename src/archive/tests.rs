@@ -1,5 +1,6 @@
 //! Tests of the archive as a whole.
 
+mod adoption;
 mod damage;
 mod errors;
 mod kills;

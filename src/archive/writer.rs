@@ -2,6 +2,7 @@
 //! After a kill at any instant, opening it again goes on behind the last sealed
 //! part, and the parts come out as if nothing had happened.
 
+mod adoption;
 mod opening;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 //! back as a result or as an [`ApiError`] that says what was attempted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,6 +81,37 @@ pub(crate) async fn success(
     match is_done.into_inner() {
         true => Ok(answer),
         false => Err(failure(operation, &answer)),
+    }
+}
+
+/// What `read` makes of a successful answer. It gives none for what is no success in the
+/// form that is expected; the envelope of such an answer is then looked at. Large
+/// answers are gone through once in this way.
+pub(crate) async fn read<T>(
+    http: &Client,
+    operation: Operation,
+    expected: &'static str,
+    request: Request,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<T, ApiError> {
+    let found = Mutex::new(None);
+    let judge = |answer: &Answer| {
+        let read = read(&answer.body).filter(|_| answer.is_success());
+        let verdict = match read {
+            Some(_) => Verdict::Done,
+            None => envelope::verdict(answer, Form::Envelope),
+        };
+        *found.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        verdict
+    };
+    let answer = http.call(request, judge).await;
+    let answer = answer.map_err(|error| ApiError::from_http(operation.clone(), error))?;
+    match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(found) => Ok(found),
+        None if envelope::is_success(&answer, Form::Envelope) => {
+            Err(operation.bad_answer(expected, &answer))
+        }
+        None => Err(failure(operation, &answer)),
     }
 }
 

@@ -18,7 +18,7 @@ pub use account::{Account, KvNamespace};
 pub use call::Operation;
 pub use error::{ApiError, Note, Refusal};
 pub use ids::{AccountId, IdError, IndexName, KeyCursor, KvNamespaceId, ListCursor, MutationId};
-pub use kv::{KeyEntry, KeyPage, Kv, KvPair, KvValue, MAX_GET_KEYS, Unsuccessful};
+pub use kv::{KeyEntry, KeyPage, Kv, KvPair, KvValue, MAX_BULK_KEYS, MAX_GET_KEYS, Unsuccessful};
 pub use vectorize::{
     IndexDescription, IndexInfo, LIST_PAGE_IDS, ListPage, MAX_DELETE_IDS, MAX_GET_IDS,
     StoredVector, Vectorize,

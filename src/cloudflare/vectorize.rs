@@ -159,9 +159,9 @@ impl Vectorize {
         let request = self
             .ids_request("get_by_ids", ids)
             .answer_bytes(VECTORS_ANSWER_BYTES);
-        let answer = call::success(self.account.http(), operation.clone(), request).await?;
-        wire::stored_vectors(&answer.body)
-            .ok_or_else(|| operation.bad_answer("an array of vectors", &answer))
+        let http = self.account.http();
+        let (expected, read) = ("an array of vectors", wire::stored_vectors);
+        call::read(http, operation, expected, request, read).await
     }
 
     /// Deletes the vectors with these ids, at most [`MAX_DELETE_IDS`]; absent ones

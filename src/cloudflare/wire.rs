@@ -14,6 +14,7 @@ use crate::cloudflare::kv::KvValue;
 use crate::cloudflare::vectorize::{IndexDescription, IndexInfo, ListPage, StoredVector};
 use crate::point::Payload;
 use crate::record::Metric;
+use crate::singles::singles;
 
 #[derive(Deserialize)]
 pub(crate) struct DescriptionWire {
@@ -72,6 +73,7 @@ pub(crate) struct MutationWire {
 
 #[derive(Deserialize)]
 struct VectorsWire<'a> {
+    success: bool,
     #[serde(borrow)]
     result: Vec<StoredWire<'a>>,
 }
@@ -85,14 +87,12 @@ struct StoredWire<'a> {
     metadata: Option<Payload>,
 }
 
-/// The vectors of an answer; none where it is no such answer. Their numbers are read
-/// where they stand: each as a value of its own would take several times as long.
+/// The vectors of a successful answer; none where it is no such answer. Their numbers
+/// are read where they stand: each as a value of its own would take several times as long.
 pub(crate) fn stored_vectors(body: &[u8]) -> Option<Vec<StoredVector>> {
     let wire: VectorsWire<'_> = serde_json::from_slice(body).ok()?;
-    wire.result
-        .into_iter()
-        .map(StoredWire::into_stored)
-        .collect()
+    let vectors = wire.result.into_iter().map(StoredWire::into_stored);
+    wire.success.then(|| vectors.collect())?
 }
 
 impl StoredWire<'_> {
@@ -104,17 +104,6 @@ impl StoredWire<'_> {
             metadata: self.metadata,
         })
     }
-}
-
-/// The numbers of an array, from their text at once: through f64 they would be rounded
-/// twice. None where something else is in it; that the whole is JSON is known.
-fn singles(array: &str) -> Option<Vec<f32>> {
-    let numbers = array.strip_prefix('[')?.strip_suffix(']')?;
-    if numbers.trim_ascii().is_empty() {
-        return Some(Vec::new());
-    }
-    let numbers = numbers.split(',');
-    numbers.map(|text| text.trim_ascii().parse().ok()).collect()
 }
 
 #[derive(Deserialize)]
@@ -274,7 +263,13 @@ mod tests {
         assert_eq!(values("[1, -0.25,\n3e-1]"), Some(vec![1.0, -0.25, 0.3]));
         assert_eq!(values("[1,]"), None);
         assert_eq!(values("{\"0\":1}"), None);
-        assert_eq!(stored_vectors(br#"{"result":null}"#), None);
+        for body in [
+            r#"{"success":true,"result":null}"#,
+            r#"{"success":false,"result":[]}"#,
+            r#"{"result":[]}"#,
+        ] {
+            assert_eq!(stored_vectors(body.as_bytes()), None, "{body}");
+        }
     }
 
     #[test]

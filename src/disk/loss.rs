@@ -14,7 +14,12 @@ use rand::rngs::StdRng;
 pub(super) enum Change<'a> {
     Create(&'a Path),
     Sync(&'a Path),
-    Rename { from: &'a Path, to: &'a Path },
+    Rename {
+        from: &'a Path,
+        to: &'a Path,
+    },
+    /// A second name for a file.
+    Link(&'a Path),
     Remove(&'a Path),
     CreateFolder(&'a Path),
     RemoveFolder(&'a Path),
@@ -85,12 +90,14 @@ impl Unsynced {
         match (change, before) {
             (Change::Create(path), before) => self.created(whole(path), &before),
             (Change::Sync(path), _) => {
-                let extent = self.files.entry(whole(path)).or_default();
-                extent.synced = extent.written;
+                if let Some(extent) = self.files.get_mut(&whole(path)) {
+                    extent.synced = extent.written;
+                }
             }
             (Change::Rename { from, to }, before) => {
                 self.renamed(whole(from), whole(to), before);
             }
+            (Change::Link(name), _) => self.name(Undo::Created(whole(name))),
             (Change::Remove(path), Before::Content(content)) => {
                 let path = whole(path);
                 self.files.remove(&path);

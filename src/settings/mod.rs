@@ -37,6 +37,13 @@ pub const USUAL_CONCURRENCY: usize = 4;
 /// Upserts that may be under way at once.
 pub const MAX_CONCURRENCY: usize = 64;
 
+/// What a migration takes of memory besides bodies: the program itself, the ledger's
+/// pages, a row group of the archive and what is decoded of it, the answers being read
+/// (docs/performance.md; measured, some 45 MiB, and at most 32 more of free memory).
+const BESIDES_BODIES: usize = 64 << 20;
+/// Less would leave no room for bodies, and an export takes as much.
+const LEAST_MEMORY: usize = 96 << 20;
+
 /// How fast, never what: may change at every start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pace {
@@ -54,7 +61,7 @@ pub struct Pace {
     /// Upserts under way at once, at most; none for [`USUAL_CONCURRENCY`] whose bodies
     /// are being sent, and more that only wait for their answers.
     pub concurrency: Option<usize>,
-    /// Bytes that bodies, encoded or in flight, may take together.
+    /// Bytes that the process may take, [`Pace::memory_for_bodies`] of them for bodies.
     pub memory: usize,
     /// How long the index may make no progress before we stop.
     pub settle_timeout: Duration,
@@ -84,6 +91,11 @@ impl Pace {
         Ok(pace)
     }
 
+    /// Bytes that bodies may take together: encoded, waiting to be sent, or in flight.
+    pub fn memory_for_bodies(&self) -> usize {
+        self.memory.saturating_sub(BESIDES_BODIES)
+    }
+
     fn check(&self) -> Result<(), Error> {
         let budget = match self.api_budget {
             ApiBudget::Off => true,
@@ -107,9 +119,14 @@ impl Pace {
                 "--batch-bytes must be 64KiB to 95MB: Vectorize takes 100 MB a call"
             }
             (.., false) => "--concurrency must be 1 to 64",
-            _ if self.memory < 64 << 20 => "--memory must be at least 64MiB",
-            _ if self.batch_bytes.is_some_and(|bytes| bytes > self.memory) => {
-                "--batch-bytes must be no more than --memory: a batch is held until it is answered"
+            _ if self.memory < LEAST_MEMORY => {
+                "--memory must be at least 96MiB: it is that of the whole process"
+            }
+            _ if self
+                .batch_bytes
+                .is_some_and(|bytes| bytes > self.memory_for_bodies()) =>
+            {
+                "--batch-bytes must be no more than --memory less 64MiB: a batch is held until it is answered, and the process takes the rest"
             }
             _ => return Ok(()),
         };

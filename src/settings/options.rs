@@ -88,7 +88,7 @@ pub struct PaceOptions {
     /// Bytes sent to the account in a second by this process, as 10MB/s or 80Mbit/s [default: off]
     #[arg(long, value_name = "RATE", global = true)]
     pub max_bandwidth: Option<MaxBandwidth>,
-    /// Bytes of an upsert, at most 95MB [default: a quarter of --memory, 64MiB]
+    /// Bytes of an upsert, at most 95MB [default: 95MB, less where --memory has no room for two]
     #[arg(long, value_name = "SIZE", global = true)]
     pub batch_bytes: Option<Size>,
     /// Records of an upsert, at most 5,000 [default: 5000]
@@ -97,7 +97,7 @@ pub struct PaceOptions {
     /// Upserts under way at once [default: up to 4 being sent, and more that only wait for their answers]
     #[arg(long, value_name = "COUNT", global = true)]
     pub concurrency: Option<usize>,
-    /// Memory for bodies being encoded and sent [default: 256MiB]
+    /// Memory of the whole process, at least 96MiB; bodies have all but 64MiB of it [default: 256MiB]
     #[arg(long, value_name = "SIZE", global = true)]
     pub memory: Option<Size>,
     /// How long the index may make no progress before we stop [default: 15m]

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Generation;
 use crate::error::Error;
 use crate::point::{Point, PointId, PointName, Shape};
 
@@ -87,6 +88,22 @@ pub struct SourceFacts {
     pub warnings: Vec<String>,
 }
 
+/// What the name of a source begins with that is an archive.
+const ARCHIVE_OF: &str = "archive of ";
+
+impl SourceFacts {
+    /// The name of an archive of that source.
+    fn name_of_archive(&self) -> String {
+        format!("{ARCHIVE_OF}{}", self.name)
+    }
+
+    /// Whether the source is an archive, whose parts may be the same files as those of
+    /// an archive that was made from it.
+    pub(crate) fn is_archive(&self) -> bool {
+        self.name.starts_with(ARCHIVE_OF)
+    }
+}
+
 /// How the source's service was told to hold and find the points, as far as that is
 /// not their shape: kept in the archive so that a collection can be made again as it
 /// was.
@@ -119,6 +136,13 @@ pub trait Source: Send {
     /// does not of a server.
     fn is_pinned(&self) -> bool {
         false
+    }
+
+    /// The generation of an archive whose points these are, one for one and in its
+    /// order; none of every other source. The place behind a point is
+    /// [`Cursor::AfterPoint`] there.
+    fn generation(&self) -> Option<&Generation> {
+        None
     }
 
     /// Whether that identity is this source's as it was before somebody changed it: the

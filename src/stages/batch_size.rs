@@ -36,15 +36,11 @@ pub(super) struct Held {
 
 impl BatchSize {
     pub(super) fn new(pace: &Pace) -> Self {
-        // The other half is left for the archive's row groups and the ledger.
-        let half = pace.memory / 2;
-        let (bytes, memory) = match pace.batch_bytes {
-            Some(bytes) => (bytes, half.max(2 * bytes).min(pace.memory)),
-            // One body is encoded while another is under way.
-            None => ((half / 2).min(MAX_BATCH_BYTES), half),
-        };
+        let memory = pace.memory_for_bodies();
+        // One body is encoded while another is under way.
+        let roomy = (memory / 2).min(MAX_BATCH_BYTES);
         Self {
-            bytes,
+            bytes: pace.batch_bytes.unwrap_or(roomy),
             count: pace.batch_count,
             sending: pace.concurrency.unwrap_or(USUAL_CONCURRENCY),
             under_way: pace.concurrency.unwrap_or(MOST_UNDER_WAY),
@@ -125,8 +121,9 @@ mod tests {
     #[test]
     fn an_automatic_size_is_what_memory_has_room_for_twice_and_vectorize_takes() {
         let bytes = |mib: usize| BatchSize::new(&pace(None, mib << 20)).bytes;
-        assert_eq!(bytes(64), 16 << 20);
-        assert_eq!(bytes(256), 64 << 20);
+        assert_eq!(bytes(96), 16 << 20);
+        assert_eq!(bytes(128), 32 << 20);
+        assert_eq!(bytes(256), MAX_BATCH_BYTES);
         assert_eq!(bytes(1 << 10), MAX_BATCH_BYTES);
         let asked = BatchSize::new(&pace(Some(1 << 20), 256 << 20));
         assert_eq!(asked.limits().unwrap().bytes(), 1 << 20);
@@ -141,11 +138,12 @@ mod tests {
     fn the_line_is_shared_by_few_large_bodies_and_by_as_many_as_were_asked_for() {
         let usual = BatchSize::new(&pace(None, 256 << 20));
         assert_eq!(sent(&usual, 64 << 20), 1);
-        assert_eq!(sent(&usual, 32 << 20), 2);
+        assert_eq!(sent(&usual, MAX_BATCH_BYTES), 1);
+        assert_eq!(sent(&usual, 32 << 20), 3);
         assert_eq!(sent(&usual, 16 << 20), USUAL_CONCURRENCY);
         assert_eq!(sent(&usual, 1), USUAL_CONCURRENCY);
         // Cut when more memory was given.
-        let tight = BatchSize::new(&pace(None, 64 << 20));
+        let tight = BatchSize::new(&pace(None, 96 << 20));
         assert_eq!(sent(&tight, MAX_BATCH_BYTES), 1);
         let asked = Pace {
             concurrency: Some(64),
@@ -158,7 +156,7 @@ mod tests {
     fn as_many_are_under_way_as_memory_has_room_for_what_they_really_weigh() {
         let usual = BatchSize::new(&pace(None, 256 << 20));
         assert_eq!(fill(&usual, 64 << 20), (128 << 20, 2));
-        assert_eq!(fill(&usual, 30 << 20), (90 << 20, 3));
+        assert_eq!(fill(&usual, 30 << 20), (120 << 20, 4));
         assert_eq!(fill(&usual, 2 << 20).1, MOST_UNDER_WAY);
         let asked = Pace {
             concurrency: Some(1),
@@ -172,23 +170,23 @@ mod tests {
         let size = BatchSize::new(&pace(Some(MAX_BATCH_BYTES), 256 << 20));
         assert_eq!(fill(&size, MAX_BATCH_BYTES), (2 * MAX_BATCH_BYTES, 2));
         // With less there is one at a time: it is answered before the next is encoded.
-        let tight = BatchSize::new(&pace(Some(MAX_BATCH_BYTES), 128 << 20));
+        let tight = BatchSize::new(&pace(Some(MAX_BATCH_BYTES), 192 << 20));
         assert_eq!(fill(&tight, MAX_BATCH_BYTES), (MAX_BATCH_BYTES, 1));
     }
 
     proptest! {
         #[test]
-        fn bodies_never_take_more_than_the_memory_and_of_their_own_accord_half_of_it(
-            memory in (64_usize << 20)..(1 << 31),
+        fn bodies_never_take_more_than_the_memory_that_the_process_leaves_them(
+            memory in (96_usize << 20)..(1 << 31),
             asked in prop::option::of(65_536_usize..=MAX_BATCH_BYTES),
             filled in 0.01_f64..=1.0,
         ) {
-            let asked = asked.filter(|bytes| *bytes <= memory);
+            let rest = memory - (64 << 20);
+            let asked = asked.filter(|bytes| *bytes <= rest);
             let size = BatchSize::new(&pace(asked, memory));
             let bytes = (size.bytes as f64 * filled) as usize;
             let (most, _) = fill(&size, bytes);
-            prop_assert!(most <= memory, "{size:?}");
-            prop_assert!(asked.is_some() || most <= memory / 2, "{size:?}");
+            prop_assert!(most <= rest, "{size:?}");
         }
     }
 }

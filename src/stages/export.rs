@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::ledger::Milestone;
 use crate::progress::Step;
 use crate::source::{Cursor, Page, Source, SourceFacts};
+use crate::stages::adopt::{adopt, adoptable};
 use crate::stages::check::{Checker, Files};
 use crate::stages::context::Migration;
 use crate::stages::whole::Whole;
@@ -45,7 +46,12 @@ pub async fn export(
         note_generation(migration, writer.number())?;
     }
     migration.ledger.retract(Milestone::Refused)?;
-    copy(migration, source, writer, transform).await
+    // An export that is asked for alone is to be a copy.
+    let other = transform.and_then(|_| adoptable(source, &writer));
+    match other {
+        Some(other) => adopt(migration, other, writer),
+        None => copy(migration, source, writer, transform).await,
+    }
 }
 
 /// Exports the generation behind `own`, that of the ledger, or goes on with it; one
@@ -84,7 +90,10 @@ pub(super) async fn next(
         }
         None => archive.begin(asked, migration.clock)?,
     };
-    copy(migration, source, writer, None).await
+    match adoptable(source, &writer) {
+        Some(other) => adopt(migration, other, writer),
+        None => copy(migration, source, writer, None).await,
+    }
 }
 
 fn note_generation(migration: &Migration, number: GenerationNumber) -> Result<(), Error> {

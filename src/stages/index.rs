@@ -12,7 +12,7 @@ use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
 use crate::stages::entries::{left, next_page};
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::{Gathering, delete_all, put_all};
+use crate::stages::kv_bulk::{Gathering, Removing, delete_all, put_all};
 use crate::stages::stale_entries;
 
 /// What to do with what nobody needs any more: entries none of whose vectors exists, and
@@ -54,13 +54,15 @@ pub(super) async fn write_entries(
     let mut writer = Writer {
         migration,
         file_index,
-        gathering: Gathering::new(migration.pace.memory),
+        gathering: Gathering::new(migration.pace.memory_for_bodies()),
+        removing: Removing::default(),
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
     writer.left_entries(stale).await?;
     let rest = writer.gathering.take();
     writer.put(rest).await?;
+    delete_all(migration, file_index.kv, writer.removing.take()).await?;
     Ok(writer.facts)
 }
 
@@ -103,6 +105,8 @@ struct Writer<'a> {
     file_index: &'a FileIndex<'a>,
     /// Entries that are to be written, until they fill a call.
     gathering: Gathering,
+    /// Entries that are to be removed, likewise.
+    removing: Removing,
     facts: FileIndexFacts,
 }
 
@@ -178,8 +182,12 @@ impl Writer<'_> {
         let namespace = &self.file_index.plan.namespace;
         let inventory: Vec<_> = moved.iter().map(|entry| before(namespace, entry)).collect();
         self.migration.ledger.add_entry_inventory(&inventory)?;
-        let keys = moved.into_iter().map(|entry| entry.key).collect();
-        delete_all(self.migration, self.file_index.kv, keys).await
+        for entry in moved {
+            if let Some(full) = self.removing.add(entry.key) {
+                delete_all(self.migration, self.file_index.kv, full).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the entry is as we wrote it, and the index holds all that it names.

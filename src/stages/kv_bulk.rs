@@ -4,12 +4,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::cloudflare::{Kv, KvPair, Unsuccessful};
+use crate::cloudflare::{Kv, KvPair, MAX_BULK_KEYS, Unsuccessful};
 use crate::error::Error;
 use crate::stages::context::Migration;
 
-/// Pairs of one bulk write (KV API).
-const PAIRS_AT_ONCE: usize = 10_000;
 /// Bytes of one bulk write: KV takes 100 MB, the JSON around values included.
 const BYTES_AT_ONCE: usize = 48 << 20;
 /// Times that keys which did not reach every store are sent again.
@@ -24,20 +22,20 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// None yet. The pairs and the body that is made of them take half of the memory
-    /// together, as bodies of upserts do.
+    /// None yet. The pairs and the body that is made of them take the memory that there
+    /// is for bodies together.
     pub(super) fn new(memory: usize) -> Self {
         Self {
             pairs: Vec::new(),
             bytes: 0,
-            most_bytes: BYTES_AT_ONCE.min(memory / 4),
+            most_bytes: BYTES_AT_ONCE.min(memory / 2),
         }
     }
 
     /// Adds one; gives those before it where they fill a write.
     pub(super) fn add(&mut self, pair: KvPair) -> Option<Vec<KvPair>> {
         let bytes = weight(&pair);
-        let is_full = self.pairs.len() == PAIRS_AT_ONCE || self.bytes + bytes > self.most_bytes;
+        let is_full = self.pairs.len() == MAX_BULK_KEYS || self.bytes + bytes > self.most_bytes;
         let full = (is_full && !self.pairs.is_empty()).then(|| self.take());
         self.bytes += bytes;
         self.pairs.push(pair);
@@ -53,6 +51,26 @@ impl Gathering {
 
 fn weight(pair: &KvPair) -> usize {
     pair.key.len() + pair.value.len()
+}
+
+/// Keys on their way into full bulk deletes. A key has at most 512 bytes, so that they
+/// need no other bound.
+#[derive(Debug, Default)]
+pub(super) struct Removing {
+    keys: Vec<String>,
+}
+
+impl Removing {
+    /// Adds one; gives all of them where they fill a call.
+    pub(super) fn add(&mut self, key: String) -> Option<Vec<String>> {
+        self.keys.push(key);
+        (self.keys.len() == MAX_BULK_KEYS).then(|| self.take())
+    }
+
+    /// Gives what is left.
+    pub(super) fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.keys)
+    }
 }
 
 /// Writes all pairs; those that did not reach every store are sent again.
@@ -84,7 +102,7 @@ pub(super) async fn delete_all(
 ) -> Result<(), Error> {
     let namespace = kv.namespace().as_str();
     migration.ledger.add_removed_entries(namespace, &keys)?;
-    for group in keys.chunks(PAIRS_AT_ONCE) {
+    for group in keys.chunks(MAX_BULK_KEYS) {
         let mut left = group.to_vec();
         for attempt in 0.. {
             let Unsuccessful(keys) = kv.delete_many(&left).await?;
@@ -130,7 +148,7 @@ fn groups(pairs: Vec<KvPair>) -> Vec<Vec<KvPair>> {
         let weight = weight(&pair);
         let fits = bytes + weight <= BYTES_AT_ONCE;
         match groups.last_mut() {
-            Some(group) if fits && group.len() < PAIRS_AT_ONCE => {
+            Some(group) if fits && group.len() < MAX_BULK_KEYS => {
                 bytes += weight;
                 group.push(pair);
             }
@@ -172,10 +190,20 @@ mod tests {
         let small = (0..25_000).map(|number| pair(number, 10));
         assert_eq!(gathered(256 << 20, small), [10_000, 10_000, 5_000]);
         let mebibytes = (0..40).map(|number| pair(number, (1 << 20) - 6));
-        assert_eq!(gathered(64 << 20, mebibytes), [16, 16, 8]);
+        assert_eq!(gathered(32 << 20, mebibytes), [16, 16, 8]);
         let large = (0..3).map(|number| pair(number, 25 << 20));
-        assert_eq!(gathered(64 << 20, large), [1, 1, 1]);
-        assert_eq!(gathered(64 << 20, std::iter::empty()), [0]);
+        assert_eq!(gathered(32 << 20, large), [1, 1, 1]);
+        assert_eq!(gathered(32 << 20, std::iter::empty()), [0]);
+    }
+
+    #[test]
+    fn keys_are_gathered_into_deletes_that_are_full() {
+        let mut removing = Removing::default();
+        let full = (0..25_000).filter_map(|number| removing.add(number.to_string()));
+        let mut deletes: Vec<usize> = full.map(|keys| keys.len()).collect();
+        deletes.push(removing.take().len());
+        assert_eq!(deletes, [10_000, 10_000, 5_000]);
+        assert!(removing.take().is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! report to [`crate::progress`], remember in [`crate::ledger`], and know no
 //! terminal.
 
+mod adopt;
 mod apart;
 pub mod backup;
 mod batch_size;

@@ -9,7 +9,7 @@ use crate::file_index::{AGAIN, FileIndex};
 use crate::ledger::{InventoryEntry, Suspect};
 use crate::stages::context::Migration;
 use crate::stages::index::StaleEntries;
-use crate::stages::kv_bulk::delete_all;
+use crate::stages::kv_bulk::{Removing, delete_all};
 use crate::transform::Template;
 
 /// Suspects looked at together.
@@ -89,24 +89,32 @@ async fn prune(
     migration.stop.pause(&migration.clock, pause).await?;
     file_index.list().await?;
     let (mut after, mut removed): (Option<String>, u64) = (None, 0);
+    let mut removing = Removing::default();
     loop {
         migration.stop.check()?;
         let page = migration
             .ledger
             .suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
-        let Some(last) = page.last() else {
-            return Ok(removed);
-        };
+        let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
-        removed += remove(migration, file_index, page).await?;
+        let keys = to_remove(migration, file_index, page).await?;
+        removed += keys.len() as u64;
+        for key in keys {
+            if let Some(full) = removing.add(key) {
+                delete_all(migration, file_index.kv, full).await?;
+            }
+        }
     }
+    delete_all(migration, file_index.kv, removing.take()).await?;
+    Ok(removed)
 }
 
-async fn remove(
+/// The keys that still are stale; what they hold is in the inventory.
+async fn to_remove(
     migration: &Migration,
     file_index: &FileIndex<'_>,
     suspects: Vec<Suspect>,
-) -> Result<u64, Error> {
+) -> Result<Vec<String>, Error> {
     let keys: Vec<String> = suspects.into_iter().map(|suspect| suspect.key).collect();
     let stale = file_index.still_stale(&keys).await?;
     let namespace = &file_index.plan.namespace;
@@ -115,8 +123,5 @@ async fn remove(
         .map(|stale| InventoryEntry::of(namespace, &stale.key, Some(&stale.stored)))
         .collect();
     migration.ledger.add_entry_inventory(&before)?;
-    let keys: Vec<String> = stale.into_iter().map(|stale| stale.key).collect();
-    let removed = keys.len() as u64;
-    delete_all(migration, file_index.kv, keys).await?;
-    Ok(removed)
+    Ok(stale.into_iter().map(|stale| stale.key).collect())
 }

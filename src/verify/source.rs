@@ -27,9 +27,16 @@ pub(super) async fn compare(
     let mut moved = 0;
     let step = sample.len().div_ceil(ASKED).max(1);
     let ordinals: Vec<u64> = sample.iter().copied().step_by(step).collect();
-    for ordinals in ordinals.chunks(AT_ONCE) {
+    let mut points = subject.generation.chosen_points(&ordinals)?;
+    loop {
         migration.stop.check()?;
-        let archived = subject.generation.points_at(ordinals)?;
+        let archived = points
+            .by_ref()
+            .take(AT_ONCE)
+            .collect::<Result<Vec<_>, _>>()?;
+        if archived.is_empty() {
+            break;
+        }
         let names: Vec<PointName> = archived.iter().map(|(_, point)| point.name()).collect();
         let found = match source.fetch(&names).await {
             Ok(Some(found)) => found,

@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::{Depth, Finding, Notebook, Subject, tenants};
+use crate::archive::Chosen;
 use crate::cloudflare::StoredVector;
 use crate::error::Error;
 use crate::ledger::{Ledger, RecordRow};
@@ -49,9 +50,11 @@ pub(super) async fn compare(
     rows.sort_unstable_by_key(|row| row.ordinal);
     rows.dedup_by_key(|row| row.ordinal);
     let rows = tenants::cover(migration, rows, depth)?;
+    let sample: Sample = rows.iter().map(|row| row.ordinal).collect();
+    let mut points = subject.generation.chosen_points(&sample)?;
     for rows in rows.chunks(CHUNK) {
         migration.stop.check()?;
-        let records = records(subject, rows)?;
+        let records = records(subject, rows, &mut points)?;
         let stored = read(subject, rows).await?;
         for (row, record) in rows.iter().zip(&records) {
             notebook.values_sampled += 1;
@@ -67,7 +70,7 @@ pub(super) async fn compare(
         }
         migration.progress.advance(Step::Verify, rows.len() as u64);
     }
-    Ok(rows.iter().map(|row| row.ordinal).collect())
+    Ok(sample)
 }
 
 /// What a later generation sent: few records among many that were compared before.
@@ -109,12 +112,18 @@ fn choose(ledger: &Ledger, points: u64, depth: Depth) -> Result<Vec<RecordRow>, 
     Ok(rows)
 }
 
-fn records(subject: &Subject<'_>, rows: &[RecordRow]) -> Result<Vec<Record>, Error> {
-    let ordinals: Vec<u64> = rows.iter().map(|row| row.ordinal).collect();
-    let points: Vec<(u64, Point)> = subject.generation.points_at(&ordinals)?;
+/// The records of these rows, whose points come next.
+fn records(
+    subject: &Subject<'_>,
+    rows: &[RecordRow],
+    points: &mut Chosen<Point>,
+) -> Result<Vec<Record>, Error> {
     rows.iter()
-        .zip(&points)
-        .map(|(row, (_, point))| remake(subject.transform, point, row))
+        .map(|row| {
+            let next = points.next();
+            let (_, point) = next.expect("every chosen point comes, or an error in its place")?;
+            remake(subject.transform, &point, row)
+        })
         .collect()
 }
 

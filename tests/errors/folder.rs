@@ -16,10 +16,15 @@ const LEDGER: &str = "docs.migration/ledger.db";
 const OWN: &str = "run docs.migration/archive vectorize:docs --id '{file_id}_{chunk_index}'";
 
 fn damage(bench: &Bench) {
-    let mut bytes = fs::read(bench.shell.path(PART)).unwrap();
+    damage_file(bench, PART);
+}
+
+/// Changes it in place.
+fn damage_file(bench: &Bench, path: &str) {
+    let mut bytes = fs::read(bench.shell.path(path)).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    bench.shell.write(PART, bytes);
+    bench.shell.write(path, bytes);
 }
 
 fn pragma(bench: &Bench, statement: &str) {
@@ -147,6 +152,15 @@ rows! {
     fn part_missing_alone(bench) {
         bench.migrated();
         fs::remove_file(bench.shell.path(PART)).unwrap();
+        bench.run(OWN)
+    }
+
+    fn part_changed_at_its_origin(bench) {
+        bench.run(&format!("export {} docs.archive", sample())).ends(0);
+        let migrate = format!("run docs.archive vectorize:docs {MAPPED} --create");
+        bench.run(&migrate).ends(0);
+        bench.prepared();
+        damage_file(bench, "docs.archive/0001/part-000001.parquet");
         bench.run(OWN)
     }
 

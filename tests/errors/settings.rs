@@ -374,11 +374,11 @@ rows! {
     }
 
     fn batch_bytes_over_memory(bench) {
-        bench.run_sample("--batch-bytes 95MB --memory 64MiB")
+        bench.run_sample("--batch-bytes 95MB --memory 128MiB")
     }
 
     fn memory_too_little(bench) {
-        bench.run_sample("--memory 1MiB")
+        bench.run_sample("--memory 95MiB")
     }
 
     fn settle_timeout_no_time(bench) {

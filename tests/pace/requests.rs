@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use cf_migrate::sandbox::Operation;
+use cf_migrate::sandbox::inspect::StoredVector;
 use serde_json::{Value, json};
 
-use crate::binary::point;
+use crate::binary::{INDEX, create_index, create_namespace, entry, point, values};
 use crate::simulation::{DIMENSIONS, Simulation};
 
 const POINTS: u64 = 60_000;
@@ -64,9 +65,15 @@ async fn requests_are_the_least_there_can_be_and_a_few() {
         options.apply_delay = Duration::ZERO;
     });
     let outcome = simulation.run().await.expect_code(0);
+    let counted = count(&simulation, &classes());
+    assert_eq!(outcome.number("/requests/total"), counted, "no other calls");
+}
+
+/// Holds the calls so far to what they should be, and gives their number.
+fn count(simulation: &Simulation, classes: &[Class]) -> u64 {
     let calls = simulation.sandbox.calls();
     let mut counted = 0;
-    for class in classes() {
+    for class in classes {
         let made = calls.count(class.operation) as u64;
         let most = class.least + class.least / 50 + class.constant;
         println!("{:?}: {made}, the least {}", class.operation, class.least);
@@ -78,5 +85,53 @@ async fn requests_are_the_least_there_can_be_and_a_few() {
         );
         counted += made;
     }
-    assert_eq!(outcome.number("/requests/total"), counted, "no other calls");
+    counted
+}
+
+/// More files than one bulk delete takes keys.
+const FILES: u64 = 25_000;
+
+#[tokio::test(start_paused = true)]
+async fn entries_are_deleted_in_calls_that_are_full() {
+    let file = |number: u64| {
+        let mut point = point(number, DIMENSIONS);
+        point["payload"]["file_id"] = json!(format!("f{number:05}"));
+        point
+    };
+    let simulation = Simulation::of((0..FILES).map(file), |options| {
+        options.apply_delay = Duration::ZERO;
+        options.budget = None;
+    });
+    // Something that is not ours, so that neither index nor namespace goes as a whole.
+    live_in(&simulation).await;
+    simulation.run().await.expect_code(0);
+    simulation.rollback().await.expect_code(0);
+    let class = |operation, least, constant| Class {
+        operation,
+        least,
+        constant,
+    };
+    count(
+        &simulation,
+        &[
+            // The count.
+            class(Operation::BulkDelete, FILES.div_ceil(10_000), 1),
+            class(Operation::DeleteByIds, FILES.div_ceil(100), 0),
+        ],
+    );
+}
+
+async fn live_in(simulation: &Simulation) {
+    let sandbox = &simulation.sandbox;
+    create_index(sandbox, DIMENSIONS).await;
+    let namespace = create_namespace(sandbox).await;
+    let vector = StoredVector {
+        namespace: None,
+        values: values(900, DIMENSIONS),
+        metadata: None,
+    };
+    sandbox.put_vector(INDEX, "theirs", &vector).unwrap();
+    sandbox
+        .put_entry(&namespace, "theirs", &entry(&["theirs"]))
+        .unwrap();
 }

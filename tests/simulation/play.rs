@@ -369,7 +369,7 @@ fn pace_of(dice: &mut Dice) -> PaceOptions {
         batch_bytes: dice.chance(0.3).then(|| "64KiB".parse().unwrap()),
         batch_count: Some(usize::try_from(dice.scale(200)).unwrap()),
         concurrency: Some(1 + dice.index(8)),
-        memory: dice.chance(0.3).then(|| "64MiB".parse().unwrap()),
+        memory: dice.chance(0.3).then(|| "96MiB".parse().unwrap()),
         settle_timeout: dice
             .weighted(&[(4, None), (1, Some("10m"))])
             .map(|text| text.parse().unwrap()),

@@ -23,11 +23,11 @@ pub(in crate::cli) struct PlanArgs {
     /// Where they would go: vectorize:INDEX
     #[arg(required_unless_present_any = ["job", "all"])]
     pub to: Option<Locator>,
-    #[command(flatten)]
-    pub which: WhichArgs,
     /// Read every point, not only the collection's description
     #[arg(long)]
     pub full: bool,
+    #[command(flatten)]
+    pub which: WhichArgs,
     #[command(flatten)]
     pub mapping: MappingOptions,
     #[command(flatten)]

@@ -104,7 +104,7 @@ fn facts(archive: &Archive, generation: &Generation) -> Result<SourceFacts, Erro
         .map(|byte| format!("{byte:02x}"))
         .collect();
     Ok(SourceFacts {
-        name: format!("archive of {}", manifest.source.name),
+        name: manifest.source.name_of_archive(),
         identity: format!(
             "generation {} of {} ({}), {} points, parts {digits}",
             manifest.generation,
@@ -125,6 +125,10 @@ impl Source for ArchiveSource {
 
     fn configuration(&self) -> Option<&Configuration> {
         self.generation.manifest().configuration.as_ref()
+    }
+
+    fn generation(&self) -> Option<&Generation> {
+        Some(&self.generation)
     }
 
     fn is_pinned(&self) -> bool {

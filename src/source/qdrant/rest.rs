@@ -2,12 +2,15 @@
 //! a mistake of the first one cannot hide. Numbers go from text straight to
 //! `f32`. Shares no wire types with the gRPC side; see `fields` for the checks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::connect::Pace;
@@ -15,6 +18,7 @@ use super::fields::{Fields, RawVector, VectorError};
 use super::retry::{CallError, Decision};
 use crate::error::Error;
 use crate::point::{Payload, Point, PointId, SparseVector};
+use crate::singles::singles;
 
 /// Ids of one request.
 const BATCH: usize = 64;
@@ -213,23 +217,40 @@ fn request(fields: &Fields, ids: &[PointId]) -> Value {
     json!({ "ids": ids.collect::<Vec<_>>(), "with_payload": true, "with_vector": vectors })
 }
 
-pub(super) fn decode(fields: &Fields, answer: &[u8]) -> Result<Vec<Point>, DecodeError> {
-    let mut answer: Value = serde_json::from_slice(answer)?;
-    match answer.get_mut("result").map(Value::take) {
-        Some(Value::Array(points)) => points.into_iter().map(|p| point(fields, p)).collect(),
-        _ => Err(DecodeError::NoPoints),
-    }
+#[derive(Deserialize)]
+struct AnswerWire<'a> {
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
 }
 
-fn point(fields: &Fields, mut value: Value) -> Result<Point, DecodeError> {
-    let mut part = |name: &str| value.get_mut(name).map_or(Value::Null, Value::take);
-    let id = id(part("id"))?;
-    let payload = match part("payload") {
+/// A point whose vectors are still text: a number of them as a value of its own would
+/// take several times as long to read.
+#[derive(Deserialize)]
+struct PointWire<'a> {
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    payload: Value,
+    #[serde(borrow)]
+    vector: Option<&'a RawValue>,
+}
+
+pub(super) fn decode(fields: &Fields, answer: &[u8]) -> Result<Vec<Point>, DecodeError> {
+    let answer: AnswerWire<'_> = serde_json::from_slice(answer)?;
+    let points = answer.result.map_or("null", RawValue::get);
+    let points: Vec<PointWire<'_>> =
+        serde_json::from_str(points).map_err(|_| DecodeError::NoPoints)?;
+    points.into_iter().map(|wire| point(fields, wire)).collect()
+}
+
+fn point(fields: &Fields, wire: PointWire<'_>) -> Result<Point, DecodeError> {
+    let id = id(wire.id)?;
+    let payload = match wire.payload {
         Value::Null => Payload::new(),
         Value::Object(payload) => payload,
         _ => return Err(DecodeError::Payload(id)),
     };
-    let Some(vectors) = vectors(part("vector")) else {
+    let Some(vectors) = vectors(wire.vector.map_or("null", RawValue::get)) else {
         return Err(DecodeError::Form(id));
     };
     fields
@@ -247,47 +268,47 @@ fn id(value: Value) -> Result<PointId, DecodeError> {
 }
 
 /// A bare array is the unnamed vector; an object has them by name.
-fn vectors(value: Value) -> Option<Vec<(String, RawVector)>> {
-    match value {
-        Value::Null => Some(Vec::new()),
-        Value::Array(items) => Some(vec![(String::new(), array(&items)?)]),
-        Value::Object(named) => named
-            .into_iter()
-            .map(|(name, value)| Some((name, named_vector(value)?)))
-            .collect(),
-        _ => None,
+fn vectors(text: &str) -> Option<Vec<(String, RawVector)>> {
+    match text.as_bytes().first()? {
+        b'n' => Some(Vec::new()),
+        b'[' => Some(vec![(String::new(), array(text)?)]),
+        _ => {
+            let named: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+            named
+                .into_iter()
+                .map(|(name, value)| Some((name, named_vector(value.get())?)))
+                .collect()
+        }
     }
 }
 
-fn named_vector(value: Value) -> Option<RawVector> {
-    match value {
-        Value::Array(items) => array(&items),
-        Value::Object(object) => sparse(&object),
-        _ => None,
+fn named_vector(text: &str) -> Option<RawVector> {
+    match text.starts_with('[') {
+        true => array(text),
+        false => sparse(text),
     }
 }
 
-fn array(items: &[Value]) -> Option<RawVector> {
-    match items.first() {
-        Some(Value::Array(_)) => Some(RawVector::Multi),
-        _ => numbers(items).map(RawVector::Dense),
+fn array(text: &str) -> Option<RawVector> {
+    match text[1..].trim_ascii_start().starts_with('[') {
+        true => Some(RawVector::Multi),
+        false => singles(text).map(RawVector::Dense),
     }
 }
 
-fn sparse(object: &Map<String, Value>) -> Option<RawVector> {
-    let indices = object.get("indices")?.as_array()?.iter();
+#[derive(Deserialize)]
+struct SparseWire<'a> {
+    indices: Vec<i64>,
+    #[serde(borrow)]
+    values: &'a RawValue,
+}
+
+fn sparse(text: &str) -> Option<RawVector> {
+    let wire: SparseWire<'_> = serde_json::from_str(text).ok()?;
     Some(RawVector::Sparse(SparseVector {
-        indices: indices.map(Value::as_i64).collect::<Option<_>>()?,
-        values: numbers(object.get("values")?.as_array()?)?,
+        indices: wire.indices,
+        values: singles(wire.values.get())?,
     }))
-}
-
-fn numbers(items: &[Value]) -> Option<Vec<f32>> {
-    let number = |item: &Value| match item {
-        Value::Number(number) => number.as_str().parse().ok(),
-        _ => None,
-    };
-    items.iter().map(number).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) async fn mend(
         return Ok(());
     }
     let Some(source) = source else {
-        return Err(unmendable(&damages));
+        return Err(unmendable(generation, &damages));
     };
     if migration.is_dry_run() {
         return Err(left_alone(&damages));
@@ -55,9 +55,11 @@ async fn again(
     }
 }
 
-fn unmendable(damages: &[PartDamage]) -> Error {
-    Error::failed(named(damages))
-        .advise("put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again")
+fn unmendable(generation: &Generation, damages: &[PartDamage]) -> Error {
+    Error::failed(named(damages)).advise(match generation.manifest().source.is_archive() {
+        true => "put the file back from another copy; it may be the same file as in the archive that was named as the source, and then what changes one in place changes both. Where no copy is left, export the original source again and begin in a new folder with --dir",
+        false => "put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again",
+    })
 }
 
 fn left_alone(damages: &[PartDamage]) -> Error {

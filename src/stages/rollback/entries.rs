@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use super::entry::{Now, Shown, goal, judge, pair};
-use crate::cloudflare::{Kv, KvValue, MAX_GET_KEYS};
+use crate::cloudflare::{Kv, KvPair, KvValue, MAX_GET_KEYS};
 use crate::error::Error;
 use crate::file_index::AGAIN;
 use crate::ledger::{Doubt, Keys, Listed, Suspect, TakenBack, Touched};
 use crate::report::Findings;
 use crate::stages::context::Migration;
 use crate::stages::entries::unread;
-use crate::stages::kv_bulk::{delete_all, put_all};
+use crate::stages::kv_bulk::{Gathering, Removing, delete_all, put_all};
 
 /// Keys looked at together: bounds memory.
 const KEYS_AT_ONCE: usize = 1_000;
@@ -26,6 +26,12 @@ pub(super) struct Shelf<'a> {
     pub(super) keys: Keys<'a>,
     /// Whether entries were written to expire.
     pub(super) expires: bool,
+}
+
+/// Entries that are to be put back, until they fill calls.
+struct Pending {
+    restoring: Gathering,
+    removing: Removing,
 }
 
 /// What is done with an entry that is not as it was before.
@@ -65,14 +71,7 @@ impl Shelf<'_> {
             return Ok(());
         }
         self.list().await?;
-        let mut after = String::new();
-        loop {
-            self.migration.stop.check()?;
-            let page = ledger.touched(self.keys, &after, KEYS_AT_ONCE)?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.key);
-            self.look_at(page, intent, true).await?;
-        }
+        self.first(intent).await?;
         let suspects = ledger.suspects()?;
         if suspects > 0 {
             self.migration.tell(format!(
@@ -93,27 +92,45 @@ impl Shelf<'_> {
         Ok(())
     }
 
+    async fn first(&self, intent: Intent) -> Result<(), Error> {
+        let (mut after, mut pending) = (String::new(), self.pending());
+        loop {
+            self.migration.stop.check()?;
+            let ledger = &self.migration.ledger;
+            let page = ledger.touched(self.keys, &after, KEYS_AT_ONCE)?;
+            let Some(last) = page.last() else {
+                return self.flush(pending).await;
+            };
+            after.clone_from(&last.key);
+            self.look_at(page, (intent, true), &mut pending).await?;
+        }
+    }
+
     async fn again(&self, intent: Intent) -> Result<(), Error> {
-        let mut after: Option<String> = None;
+        let (mut after, mut pending) = (None::<String>, self.pending());
         loop {
             self.migration.stop.check()?;
             let ledger = &self.migration.ledger;
             let page = ledger.suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
             let Some(last) = page.last() else {
-                return Ok(());
+                return self.flush(pending).await;
             };
             after = Some(last.key.clone());
             let mut touched = Vec::with_capacity(page.len());
             for suspect in &page {
                 touched.extend(ledger.touched_entry(self.keys, &suspect.key)?);
             }
-            self.look_at(touched, intent, false).await?;
+            self.look_at(touched, (intent, false), &mut pending).await?;
         }
     }
 
-    async fn look_at(&self, page: Vec<Touched>, intent: Intent, first: bool) -> Result<(), Error> {
-        let (mut suspects, mut sure) = (Vec::new(), Vec::new());
-        let (mut restore, mut delete) = (Vec::new(), Vec::new());
+    async fn look_at(
+        &self,
+        page: Vec<Touched>,
+        (intent, first): (Intent, bool),
+        pending: &mut Pending,
+    ) -> Result<(), Error> {
+        let (mut suspects, mut sure, mut ours) = (Vec::new(), Vec::new(), Vec::new());
         for (mut touched, shown) in self.shown(page).await? {
             // One that was to expire may have done so.
             touched.removed |= self.expires;
@@ -123,10 +140,7 @@ impl Shelf<'_> {
             match (self.now(&touched, &shown)?, intent) {
                 (Now::Ours, Intent::TakeBack) => {
                     sure.push(touched.key.clone());
-                    match self.goal(&touched) {
-                        Some(_) => restore.push(touched),
-                        None => delete.push(touched.key),
-                    }
+                    ours.push(touched);
                 }
                 (Now::AsBefore, Intent::Compare) => sure.push(touched.key),
                 (now, _) => suspects.push(suspect(touched.key, now)),
@@ -135,8 +149,35 @@ impl Shelf<'_> {
         let ledger = &self.migration.ledger;
         ledger.clear_of_suspicion(&sure)?;
         ledger.add_suspects(&suspects)?;
-        self.restore(restore).await?;
-        self.delete(delete).await
+        for touched in ours {
+            self.put_back(touched, pending).await?;
+        }
+        Ok(())
+    }
+
+    fn pending(&self) -> Pending {
+        Pending {
+            restoring: Gathering::new(self.migration.pace.memory_for_bodies()),
+            removing: Removing::default(),
+        }
+    }
+
+    async fn put_back(&self, touched: Touched, pending: &mut Pending) -> Result<(), Error> {
+        match self.goal(&touched) {
+            Some(goal) => match pending.restoring.add(pair(touched.key, goal)) {
+                Some(full) => self.restore(full).await,
+                None => Ok(()),
+            },
+            None => match pending.removing.add(touched.key) {
+                Some(full) => self.delete(full).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn flush(&self, mut pending: Pending) -> Result<(), Error> {
+        self.restore(pending.restoring.take()).await?;
+        self.delete(pending.removing.take()).await
     }
 
     /// What was kept is judged, and what was found as before needs no other look.
@@ -166,16 +207,13 @@ impl Shelf<'_> {
         Ok(judge(touched, self.goal(touched).as_ref(), shown, wrote))
     }
 
-    async fn restore(&self, page: Vec<Touched>) -> Result<(), Error> {
-        let keys: Vec<String> = page.iter().map(|touched| touched.key.clone()).collect();
+    async fn restore(&self, pairs: Vec<KvPair>) -> Result<(), Error> {
+        let keys: Vec<String> = pairs.iter().map(|pair| pair.key.clone()).collect();
         self.remember(&keys, TakenBack::Restored)?;
-        if self.migration.is_dry_run() {
-            return Ok(());
+        match self.migration.is_dry_run() {
+            true => Ok(()),
+            false => put_all(self.migration, &self.kv, pairs).await,
         }
-        let pairs = page
-            .into_iter()
-            .filter_map(|touched| Some(pair(touched.key.clone(), self.goal(&touched)?)));
-        put_all(self.migration, &self.kv, pairs.collect()).await
     }
 
     async fn delete(&self, keys: Vec<String>) -> Result<(), Error> {
