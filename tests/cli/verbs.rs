@@ -30,6 +30,29 @@ fn run_migrates_the_sample_and_a_second_run_writes_nothing() {
     assert_same(&place.held(), &(vectors, entries));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_archive_is_taken_over_without_space_of_its_own_and_may_be_deleted_afterwards() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::new();
+    place.run("export SAMPLE docs.archive").ends(0);
+    let target = format!("vectorize:docs {MAPPED}");
+    place
+        .run(&format!("upsert docs.archive {target} --create"))
+        .ends(0);
+    let part = "0001/part-000001.parquet";
+    let file = |folder: &str| std::fs::metadata(place.shell.path(folder).join(part)).unwrap();
+    let (theirs, ours) = (file("docs.archive"), file("docs.migration/archive"));
+    assert_eq!((theirs.dev(), theirs.ino()), (ours.dev(), ours.ino()));
+    place.run("export docs.archive copy").ends(0);
+    assert_ne!(file("copy").ino(), theirs.ino(), "a copy is one");
+    std::fs::remove_dir_all(place.shell.path("docs.archive")).unwrap();
+    place
+        .run(&format!("run docs.migration/archive {target} {WHOLE}"))
+        .ends(0)
+        .says("proven: 269 records, verified equal");
+}
+
 #[test]
 fn plan_looks_at_both_ends_and_leaves_no_trace() {
     let place = Place::new();
