@@ -109,7 +109,7 @@ mod tests {
             |points, dimensions| of_vectors(points, Dimensions::new(dimensions).unwrap(), &pace);
         assert_eq!(
             told(20_000, 1_536),
-            "sending them takes at least 6 requests and 382.1 MB, metadata not counted"
+            "sending them takes at least 5 requests and 382.1 MB, metadata not counted"
         );
         assert_eq!(
             told(20_000_000, 32),
