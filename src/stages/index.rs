@@ -2,6 +2,7 @@
 //! change is kept in the inventory first. Ids of others stay where the index
 //! holds them, and nothing that exists is removed.
 
+use crate::clock::Instant;
 use crate::cloudflare::{Kv, KvPair};
 use crate::error::Error;
 use crate::file_index::{Compared, FileIndex, Standing, entry_text};
@@ -12,7 +13,7 @@ use crate::stages::context::Migration;
 use crate::stages::count_key::{self, Kept};
 use crate::stages::entries::{left, next_page};
 use crate::stages::inventory::before;
-use crate::stages::kv_bulk::{Gathering, Removing, delete_all, put_all};
+use crate::stages::kv_bulk::{Gathering, OldestLook, Removing, delete_all, put_all};
 use crate::stages::stale_entries;
 
 /// What to do with what nobody needs any more: entries none of whose vectors exists, and
@@ -56,6 +57,7 @@ pub(super) async fn write_entries(
         file_index,
         gathering: Gathering::new(migration.pace.memory_for_bodies()),
         removing: Removing::default(),
+        oldest: OldestLook::default(),
         facts: FileIndexFacts::default(),
     };
     writer.entries().await?;
@@ -107,6 +109,7 @@ struct Writer<'a> {
     gathering: Gathering,
     /// Entries that are to be removed, likewise.
     removing: Removing,
+    oldest: OldestLook,
     facts: FileIndexFacts,
 }
 
@@ -142,6 +145,7 @@ impl Writer<'_> {
                 return Ok(());
             };
             after = Some(last.clone());
+            let looked = self.migration.clock.now();
             let compared = left(self.migration, self.file_index, &keys).await?;
             let changed = compared
                 .into_iter()
@@ -149,7 +153,10 @@ impl Writer<'_> {
             let (empty, shrunk): (Vec<_>, Vec<_>) =
                 changed.partition(|entry| entry.expected.is_empty());
             self.write_changed(shrunk).await?;
-            self.remove_empty(empty, stale).await?;
+            self.remove_empty(empty, stale, looked).await?;
+            if self.oldest.is_due(&self.migration.clock) {
+                delete_all(self.migration, self.file_index.kv, self.removing.take()).await?;
+            }
         }
     }
 
@@ -159,6 +166,7 @@ impl Writer<'_> {
         &mut self,
         empty: Vec<Compared>,
         stale: StaleEntries,
+        looked: Instant,
     ) -> Result<(), Error> {
         let (mut moved, mut gone) = (Vec::new(), Vec::new());
         for entry in empty {
@@ -183,6 +191,7 @@ impl Writer<'_> {
         let inventory: Vec<_> = moved.iter().map(|entry| before(namespace, entry)).collect();
         self.migration.ledger.add_entry_inventory(&inventory)?;
         for entry in moved {
+            self.oldest.note(looked);
             if let Some(full) = self.removing.add(entry.key) {
                 delete_all(self.migration, self.file_index.kv, full).await?;
             }

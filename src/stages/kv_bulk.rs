@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::clock::{Clock, Instant};
 use crate::cloudflare::{Kv, KvPair, MAX_BULK_KEYS, Unsuccessful};
 use crate::error::Error;
 use crate::stages::context::Migration;
@@ -12,6 +13,30 @@ use crate::stages::context::Migration;
 const BYTES_AT_ONCE: usize = 48 << 20;
 /// Times that keys which did not reach every store are sent again.
 const TRIES: u32 = 6;
+
+/// How long what a look showed is acted upon while others are gathered: KV cannot compare
+/// before it writes or deletes, so what somebody else writes meanwhile would be lost.
+const LOOK_HOLDS: Duration = Duration::from_secs(5);
+
+/// When the oldest of what is gathered was looked at.
+#[derive(Debug, Default)]
+pub(super) struct OldestLook(Option<Instant>);
+
+impl OldestLook {
+    /// Something is gathered that was looked at then.
+    pub(super) fn note(&mut self, looked: Instant) {
+        self.0.get_or_insert(looked);
+    }
+
+    /// Whether it is time to act; all that is gathered goes then.
+    pub(super) fn is_due(&mut self, clock: &Clock) -> bool {
+        let is_due = self.0.is_some_and(|at| clock.now() - at >= LOOK_HOLDS);
+        if is_due {
+            self.0 = None;
+        }
+        is_due
+    }
+}
 
 /// Pairs on their way into full bulk writes.
 #[derive(Debug)]

@@ -4,16 +4,18 @@
 
 use std::time::Duration;
 
+use crate::cloudflare::MAX_GET_KEYS;
 use crate::error::Error;
 use crate::file_index::{AGAIN, FileIndex};
 use crate::ledger::{InventoryEntry, Suspect};
 use crate::stages::context::Migration;
 use crate::stages::index::StaleEntries;
-use crate::stages::kv_bulk::{Removing, delete_all};
+use crate::stages::kv_bulk::{OldestLook, Removing, delete_all};
 use crate::transform::Template;
 
-/// Suspects looked at together.
-const KEYS_AT_ONCE: usize = 1_000;
+/// Suspects looked at together, in one call: little time lies between the look and the
+/// deletion.
+const KEYS_AT_ONCE: usize = MAX_GET_KEYS;
 
 /// Refuses to remove keys that do not tell that they belong to the file index.
 pub(super) fn check_prune(stale: StaleEntries, file_key: &Template) -> Result<(), Error> {
@@ -89,7 +91,7 @@ async fn prune(
     migration.stop.pause(&migration.clock, pause).await?;
     file_index.list().await?;
     let (mut after, mut removed): (Option<String>, u64) = (None, 0);
-    let mut removing = Removing::default();
+    let (mut removing, mut oldest) = (Removing::default(), OldestLook::default());
     loop {
         migration.stop.check()?;
         let page = migration
@@ -97,12 +99,17 @@ async fn prune(
             .suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
+        let looked = migration.clock.now();
         let keys = to_remove(migration, file_index, page).await?;
         removed += keys.len() as u64;
         for key in keys {
+            oldest.note(looked);
             if let Some(full) = removing.add(key) {
                 delete_all(migration, file_index.kv, full).await?;
             }
+        }
+        if oldest.is_due(&migration.clock) {
+            delete_all(migration, file_index.kv, removing.take()).await?;
         }
     }
     delete_all(migration, file_index.kv, removing.take()).await?;

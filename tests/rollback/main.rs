@@ -20,4 +20,5 @@ mod overwritten;
 mod plain;
 mod prompt;
 mod scene;
+mod slow_looks;
 mod stale;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Now, Shown, goal, judge, pair};
+use super::entry::{Now, Shown, expires_soon, goal, judge, pair};
 use crate::cloudflare::{Kv, KvPair, KvValue, MAX_GET_KEYS};
 use crate::error::Error;
 use crate::file_index::AGAIN;
@@ -12,10 +12,13 @@ use crate::ledger::{Doubt, Keys, Listed, Suspect, TakenBack, Touched};
 use crate::report::Findings;
 use crate::stages::context::Migration;
 use crate::stages::entries::unread;
-use crate::stages::kv_bulk::{Gathering, Removing, delete_all, put_all};
+use crate::stages::kv_bulk::{Gathering, OldestLook, Removing, delete_all, put_all};
 
-/// Keys looked at together: bounds memory.
-const KEYS_AT_ONCE: usize = 1_000;
+/// Keys looked at together, in one call: little time lies between the look and what
+/// follows from it.
+const LOOKED_AT_ONCE: usize = MAX_GET_KEYS;
+/// Keys that are only told of: bounds memory.
+const TOLD_AT_ONCE: usize = 1_000;
 
 /// The keys of one kind in one namespace.
 pub(super) struct Shelf<'a> {
@@ -28,10 +31,12 @@ pub(super) struct Shelf<'a> {
     pub(super) expires: bool,
 }
 
-/// Entries that are to be put back, until they fill calls.
+/// Entries that are to be put back, until they fill calls or were looked at long enough
+/// ago. No book has them: after a crash all entries are looked at again.
 struct Pending {
     restoring: Gathering,
     removing: Removing,
+    oldest: OldestLook,
 }
 
 /// What is done with an entry that is not as it was before.
@@ -97,9 +102,9 @@ impl Shelf<'_> {
         loop {
             self.migration.stop.check()?;
             let ledger = &self.migration.ledger;
-            let page = ledger.touched(self.keys, &after, KEYS_AT_ONCE)?;
+            let page = ledger.touched(self.keys, &after, LOOKED_AT_ONCE)?;
             let Some(last) = page.last() else {
-                return self.flush(pending).await;
+                return self.flush(&mut pending).await;
             };
             after.clone_from(&last.key);
             self.look_at(page, (intent, true), &mut pending).await?;
@@ -111,9 +116,9 @@ impl Shelf<'_> {
         loop {
             self.migration.stop.check()?;
             let ledger = &self.migration.ledger;
-            let page = ledger.suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
+            let page = ledger.suspects_after(after.as_deref(), LOOKED_AT_ONCE)?;
             let Some(last) = page.last() else {
-                return self.flush(pending).await;
+                return self.flush(&mut pending).await;
             };
             after = Some(last.key.clone());
             let mut touched = Vec::with_capacity(page.len());
@@ -131,6 +136,7 @@ impl Shelf<'_> {
         pending: &mut Pending,
     ) -> Result<(), Error> {
         let (mut suspects, mut sure, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+        let looked = self.migration.clock.now();
         for (mut touched, shown) in self.shown(page).await? {
             // One that was to expire may have done so.
             touched.removed |= self.expires;
@@ -150,15 +156,20 @@ impl Shelf<'_> {
         ledger.clear_of_suspicion(&sure)?;
         ledger.add_suspects(&suspects)?;
         for touched in ours {
+            pending.oldest.note(looked);
             self.put_back(touched, pending).await?;
         }
-        Ok(())
+        match pending.oldest.is_due(&self.migration.clock) {
+            true => self.flush(pending).await,
+            false => Ok(()),
+        }
     }
 
     fn pending(&self) -> Pending {
         Pending {
             restoring: Gathering::new(self.migration.pace.memory_for_bodies()),
             removing: Removing::default(),
+            oldest: OldestLook::default(),
         }
     }
 
@@ -175,7 +186,7 @@ impl Shelf<'_> {
         }
     }
 
-    async fn flush(&self, mut pending: Pending) -> Result<(), Error> {
+    async fn flush(&self, pending: &mut Pending) -> Result<(), Error> {
         self.restore(pending.restoring.take()).await?;
         self.delete(pending.removing.take()).await
     }
@@ -207,13 +218,19 @@ impl Shelf<'_> {
         Ok(judge(touched, self.goal(touched).as_ref(), shown, wrote))
     }
 
+    /// Writes those that do not expire too soon by now, and deletes the others.
     async fn restore(&self, pairs: Vec<KvPair>) -> Result<(), Error> {
-        let keys: Vec<String> = pairs.iter().map(|pair| pair.key.clone()).collect();
+        let now = self.migration.clock.wall();
+        let (expiring, lasting): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .partition(|pair| expires_soon(pair.expiration, now));
+        let keys: Vec<String> = lasting.iter().map(|pair| pair.key.clone()).collect();
         self.remember(&keys, TakenBack::Restored)?;
-        match self.migration.is_dry_run() {
-            true => Ok(()),
-            false => put_all(self.migration, &self.kv, pairs).await,
+        if !self.migration.is_dry_run() {
+            put_all(self.migration, &self.kv, lasting).await?;
         }
+        self.delete(expiring.into_iter().map(|pair| pair.key).collect())
+            .await
     }
 
     async fn delete(&self, keys: Vec<String>) -> Result<(), Error> {
@@ -258,7 +275,7 @@ impl Shelf<'_> {
         let mut after: Option<String> = None;
         loop {
             let ledger = &self.migration.ledger;
-            let page = ledger.suspects_after(after.as_deref(), KEYS_AT_ONCE)?;
+            let page = ledger.suspects_after(after.as_deref(), TOLD_AT_ONCE)?;
             let Some(last) = page.last() else {
                 return Ok(());
             };

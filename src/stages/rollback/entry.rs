@@ -68,14 +68,13 @@ impl Now {
 /// What the entry was and is to be again; none where it was not there, or would
 /// have expired.
 pub(super) fn goal(touched: &Touched, now: SystemTime) -> Option<KvValue> {
-    let before = before(touched)?;
-    let soon = now + SOON;
-    let soon = soon
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let expires = before.expiration.is_some_and(|at| at <= soon);
-    (!expires).then_some(before)
+    before(touched).filter(|before| !expires_soon(before.expiration, now))
+}
+
+/// Whether an entry of that expiration, in Unix seconds, is not to be written any more.
+pub(super) fn expires_soon(expiration: Option<u64>, now: SystemTime) -> bool {
+    let soon = (now + SOON).duration_since(UNIX_EPOCH).unwrap_or_default();
+    expiration.is_some_and(|at| at <= soon.as_secs())
 }
 
 fn before(touched: &Touched) -> Option<KvValue> {
