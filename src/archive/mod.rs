@@ -4,6 +4,7 @@
 //! [`Generation`] reads a complete one. Nothing here knows a source or Vectorize.
 
 mod chosen;
+mod copies;
 mod decode;
 mod encode;
 mod error;

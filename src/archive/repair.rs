@@ -42,17 +42,21 @@ impl Generation {
     ///
     /// [`ArchiveError::NoSuchPoint`] when there is no such part.
     pub fn repair(&self, index: usize) -> Result<PartRepair, ArchiveError> {
-        if index >= self.manifest().parts.len() {
-            let points = self.points();
-            return Err(ArchiveError::NoSuchPoint {
-                ordinal: points,
-                points,
-            });
-        }
+        self.part(index)?;
         Ok(PartRepair {
             generation: self.clone(),
             index,
             writer: None,
+        })
+    }
+
+    /// The part at `index` of the manifest.
+    pub(super) fn part(&self, index: usize) -> Result<&Part, ArchiveError> {
+        let points = self.points();
+        let part = self.manifest().parts.get(index);
+        part.ok_or(ArchiveError::NoSuchPoint {
+            ordinal: points,
+            points,
         })
     }
 

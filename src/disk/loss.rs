@@ -14,12 +14,7 @@ use rand::rngs::StdRng;
 pub(super) enum Change<'a> {
     Create(&'a Path),
     Sync(&'a Path),
-    Rename {
-        from: &'a Path,
-        to: &'a Path,
-    },
-    /// A second name for a file.
-    Link(&'a Path),
+    Rename { from: &'a Path, to: &'a Path },
     Remove(&'a Path),
     CreateFolder(&'a Path),
     RemoveFolder(&'a Path),
@@ -97,7 +92,6 @@ impl Unsynced {
             (Change::Rename { from, to }, before) => {
                 self.renamed(whole(from), whole(to), before);
             }
-            (Change::Link(name), _) => self.name(Undo::Created(whole(name))),
             (Change::Remove(path), Before::Content(content)) => {
                 let path = whole(path);
                 self.files.remove(&path);

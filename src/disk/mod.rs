@@ -110,25 +110,6 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     pass(Change::Rename { from, to }, || fs::rename(from, to))
 }
 
-/// Gives a file another name beside the one that it has; nothing has it yet.
-///
-/// # Errors
-///
-/// The operating system's; not every file system has such names, and none across
-/// its borders.
-pub fn link(file: &Path, name: &Path) -> io::Result<()> {
-    pass(Change::Link(name), || fs::hard_link(file, name))
-}
-
-/// Brings the content of a file to the disk that somebody else may have written.
-///
-/// # Errors
-///
-/// The operating system's.
-pub fn sync_file(path: &Path) -> io::Result<()> {
-    pass(Change::Sync(path), || fs::File::open(path)?.sync_all())
-}
-
 /// Brings the names in a folder to the disk. Where the file system has no such
 /// call, its names need none.
 ///

@@ -94,45 +94,6 @@ fn names_are_undone_from_the_last_backwards_unless_their_folder_was_synced() {
 }
 
 #[test]
-fn a_second_name_may_be_lost_until_its_folder_is_synced_and_the_file_keeps_its_first() {
-    let mut found = std::collections::BTreeSet::new();
-    for seed in 0..SEEDS {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::write(path("file"), "content").unwrap();
-        let weather = Weather::new(seed);
-        let _under = under(weather.clone());
-        sync_file(&path("file")).unwrap();
-        link(&path("file"), &path("second")).unwrap();
-        link(&path("file"), &path("second")).unwrap_err();
-        let synced = seed % 2 == 0;
-        if synced {
-            sync_folder(folder.path()).unwrap();
-        }
-        weather.crash();
-        assert_eq!(content(folder.path()).unwrap(), b"content");
-        found.insert((synced, path("second").exists()));
-    }
-    assert_eq!(
-        Vec::from_iter(found),
-        [(false, false), (false, true), (true, true)]
-    );
-}
-
-#[test]
-fn links_can_be_forbidden() {
-    let folder = tempfile::tempdir().unwrap();
-    let weather = Weather::new(1);
-    let _under = under(weather.clone());
-    weather.forbid_links();
-    replace(folder.path(), b"old").unwrap();
-    let second = folder.path().join("second");
-    let refused = link(&folder.path().join("file"), &second).unwrap_err();
-    assert_eq!(refused.kind(), io::ErrorKind::CrossesDevices);
-    assert!(!second.exists());
-}
-
-#[test]
 fn the_nth_change_fails_alone_and_half_of_a_write_may_land() {
     let folder = tempfile::tempdir().unwrap();
     let weather = Weather::new(1);

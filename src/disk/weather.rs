@@ -50,7 +50,6 @@ struct State {
     /// The first and last change that fails.
     failing: Option<(u64, u64, Failure)>,
     crash_at: Option<u64>,
-    has_links: bool,
     unsynced: Unsynced,
 }
 
@@ -79,7 +78,6 @@ impl Weather {
             changes: 0,
             failing: None,
             crash_at: None,
-            has_links: true,
             unsynced: Unsynced::default(),
         };
         Self {
@@ -116,11 +114,6 @@ impl Weather {
     /// there on nothing reaches the disk, until [`Self::crash`] or [`Self::clear`].
     pub fn crash_at(&self, n: u64) {
         self.state().crash_at = Some(n);
-    }
-
-    /// Files have one name each from now on, as they do across file systems.
-    pub fn forbid_links(&self) {
-        self.state().has_links = false;
     }
 
     /// Whether the world ended at [`Self::crash_at`].
@@ -221,9 +214,6 @@ pub(super) fn pass<T>(change: Change<'_>, make: impl FnOnce() -> io::Result<T>) 
         Verdict::Torn(error) => Some(error),
         Verdict::Refuse(error) => return Err(error),
     };
-    if matches!(change, Change::Link(_)) && !weather.state().has_links {
-        return Err(io::ErrorKind::CrossesDevices.into());
-    }
     let before = change.before();
     let made = make()?;
     // What failed on its way to the disk has not arrived there for certain.

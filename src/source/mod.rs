@@ -96,12 +96,6 @@ impl SourceFacts {
     fn name_of_archive(&self) -> String {
         format!("{ARCHIVE_OF}{}", self.name)
     }
-
-    /// Whether the source is an archive, whose parts may be the same files as those of
-    /// an archive that was made from it.
-    pub(crate) fn is_archive(&self) -> bool {
-        self.name.starts_with(ARCHIVE_OF)
-    }
 }
 
 /// How the source's service was told to hold and find the points, as far as that is

@@ -1,4 +1,4 @@
-//! An archive as the source of a migration: its parts become the folder's as they are.
+//! An archive as the source of a migration: its parts are copied as they are.
 //! Its points are checked afterwards, as of every generation.
 
 use crate::archive::{Generation, GenerationWriter};

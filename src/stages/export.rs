@@ -46,7 +46,7 @@ pub async fn export(
         note_generation(migration, writer.number())?;
     }
     migration.ledger.retract(Milestone::Refused)?;
-    // An export that is asked for alone is to be a copy.
+    // An export that is asked for alone is as this version writes it.
     let other = transform.and_then(|_| adoptable(source, &writer));
     match other {
         Some(other) => adopt(migration, other, writer),

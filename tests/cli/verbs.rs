@@ -32,20 +32,27 @@ fn run_migrates_the_sample_and_a_second_run_writes_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn an_archive_is_taken_over_without_space_of_its_own_and_may_be_deleted_afterwards() {
-    use std::os::unix::fs::MetadataExt as _;
+fn an_archive_is_copied_for_the_user_alone_and_may_be_changed_or_deleted_afterwards() {
+    use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
     let place = Place::new();
     place.run("export SAMPLE docs.archive").ends(0);
+    let part = |folder: &str| place.shell.path(folder).join("0001/part-000001.parquet");
+    let theirs = part("docs.archive");
+    let open_to_all = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(&theirs, open_to_all).unwrap();
     let target = format!("vectorize:docs {MAPPED}");
     place
         .run(&format!("upsert docs.archive {target} --create"))
         .ends(0);
-    let part = "0001/part-000001.parquet";
-    let file = |folder: &str| std::fs::metadata(place.shell.path(folder).join(part)).unwrap();
-    let (theirs, ours) = (file("docs.archive"), file("docs.migration/archive"));
-    assert_eq!((theirs.dev(), theirs.ino()), (ours.dev(), ours.ino()));
-    place.run("export docs.archive copy").ends(0);
-    assert_ne!(file("copy").ino(), theirs.ino(), "a copy is one");
+    let ours = part("docs.migration/archive");
+    let content = std::fs::read(&ours).unwrap();
+    assert!(content == std::fs::read(&theirs).unwrap());
+    assert_eq!(std::fs::metadata(&ours).unwrap().mode() & 0o777, 0o600);
+
+    let original = std::fs::OpenOptions::new().write(true).open(&theirs);
+    original.unwrap().write_all_at(b"changed", 1_000).unwrap();
+    assert!(content == std::fs::read(&ours).unwrap());
+    assert!(content != std::fs::read(&theirs).unwrap());
     std::fs::remove_dir_all(place.shell.path("docs.archive")).unwrap();
     place
         .run(&format!("run docs.migration/archive {target} {WHOLE}"))

@@ -2,6 +2,7 @@
 //! or is the last one before a power cut; then the same command again.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use cf_migrate::disk::{self, Failure, Weather};
@@ -24,6 +25,10 @@ enum Run {
     First,
     /// One after the migration was done and the source was changed.
     CatchUp,
+    /// The first one, of an archive.
+    OfArchive,
+    /// One after that, of the archive as it is later.
+    OfLaterArchive,
 }
 
 /// A point; some of them cannot become records.
@@ -50,19 +55,61 @@ fn changed_points() -> impl Iterator<Item = Value> {
 impl Run {
     /// A migration that stands before this run.
     async fn simulation(self) -> Simulation {
-        let simulation = simulation().await;
-        if let Self::CatchUp = self {
-            simulation.run().await.expect_code(3);
-            write_lines(&simulation.source, changed_points());
+        let mut simulation = simulation().await;
+        match self {
+            Self::First => {}
+            Self::CatchUp => {
+                simulation.run().await.expect_code(3);
+                write_lines(&simulation.source, changed_points());
+            }
+            Self::OfArchive => {
+                archive(&mut simulation).await;
+            }
+            Self::OfLaterArchive => {
+                let other = archive(&mut simulation).await;
+                simulation.run().await.expect_code(3);
+                write_lines(&other.source, changed_points());
+                other.run().await.expect_code(3);
+                copy_folder(&other.folder.join("archive"), &simulation.source);
+            }
         }
         simulation
     }
 }
 
+/// Puts an archive of its points in the place of the source; that of the simulation
+/// that is returned, as it is now.
+async fn archive(simulation: &mut Simulation) -> Simulation {
+    let mut other = Simulation::of(first_points(), |options| options.budget = None);
+    other.allowed_rejects = REJECTED;
+    other.run().await.expect_code(3);
+    simulation.source = simulation.folder.with_file_name("theirs");
+    copy_folder(&other.folder.join("archive"), &simulation.source);
+    other
+}
+
+/// Copies a folder, over what is there.
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy_folder(&entry.path(), &to),
+            false => {
+                fs::copy(entry.path(), &to).unwrap();
+            }
+        }
+    }
+}
+
+fn first_points() -> impl Iterator<Item = Value> {
+    (0..POINTS).map(source_point)
+}
+
 /// A migration of points for an account in use.
 async fn simulation() -> Simulation {
-    let points: Vec<_> = (0..POINTS).map(source_point).collect();
-    let mut simulation = Simulation::of(points, |options| options.budget = None);
+    let mut simulation = Simulation::of(first_points(), |options| options.budget = None);
     simulation.allowed_rejects = REJECTED;
     simulation.pace = PaceOptions {
         batch_count: Some(5),
@@ -156,7 +203,7 @@ fn lasting(report: Value) -> Value {
 }
 
 fn rejected(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("rejected.ndjson")).unwrap()
+    fs::read_to_string(folder.join("rejected.ndjson")).unwrap()
 }
 
 /// What a failed run may say; it must have been stopped, and advise.
@@ -172,8 +219,8 @@ fn check_stop(outcome: &Outcome, failure: Failure, what: &str) -> Option<String>
     Some(error.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The changes that are tried: each one; without `CF_MIGRATE_EVERY_CHANGE`, of a
-/// catching-up run a quarter, another one in each test.
+/// The changes that are tried: each one; without `CF_MIGRATE_EVERY_CHANGE`, of all
+/// runs but the first a quarter, another one in each test.
 fn tried(run: Run, changes: u64, quarter: u64) -> impl Iterator<Item = u64> {
     let each = tries_all() || matches!(run, Run::First);
     (1..=changes).filter(move |n| each || n % 4 == quarter)
@@ -237,6 +284,12 @@ async fn a_catching_up_run_stops_at_any_failure_and_goes_on() {
     fail_everywhere(Run::CatchUp, Failure::Io, false).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_of_an_archive_stops_at_any_failure_and_goes_on() {
+    fail_everywhere(Run::OfArchive, Failure::Full, true).await;
+    fail_everywhere(Run::OfLaterArchive, Failure::Io, false).await;
+}
+
 /// What a power cut takes, once or several times.
 fn seeds(n: u64) -> impl Iterator<Item = u64> {
     let seeds = if tries_all() { 5 } else { 1 };
@@ -272,4 +325,10 @@ async fn a_power_cut_at_any_change_leaves_nothing_undone() {
 #[tokio::test(start_paused = true)]
 async fn a_power_cut_at_any_change_of_a_catching_up_run_leaves_nothing_undone() {
     cut_everywhere(Run::CatchUp).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_cut_at_any_change_of_a_run_of_an_archive_leaves_nothing_undone() {
+    cut_everywhere(Run::OfArchive).await;
+    cut_everywhere(Run::OfLaterArchive).await;
 }

@@ -1,7 +1,9 @@
 //! Another archive's parts, taken as they are.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
 use super::support::{clock, export, facts, files, numbered, read_all, unnamed};
 use crate::archive::{Archive, ArchiveError, Generation, GenerationNumber, Superseded};
@@ -35,25 +37,32 @@ fn adopt(root: &Path, other: &Generation) -> Result<Generation, ArchiveError> {
     writer.finish(Some(other.count()))
 }
 
-fn inode(generation: &Generation, index: usize) -> u64 {
+fn path(generation: &Generation, index: usize) -> PathBuf {
     let file = &generation.manifest().parts[index].file;
-    std::fs::metadata(generation.folder().join(file))
-        .unwrap()
-        .ino()
+    generation.folder().join(file)
+}
+
+/// Flips a bit of a file without making it anew.
+fn change_in_place(path: &Path) {
+    let byte = fs::read(path).unwrap()[100] ^ 1;
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(100)).unwrap();
+    file.write_all(&[byte]).unwrap();
 }
 
 #[test]
-fn an_adopted_archive_is_the_same_files_and_outlives_the_one_that_they_came_from() {
+fn an_adopted_archive_has_the_same_parts_and_outlives_the_one_that_they_came_from() {
     let folder = tempfile::tempdir().unwrap();
     let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
     let other = original(&theirs);
     let before = files(&theirs);
     let adopted = adopt(&ours, &other).unwrap();
     for index in 0..other.manifest().parts.len() {
-        assert_eq!(inode(&adopted, index), inode(&other, index));
+        let [ours, theirs] = [&adopted, &other].map(|of| fs::read(path(of, index)).unwrap());
+        assert!(ours == theirs, "part {index}");
     }
     assert!(files(&theirs) == before, "the original was changed");
-    std::fs::remove_dir_all(&theirs).unwrap();
+    fs::remove_dir_all(&theirs).unwrap();
     let found = Archive::at(&ours).current().unwrap().unwrap();
     assert!(found.check().unwrap().is_empty());
     assert_eq!(found.manifest().source, adopting());
@@ -77,23 +86,71 @@ fn its_manifest_tells_where_the_archive_is_read_from_for_each_part() {
 }
 
 #[test]
-fn without_links_the_files_are_copied_and_held_against_their_checksums() {
+fn what_is_changed_in_place_at_the_origin_afterwards_changes_nothing_here() {
     let folder = tempfile::tempdir().unwrap();
     let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
     let other = original(&theirs);
-    let weather = Weather::new(0);
-    weather.forbid_links();
-    let _under = disk::under(weather);
+    let parts = 0..other.manifest().parts.len();
+    for index in parts.clone() {
+        let open_to_all = fs::Permissions::from_mode(0o666);
+        fs::set_permissions(path(&other, index), open_to_all).unwrap();
+    }
     let adopted = adopt(&ours, &other).unwrap();
-    assert_ne!(inode(&adopted, 0), inode(&other, 0));
+    let before = files(&ours);
+    for index in parts {
+        change_in_place(&path(&other, index));
+        let [ours, theirs] = [&adopted, &other].map(|of| fs::metadata(path(of, index)).unwrap());
+        assert_ne!(ours.ino(), theirs.ino());
+        assert_eq!((ours.mode() & 0o777, theirs.mode() & 0o777), (0o600, 0o666));
+    }
+    assert!(!other.check().unwrap().is_empty());
+    assert!(files(&ours) == before, "ours was changed");
+    assert!(adopted.check().unwrap().is_empty());
     assert_eq!(read_all(&adopted), numbered(POINTS, 4));
+}
 
-    let part = other.folder().join("part-000002.parquet");
-    let mut content = std::fs::read(&part).unwrap();
-    content[100] ^= 1;
-    std::fs::write(&part, content).unwrap();
-    let refused = adopt(&folder.path().join("third"), &other).unwrap_err();
+#[test]
+fn a_part_that_is_not_what_its_manifest_says_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
+    let other = original(&theirs);
+    let part = path(&other, 1);
+    let sound = fs::read(&part).unwrap();
+    change_in_place(&part);
+    let refused = adopt(&ours, &other).unwrap_err();
     assert!(matches!(refused, ArchiveError::Damaged { part: named, .. } if named == part));
+    fs::remove_file(&part).unwrap();
+    let refused = adopt(&ours, &other).unwrap_err();
+    assert!(matches!(refused, ArchiveError::Missing { part: named } if named == part));
+    let left: Vec<_> = files(&ours).into_keys().collect();
+    assert_eq!(left, ["0001/manifest.json", "0001/part-000001.parquet"]);
+    fs::write(&part, sound).unwrap();
+    assert_eq!(
+        read_all(&adopt(&ours, &other).unwrap()),
+        numbered(POINTS, 4)
+    );
+}
+
+#[test]
+fn a_part_is_put_back_from_a_file_with_its_bytes_and_from_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
+    let other = original(&theirs);
+    let adopted = adopt(&ours, &other).unwrap();
+    let before = files(&ours);
+    fs::remove_file(path(&adopted, 2)).unwrap();
+    let [sealed, another] = [2, 1].map(|index: usize| &adopted.manifest().parts[index].sha256);
+    let file = other.file_with(sealed).unwrap();
+    let wrong = other.file_with(another).unwrap();
+    let refused = adopted.put_back(2, &wrong).unwrap_err();
+    assert!(matches!(refused, ArchiveError::Damaged { part, .. } if part == wrong));
+    assert!(!path(&adopted, 2).exists());
+    adopted.put_back(2, &file).unwrap();
+    assert!(files(&ours) == before);
+    assert!(matches!(
+        adopted.put_back(4, &file).unwrap_err(),
+        ArchiveError::NoSuchPoint { .. }
+    ));
 }
 
 #[test]
@@ -105,47 +162,42 @@ fn a_link_in_the_place_of_a_part_is_followed() {
         other.folder().join("part-000001.parquet"),
         folder.path().join("elsewhere"),
     );
-    std::fs::rename(&part, &elsewhere).unwrap();
+    fs::rename(&part, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &part).unwrap();
     adopt(&ours, &other).unwrap();
-    std::fs::remove_dir_all(&theirs).unwrap();
-    std::fs::remove_file(&elsewhere).unwrap();
+    fs::remove_dir_all(&theirs).unwrap();
+    fs::remove_file(&elsewhere).unwrap();
     let found = Archive::at(&ours).current().unwrap().unwrap();
     assert_eq!(read_all(&found), numbered(POINTS, 4));
 }
 
 #[test]
 fn a_power_cut_at_any_change_harms_neither_archive() {
-    for links in [true, false] {
-        for changes in 0.. {
-            let folder = tempfile::tempdir().unwrap();
-            let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
-            let other = original(&theirs);
-            let before = files(&theirs);
-            let weather = Weather::new(changes);
-            let under = disk::under(weather.clone());
-            if !links {
-                weather.forbid_links();
-            }
-            weather.crash_at(changes + 1);
-            let outcome = adopt(&ours, &other);
-            assert_eq!(outcome.is_err(), weather.has_crashed());
-            weather.crash();
-            drop(under);
-            let archive = Archive::at(&ours);
-            if archive.current().unwrap().is_none() {
-                adopt(&ours, &other).unwrap();
-            }
-            let found = archive.current().unwrap().unwrap();
-            assert!(found.check().unwrap().is_empty(), "cut at change {changes}");
-            assert_eq!(read_all(&found), numbered(POINTS, 4));
-            assert_eq!(archive.generations().unwrap(), [GenerationNumber::FIRST]);
-            assert_eq!(files(&ours).len(), files(&theirs).len());
-            assert!(files(&theirs) == before, "the original at change {changes}");
-            if outcome.is_ok() {
-                assert!(changes > 30, "only {changes} changes");
-                break;
-            }
+    for changes in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
+        let other = original(&theirs);
+        let before = files(&theirs);
+        let weather = Weather::new(changes);
+        let under = disk::under(weather.clone());
+        weather.crash_at(changes + 1);
+        let outcome = adopt(&ours, &other);
+        assert_eq!(outcome.is_err(), weather.has_crashed());
+        weather.crash();
+        drop(under);
+        let archive = Archive::at(&ours);
+        if archive.current().unwrap().is_none() {
+            adopt(&ours, &other).unwrap();
+        }
+        let found = archive.current().unwrap().unwrap();
+        assert!(found.check().unwrap().is_empty(), "cut at change {changes}");
+        assert_eq!(read_all(&found), numbered(POINTS, 4));
+        assert_eq!(archive.generations().unwrap(), [GenerationNumber::FIRST]);
+        assert_eq!(files(&ours).len(), files(&theirs).len());
+        assert!(files(&theirs) == before, "the original at change {changes}");
+        if outcome.is_ok() {
+            assert!(changes > 30, "only {changes} changes");
+            break;
         }
     }
 }

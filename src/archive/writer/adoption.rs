@@ -1,17 +1,11 @@
-//! Takes the parts of another archive as they are: no point is decoded. The file gets a
-//! second name where the file system has that, and is copied where it has not.
+//! Takes the parts of another archive as they are: their files are copied, and no point
+//! is decoded. What becomes of the other archive afterwards changes nothing here.
 
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::Path;
-
+use crate::archive::copies::copy_part;
 use crate::archive::error::ArchiveError;
-use crate::archive::files::{self, HashingFile};
 use crate::archive::generation::Generation;
 use crate::archive::manifest::Part;
-use crate::archive::part_reader::damaged;
 use crate::archive::runs::Runs;
-use crate::disk;
 use crate::source::Cursor;
 
 use super::{GenerationWriter, SealedPart};
@@ -30,7 +24,7 @@ impl GenerationWriter {
 
     /// Seals the next part of `other`, in place of pushing its points; none after the
     /// last one. Its cursors are the positions of its points ([`Cursor::AfterPoint`]).
-    /// The part's content is taken to have been checked.
+    /// Its bytes are held against the manifest while they are copied.
     ///
     /// # Errors
     ///
@@ -43,7 +37,8 @@ impl GenerationWriter {
             return Ok(None);
         };
         self.attempt(|writer| {
-            take_file(other.folder(), &writer.folder, part)?;
+            let ours = writer.folder.join(&part.file);
+            copy_part(part, &other.folder().join(&part.file), &ours)?;
             let sealed = SealedPart {
                 index,
                 first_ordinal: ordinals.start,
@@ -60,49 +55,5 @@ impl GenerationWriter {
             writer.manifest.store(&writer.folder)?;
             Ok(Some(sealed))
         })
-    }
-}
-
-/// Makes the part's file one of the folder `to`, durably.
-fn take_file(from: &Path, to: &Path, part: &Part) -> Result<(), ArchiveError> {
-    let (from, to) = (from.join(&part.file), to.join(&part.file));
-    match link(&from, &to) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(ArchiveError::Missing { part: from });
-        }
-        Err(error) if has_no_links(error.kind()) => return copy(&from, &to, part),
-        Err(error) => return Err(ArchiveError::io("link to", &from)(error)),
-    }
-    files::sync_folder(to.parent().unwrap_or(Path::new(".")))
-}
-
-/// One file under two names. Its content may have been put there a moment ago, by who
-/// knows whom; a link of another kind is followed, so that the file stays ours.
-fn link(from: &Path, to: &Path) -> io::Result<()> {
-    let file = fs::canonicalize(from)?;
-    disk::sync_file(&file)?;
-    disk::link(&file, to)
-}
-
-/// Between file systems, on those that have no links, for files of others, and where
-/// there are too many links.
-fn has_no_links(kind: ErrorKind) -> bool {
-    use ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, TooManyLinks, Unsupported};
-    matches!(
-        kind,
-        CrossesDevices | InvalidInput | PermissionDenied | TooManyLinks | Unsupported
-    )
-}
-
-fn copy(from: &Path, to: &Path, part: &Part) -> Result<(), ArchiveError> {
-    let mut content = fs::File::open(from).map_err(ArchiveError::io("read", from))?;
-    let tmp = files::tmp_of(to);
-    let mut file = HashingFile::create(&tmp)?;
-    io::copy(&mut content, &mut file).map_err(ArchiveError::io("copy to", &tmp))?;
-    let (_, sha256) = file.sync()?;
-    match sha256 == part.sha256 {
-        true => files::put_in_place(&tmp, to),
-        false => Err(damaged(from, "its checksum is not that of the manifest")),
     }
 }

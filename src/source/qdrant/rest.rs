@@ -58,6 +58,8 @@ pub(super) enum DecodeError {
     Json(#[from] serde_json::Error),
     #[error("the answer has no list of points")]
     NoPoints,
+    #[error("a point of the answer cannot be read")]
+    Points(#[source] serde_json::Error),
     #[error("a point has no usable id: {0}")]
     Id(Value),
     #[error("the payload of point {0} is not an object")]
@@ -238,8 +240,10 @@ struct PointWire<'a> {
 pub(super) fn decode(fields: &Fields, answer: &[u8]) -> Result<Vec<Point>, DecodeError> {
     let answer: AnswerWire<'_> = serde_json::from_slice(answer)?;
     let points = answer.result.map_or("null", RawValue::get);
-    let points: Vec<PointWire<'_>> =
-        serde_json::from_str(points).map_err(|_| DecodeError::NoPoints)?;
+    if !points.starts_with('[') {
+        return Err(DecodeError::NoPoints);
+    }
+    let points: Vec<PointWire<'_>> = serde_json::from_str(points).map_err(DecodeError::Points)?;
     points.into_iter().map(|wire| point(fields, wire)).collect()
 }
 

@@ -1,8 +1,11 @@
 //! Damaged or missing parts of the archive are found before anything is made of
-//! them, and exported again from where they began in the source; they take their
-//! place only when they come out byte for byte the same.
+//! them. A source that is an archive and has the part gives its file; else the part
+//! is exported again from where it began in the source. Either takes the place only
+//! when it is byte for byte the same.
 
 mod reread;
+
+use std::path::PathBuf;
 
 use self::reread::reread;
 use crate::archive::{Generation, PartDamage, Rewritten};
@@ -10,8 +13,8 @@ use crate::error::Error;
 use crate::source::Source;
 use crate::stages::context::Migration;
 
-/// Checks every part, and exports damaged ones again; in a dry run it refuses
-/// them instead, for that would write to the archive.
+/// Checks every part, and takes damaged ones from the source again; in a dry run it
+/// refuses them instead, for that would write to the archive.
 ///
 /// Errors: when there is no source to ask, or it no longer gives the same points.
 pub(super) async fn mend(
@@ -24,17 +27,29 @@ pub(super) async fn mend(
         return Ok(());
     }
     let Some(source) = source else {
-        return Err(unmendable(generation, &damages));
+        return Err(unmendable(&damages));
     };
     if migration.is_dry_run() {
         return Err(left_alone(&damages));
     }
     source.read_along(&generation.manifest().lanes);
     for damage in &damages {
+        if let Some(file) = same_file(generation, damage, source) {
+            migration.warn(format!("{}; copying {}", damage.error, file.display()));
+            generation.put_back(damage.index, &file)?;
+            continue;
+        }
         migration.warn(format!("{}; exporting that part again", damage.error));
         again(migration, generation, damage, source).await?;
     }
     Ok(())
+}
+
+/// The source's own file of the part. What this version would make of its points is
+/// another file where another version wrote it.
+fn same_file(generation: &Generation, damage: &PartDamage, source: &dyn Source) -> Option<PathBuf> {
+    let sealed = generation.manifest().parts.get(damage.index)?;
+    source.generation()?.file_with(&sealed.sha256)
 }
 
 async fn again(
@@ -55,11 +70,9 @@ async fn again(
     }
 }
 
-fn unmendable(generation: &Generation, damages: &[PartDamage]) -> Error {
-    Error::failed(named(damages)).advise(match generation.manifest().source.is_archive() {
-        true => "put the file back from another copy; it may be the same file as in the archive that was named as the source, and then what changes one in place changes both. Where no copy is left, export the original source again and begin in a new folder with --dir",
-        false => "put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again",
-    })
+fn unmendable(damages: &[PartDamage]) -> Error {
+    Error::failed(named(damages))
+        .advise("put the file back from another copy, or name the source that it was exported from: only what is damaged is exported again")
 }
 
 fn left_alone(damages: &[PartDamage]) -> Error {

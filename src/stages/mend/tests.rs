@@ -1,6 +1,8 @@
 //! Exports that are broken off and gone on with, and parts that are lost: along
 //! lanes, whose pages arrive in another order each time.
 
+mod copied;
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -11,15 +13,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::mend;
-use crate::archive::{Archive, Generation};
+use crate::archive::{Archive, Generation, Rewritten};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
 use crate::point::PointName;
 use crate::progress::Recording;
 use crate::settings::{Pace, PaceOptions};
-use crate::source::Laned;
 use crate::source::lanes::double::{Double, Resuming};
+use crate::source::{Laned, ReadPoint};
 use crate::stages::context::{Migration, Mode, Stop};
 use crate::stages::export::export;
 

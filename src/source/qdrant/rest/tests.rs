@@ -97,6 +97,31 @@ fn answers_in_no_known_form_are_errors() {
 }
 
 #[test]
+fn what_is_wrong_with_a_point_of_the_list_is_told() {
+    let deep = format!(
+        r#"{{"id":1,"payload":{}1{}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    let rows = [
+        (r#"{"id":1,"id":2}"#, "duplicate field `id`"),
+        ("[7]", "invalid"),
+        ("7", "invalid type: integer `7`"),
+        (&deep, "recursion limit exceeded"),
+    ];
+    for (point, reason) in rows {
+        let error = read(2, point).unwrap_err();
+        assert!(matches!(error, DecodeError::Points(_)), "{point}: {error}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(reason), "{point}: {source}");
+    }
+    for answer in [r#"{"result":null}"#, r#"{"result":{"points":[]}}"#] {
+        let error = decode(&fields(2), answer.as_bytes()).unwrap_err();
+        assert!(matches!(error, DecodeError::NoPoints), "{answer}: {error}");
+    }
+}
+
+#[test]
 fn each_status_of_the_contract_has_its_decision() {
     let wait = Some(Duration::from_secs(3));
     let rows = [
