@@ -141,6 +141,17 @@ impl Ledger {
         })
     }
 
+    /// The ledger at `path` as it is, for reading what ledgers of every format have (the
+    /// plan) and for [copying](Self::copy_to): nothing is added to it, so that this wants
+    /// no lock. None where there is none, or an empty file.
+    pub fn as_it_is(path: &Path) -> Result<Option<Self>, Error> {
+        let connection = schema::open_as_it_is(path).map_err(|error| explain(path, error))?;
+        Ok(connection.map(|connection| Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        }))
+    }
+
     /// The text kept under a section of the plan.
     pub fn plan_section(&self, section: &str) -> Result<Option<String>, Error> {
         self.with(|connection| {
