@@ -11,6 +11,7 @@ mod files;
 mod held;
 mod inventory;
 mod looks;
+mod marks;
 mod namespaces;
 mod ranges;
 mod records;

@@ -8,6 +8,7 @@ use crate::error::Kind;
 use crate::record::Digest;
 use crate::transform::Order;
 
+mod damage;
 mod formats;
 
 fn ledger() -> (tempfile::TempDir, Ledger) {
