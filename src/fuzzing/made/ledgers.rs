@@ -37,7 +37,7 @@ fn record(ordinal: u64, id: u64) -> CheckedPoint {
     CheckedPoint::Record(RecordRow {
         ordinal,
         id: format!("a_{id}"),
-        namespace: (id % 2 == 0).then(|| "n".to_owned()),
+        namespace: id.is_multiple_of(2).then(|| "n".to_owned()),
         file: Some(format!("file:{}", id % 3)),
         order: Order::Number(ordinal as f64),
         digest: Digest([(id % 4) as u8; 16]),
