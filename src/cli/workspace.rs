@@ -46,9 +46,10 @@ impl Workspace {
     pub(super) fn scratch(dir: &Path) -> Result<Self, Error> {
         let scratch = beside(dir)?;
         let (ledger, copy) = (dir.join("ledger.db"), scratch.path().join("ledger.db"));
-        let ledger = match ledger.exists() {
-            true => Ledger::open(&ledger)?.copy_to(&copy)?,
-            false => Ledger::open(&copy)?,
+        // What older versions wrote becomes of this version's format in the copy alone.
+        let ledger = match Ledger::as_it_is(&ledger)? {
+            Some(ledger) => ledger.copy_to(&copy)?,
+            None => Ledger::open(&copy)?,
         };
         let kept = Archive::at(dir.join("archive"));
         let root = scratch.path().join("archive");
@@ -107,4 +108,44 @@ pub(super) fn folder_of(path: &Path) -> Option<PathBuf> {
         .parent()
         .filter(|parent| parent.join("ledger.db").is_file());
     own.or_else(|| parent.map(Path::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(dir).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut contents: Vec<_> = paths
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        contents.sort();
+        contents
+    }
+
+    /// Another process, of the version that wrote it, may be working on it.
+    #[test]
+    fn a_rehearsal_leaves_a_ledger_of_an_older_format_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("docs.migration");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("ledger.db");
+        let ledger = Ledger::open(&path).unwrap();
+        ledger.remember_asked("qdrant:docs").unwrap();
+        drop(ledger);
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch("DROP TABLE tally; DROP TABLE change; PRAGMA user_version = 3;")
+            .unwrap();
+        let before = contents(&folder);
+        let scratch = Workspace::open(&folder, Mode::DryRun).unwrap();
+        assert_eq!(
+            scratch.ledger.asked().unwrap().as_deref(),
+            Some("qdrant:docs")
+        );
+        assert_eq!(scratch.ledger.totals().unwrap().records, 0);
+        drop(scratch);
+        assert_eq!(contents(&folder), before);
+    }
 }

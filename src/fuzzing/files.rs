@@ -120,6 +120,12 @@ pub fn ledger(data: &[u8]) {
     let Ok(ledger) = Ledger::open(&path) else {
         return;
     };
+    read_ledger(&ledger);
+    count_in_ledger(&ledger);
+    change_ledger(&ledger);
+}
+
+fn read_ledger(ledger: &Ledger) {
     ledger.asked().ok();
     ledger.has_sent().ok();
     ledger.reached(Milestone::Settled).ok();
@@ -128,18 +134,49 @@ pub fn ledger(data: &[u8]) {
     ledger.accepted_mutations().ok();
     ledger.records_between(0, 20).ok();
     ledger.record_of("a_1").ok();
-    ledger.totals().ok();
     ledger.notes().ok();
     ledger.changes().ok();
     ledger.files_after(None, 100).ok();
-    ledger.namespaces(10).ok();
     ledger.collisions_from(0, 10).ok();
     ledger.conflicts(3).ok();
     ledger.for_each_rejection(|_| {}).ok();
+}
+
+fn count_in_ledger(ledger: &Ledger) {
+    ledger.totals().ok();
+    ledger.namespaces(10).ok();
+    ledger.count_namespaces().ok();
+    for state in [BatchState::Sent, BatchState::Accepted, BatchState::Settled] {
+        ledger.records_in(state).ok();
+    }
+    ledger.files().ok();
+    ledger.records_with_file().ok();
+    ledger.file_larger_than(1_000).ok();
+    ledger.files_longer_than(10).ok();
+    ledger.held().ok();
+    ledger.new_records().ok();
+    ledger.unchanged().ok();
+    ledger.vanished().ok();
+    ledger.vanished_of_ours().ok();
+}
+
+/// What catching up does, and settling.
+fn change_ledger(ledger: &Ledger) {
+    ledger.begin_rejected_ids().ok();
+    ledger.vanishing().ok();
+    ledger.doom().ok();
+    for id in ledger.next_doomed(10).unwrap_or_default() {
+        ledger.deletion_accepted(&[id], "m").ok();
+    }
+    ledger.deleted().ok();
+    ledger.mark_unchanged().ok();
     ledger.settle_accepted().ok();
     ledger
         .reach(Milestone::Settled, "2026-01-01T00:00:00Z")
         .ok();
+    ledger.begin_generation(3).ok();
+    ledger.held().ok();
+    ledger.forget_checked_from(0).ok();
 }
 
 /// The request budget that the machine's processes share.

@@ -10,11 +10,10 @@ use serde_json::json;
 
 use super::scratch;
 use crate::archive::Archive;
-use crate::ledger::{Checked, CheckedPoint, Ledger, RecordRow, RejectedAt};
 use crate::point::{DenseField, Point, PointId, Shape, SparseVector};
-use crate::record::Digest;
 use crate::source::{Cursor, ReadPoint, SourceFacts};
-use crate::transform::Order;
+
+mod ledgers;
 
 fn folder(target: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -102,46 +101,6 @@ fn archives() {
     open["lanes"] = json!([{"namespace": "n"}, {"namespace": null}]);
     open["parts"][0]["runs"] = json!("0*2 1*1");
     fs::write(folder("manifest").join("lanes"), open.to_string()).unwrap();
-}
-
-#[test]
-#[ignore = "writes the seeds of ledgers"]
-fn ledgers() {
-    let folder = folder("ledger");
-    let work = tempfile::tempdir().unwrap();
-    let path = work.path().join("ledger.db");
-    let ledger = Ledger::open(&path).unwrap();
-    let row = |ordinal: u64| RecordRow {
-        ordinal,
-        id: format!("a_{ordinal}"),
-        namespace: Some("n".to_owned()),
-        file: Some("file:a".to_owned()),
-        order: Order::Number(ordinal as f64),
-        digest: Digest([7; 16]),
-    };
-    let rejection = RejectedAt {
-        ordinal: 2,
-        json: "{}".to_owned(),
-    };
-    let points = vec![
-        CheckedPoint::Record(row(0)),
-        CheckedPoint::Record(row(1)),
-        CheckedPoint::Rejection(rejection),
-    ];
-    let checked = Checked {
-        points,
-        notes: vec![("no_file".to_owned(), 1)],
-        changes: Vec::new(),
-    };
-    ledger.add_checked(0, &checked).unwrap();
-    ledger.batch_sent(0, 1).unwrap();
-    ledger.batch_accepted(0, "m").unwrap();
-    ledger.begin_walk().unwrap();
-    ledger.add_walked(&["a_0".to_owned()]).unwrap();
-    ledger.take_walked_inventory().unwrap();
-    ledger.remember_asked("qdrant:docs").unwrap();
-    drop(ledger);
-    fs::copy(&path, folder.join("some")).unwrap();
 }
 
 #[test]

@@ -193,9 +193,11 @@ impl BatchState {
 }
 
 fn read_batch(row: &Row<'_>) -> Result<Batch, rusqlite::Error> {
+    let first = from_sql(row.get(0)?);
     Ok(Batch {
-        first: from_sql(row.get(0)?),
-        last: from_sql(row.get(1)?),
+        first,
+        // A batch has a point, whatever the file says.
+        last: from_sql(row.get(1)?).max(first),
         state: BatchState::from_name(&row.get::<_, String>(2)?),
     })
 }

@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
+use super::marks::Marks;
 use super::records::{as_sql, from_sql};
 use super::sorted::Sorted;
 use crate::record::Digest;
-use crate::seen::Seen;
 
 /// What is found. `compared` has no row until both were compared.
 pub(super) const COMPARED: &str = "
@@ -58,9 +58,7 @@ pub(super) fn compared(connection: &mut Connection) -> Result<Compared, rusqlite
 /// Compares, and notes which records are held with the same digest.
 pub(super) fn mark_unchanged(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
-    let sql = "SELECT points FROM checked";
-    let points = transaction.query_row(sql, [], |row| Ok(from_sql(row.get(0)?)))?;
-    let mut unchanged = Seen::below(points);
+    let mut unchanged = Marks::default();
     compare(&transaction, |ordinal| unchanged.insert(ordinal))?;
     {
         let mut insert = transaction.prepare("INSERT OR IGNORE INTO unchanged VALUES (?)")?;

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::Ledger;
 use super::compared::{compared, leave_out};
-use super::records::{as_sql, from_sql};
+use super::records::{as_sql, from_sql, index_ids};
 use crate::error::Error;
 
 /// What became of the ids that are held and that the newest generation does not have.
@@ -83,13 +83,16 @@ impl Ledger {
         })
     }
 
-    /// Decides, once for all, that what nothing keeps is deleted.
+    /// Decides, once for all, that what nothing keeps is deleted. What is known of the
+    /// comparison is not taken at its word for that: an id with a record is left alone.
     pub fn doom(&self) -> Result<(), Error> {
         self.with(|connection| {
             let sql = format!(
                 "INSERT OR IGNORE INTO doomed SELECT id, 'doomed', NULL FROM vanished
-                 WHERE NOT {OVERWRITTEN} AND NOT {REJECTED}"
+                 WHERE NOT {OVERWRITTEN} AND NOT {REJECTED}
+                 AND NOT EXISTS (SELECT 1 FROM record WHERE record.id = vanished.id)"
             );
+            index_ids(connection)?;
             compared(connection)?;
             connection.execute(&sql, []).map(drop)
         })

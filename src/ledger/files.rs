@@ -106,7 +106,7 @@ impl Ledger {
             measure_files(connection)?;
             let sql = "SELECT coalesce(max(ids), 0) FROM file_length";
             let longest = from_sql(connection.query_row(sql, [], |row| row.get(0))?);
-            if longest * (MAX_ID_BYTES as u64 + 3) < bytes {
+            if longest.saturating_mul(MAX_ID_BYTES as u64 + 3) < bytes {
                 return Ok(None);
             }
             connection

@@ -94,7 +94,7 @@ impl Ledger {
     pub fn new_records(&self) -> Result<u64, Error> {
         self.with(|connection| {
             let met = compared(connection)?.met;
-            Ok(tally::all(connection)?.records - met)
+            Ok(tally::all(connection)?.records.saturating_sub(met))
         })
     }
 
@@ -147,8 +147,9 @@ fn hold_settled(connection: &Connection) -> Result<usize, rusqlite::Error> {
          CREATE TEMP TABLE settled (first INTEGER NOT NULL, last INTEGER NOT NULL);
          CREATE TEMP TABLE unsettled (first INTEGER NOT NULL, last INTEGER NOT NULL);",
     )?;
-    let settled = ranges::of(connection, BatchState::Settled)?;
-    for (first, last) in ranges::between(&settled) {
+    let all = ranges::all(connection)?;
+    let settled = ranges::of(connection, BatchState::Settled, all)?;
+    for (first, last) in ranges::between(&settled, all) {
         connection.execute("INSERT INTO unsettled VALUES (?, ?)", [first, last])?;
     }
     for (first, last) in settled {

@@ -11,6 +11,7 @@ mod files;
 mod held;
 mod inventory;
 mod looks;
+mod marks;
 mod namespaces;
 mod ranges;
 mod records;
@@ -139,6 +140,17 @@ impl Ledger {
             path: path.to_owned(),
             connection: Mutex::new(connection),
         })
+    }
+
+    /// The ledger at `path` as it is, for reading what ledgers of every format have (the
+    /// plan) and for [copying](Self::copy_to): nothing is added to it, so that this wants
+    /// no lock. None where there is none, or an empty file.
+    pub fn as_it_is(path: &Path) -> Result<Option<Self>, Error> {
+        let connection = schema::open_as_it_is(path).map_err(|error| explain(path, error))?;
+        Ok(connection.map(|connection| Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        }))
     }
 
     /// The text kept under a section of the plan.

@@ -52,7 +52,8 @@ impl Ledger {
             let mut totals = first_by_name(connection, limit)?;
             let unsettled = unsettled(connection, &totals)?;
             for row in &mut totals {
-                row.settled -= unsettled.get(&row.namespace).unwrap_or(&0);
+                let unsettled = unsettled.get(&row.namespace).unwrap_or(&0);
+                row.settled = row.settled.saturating_sub(*unsettled);
             }
             Ok(totals)
         })
@@ -124,7 +125,8 @@ fn unsettled(
     let records = tally::all(connection)?.records;
     let unchanged: i64 =
         connection.query_row("SELECT count(*) FROM unchanged", [], |row| row.get(0))?;
-    let settled = ranges::records_in(connection, BatchState::Settled)? + from_sql(unchanged);
+    let settled = ranges::records_in(connection, BatchState::Settled)?;
+    let settled = settled.saturating_add(from_sql(unchanged));
     let all = totals.iter().filter(|row| row.records > 0);
     let all = all.map(|row| (row.namespace.clone(), row.records));
     match records.saturating_sub(settled) {
@@ -146,7 +148,9 @@ fn count_unsettled(
         "SELECT namespace FROM record WHERE ordinal BETWEEN ? AND ?
          AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal)",
     )?;
-    for range in ranges::between(&ranges::of(connection, BatchState::Settled)?) {
+    let every = ranges::all(connection)?;
+    let settled = ranges::of(connection, BatchState::Settled, every)?;
+    for range in ranges::between(&settled, every) {
         let mut rows = statement.query(range)?;
         while let Some(row) = rows.next()? {
             if let Some(count) = counts.get_mut(&row.get(0)?) {

@@ -10,10 +10,21 @@ use super::tally;
 /// From its first ordinal to its last.
 pub(super) type Range = (i64, i64);
 
-/// The ranges of batches of one state, ascending, those that touch as one.
+/// The range that all records lie in: where there are none it ends before it begins.
+/// One below the largest number is as far as it goes, so that what lies behind any
+/// ordinal in it is a number too.
+pub(super) fn all(connection: &Connection) -> Result<Range, rusqlite::Error> {
+    let sql = "SELECT coalesce(max(ordinal), -1) FROM record";
+    let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok((0, last.clamp(-1, i64::MAX - 1)))
+}
+
+/// The ranges of batches of one state, ascending, those that touch as one, as far as
+/// they lie in [`all`].
 pub(super) fn of(
     connection: &Connection,
     state: BatchState,
+    all: Range,
 ) -> Result<Vec<Range>, rusqlite::Error> {
     let mut statement = connection
         .prepare_cached("SELECT first, last FROM batch WHERE state = ? ORDER BY first")?;
@@ -21,6 +32,10 @@ pub(super) fn of(
     let mut ranges: Vec<Range> = Vec::new();
     while let Some(row) = rows.next()? {
         let (first, last): Range = (row.get(0)?, row.get(1)?);
+        let (first, last) = (first.max(all.0), last.min(all.1));
+        if first > last {
+            continue;
+        }
         match ranges.last_mut() {
             Some((_, end)) if first <= *end + 1 => *end = last.max(*end),
             _ => ranges.push((first, last)),
@@ -29,11 +44,11 @@ pub(super) fn of(
     Ok(ranges)
 }
 
-/// Everything that lies in none of these.
-pub(super) fn between(ranges: &[Range]) -> Vec<Range> {
-    let firsts = ranges.iter().map(|(first, _)| *first).chain([i64::MAX]);
-    let ends = std::iter::once(-1).chain(ranges.iter().map(|(_, last)| *last));
-    let gaps = ends.zip(firsts).map(|(end, next)| (end + 1, next - 1));
+/// Everything in [`all`] that lies in none of these.
+pub(super) fn between(ranges: &[Range], all: Range) -> Vec<Range> {
+    let firsts = std::iter::once(all.0).chain(ranges.iter().map(|(_, last)| last + 1));
+    let lasts = ranges.iter().map(|(first, _)| first - 1).chain([all.1]);
+    let gaps = firsts.zip(lasts);
     gaps.filter(|(first, last)| first <= last).collect()
 }
 
@@ -42,15 +57,12 @@ pub(super) fn records_in(
     connection: &Connection,
     state: BatchState,
 ) -> Result<u64, rusqlite::Error> {
-    let inside = of(connection, state)?;
-    let outside = between(&inside);
-    let checked: i64 = connection.query_row("SELECT points FROM checked", [], |row| row.get(0))?;
-    let covered = |ranges: &[Range]| -> i64 {
-        let lengths = ranges
-            .iter()
-            .map(|(first, last)| last.min(&checked) - first.min(&checked));
-        lengths.sum()
-    };
+    let all = all(connection)?;
+    let inside = of(connection, state, all)?;
+    let outside = between(&inside, all);
+    // They do not overlap, so together they are no longer than the whole.
+    let covered =
+        |ranges: &[Range]| -> i64 { ranges.iter().map(|(first, last)| last - first).sum() };
     if covered(&inside) <= covered(&outside) {
         return sent_in(connection, &inside);
     }

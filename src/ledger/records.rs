@@ -245,7 +245,7 @@ impl Ledger {
 }
 
 /// From the second generation on with digests, which are compared by id.
-fn index_ids(connection: &Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn index_ids(connection: &Connection) -> Result<(), rusqlite::Error> {
     let sql = "SELECT EXISTS (SELECT 1 FROM held)";
     let compared: bool = connection.query_row(sql, [], |row| row.get(0))?;
     let create = match compared {

@@ -5,17 +5,21 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::LedgerError;
 use super::compared::COMPARED;
-use super::{LedgerError, tally};
+use super::tally::{self, TALLY};
 use crate::disk;
 
 /// The newest format this version knows; a newer one is refused.
-pub(super) const FORMAT: i64 = 4;
+pub(super) const FORMAT: i64 = 6;
 
 /// The format of a ledger that knows one generation. It becomes [`FORMAT`] with
-/// the second one: versions that know nothing of `held` must not open it then,
-/// while until then they may. Formats 1 and 2 had digests of another kind.
-const FIRST_FORMAT: i64 = 3;
+/// the second one, or with a rollback.
+pub(super) const FIRST_FORMAT: i64 = 5;
+
+/// Formats 3 and 4, for one generation and for several, kept no counts; they are
+/// raised by [`tally::raise`]. Formats 1 and 2 had digests of another kind.
+const OLDEST_FORMAT: i64 = 3;
 
 /// Marks the file as ours in SQLite's header (`PRAGMA application_id`): "cfmg".
 const APPLICATION_ID: i64 = 0x6366_6d67;
@@ -197,12 +201,38 @@ pub(super) fn index(
     }
 }
 
+/// What a file is that lies in the place of a ledger.
+enum Found {
+    /// Nothing yet.
+    Empty,
+    /// A ledger that this version can use.
+    Ledger,
+}
+
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    Ok(disk::database(|| Connection::open_with_flags(path, flags))?)
+}
+
+/// Opens the ledger at `path` as it is, of whatever format; none where there is none.
+pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>, LedgerError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = connect(path, OpenFlags::empty())?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    Ok(match look_at(&connection)? {
+        Found::Empty => None,
+        Found::Ledger => {
+            check(&connection)?;
+            Some(connection)
+        }
+    })
+}
+
 /// Opens or creates the ledger at `path`.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = disk::database(|| Connection::open_with_flags(path, flags))?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
     // FULL: a committed transaction survives a power cut too, so that a batch
     // known as sent is never forgotten.
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -210,24 +240,27 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     // The log of a large transaction is given back once it is in the database.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    prepare(&connection)?;
+    match look_at(&connection)? {
+        Found::Empty => create(&connection)?,
+        Found::Ledger => check(&connection)?,
+    }
     disk::database(|| connection.execute_batch(CHANGES))?;
     disk::database(|| connection.execute_batch(HELD))?;
     disk::database(|| connection.execute_batch(ROLLBACK))?;
     disk::database(|| connection.execute_batch(COMPARED))?;
-    disk::database(|| tally::prepare(&connection))?;
+    disk::database(|| tally::raise(&mut connection))?;
     Ok(connection)
 }
 
-fn prepare(connection: &Connection) -> Result<(), LedgerError> {
+fn look_at(connection: &Connection) -> Result<Found, LedgerError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get(0));
     let (application, format): (i64, i64) = (number("application_id")?, number("user_version")?);
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, format, tables) {
-        (0, 0, 0) => create(connection),
-        (APPLICATION_ID, FIRST_FORMAT..=FORMAT, _) => check(connection),
-        (APPLICATION_ID, older @ 1..FIRST_FORMAT, _) => Err(LedgerError::OlderFormat { older }),
+        (0, 0, 0) => Ok(Found::Empty),
+        (APPLICATION_ID, OLDEST_FORMAT..=FORMAT, _) => Ok(Found::Ledger),
+        (APPLICATION_ID, older @ 1..OLDEST_FORMAT, _) => Err(LedgerError::OlderFormat { older }),
         (APPLICATION_ID, newer, _) if newer > FORMAT => Err(LedgerError::NewerFormat { newer }),
         _ => Err(LedgerError::NotALedger),
     }
@@ -235,7 +268,7 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
 
 fn create(connection: &Connection) -> Result<(), LedgerError> {
     let tables = format!(
-        "BEGIN;{TABLES}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
+        "BEGIN;{TABLES}{TALLY}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
     );
     Ok(disk::database(|| connection.execute_batch(&tables))?)
 }

@@ -4,15 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Params, Transaction};
+use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 
 use super::records::{CheckedPoint, as_sql, from_sql};
+use super::schema::FIRST_FORMAT;
 
 #[cfg(test)]
 mod tests;
 
 /// One row for each namespace that has records.
-const TALLY: &str = "
+pub(super) const TALLY: &str = "
 CREATE TABLE tally (
     name    TEXT PRIMARY KEY,
     records INTEGER NOT NULL,
@@ -33,6 +34,9 @@ DELETE FROM compared; DELETE FROM vanished;
 
 /// SQL that forgets what was found of records as they were.
 const FORGET_FOUND: &str = "DELETE FROM file_length; DELETE FROM compared; DELETE FROM vanished;";
+
+/// Formats 3 and 4 became 5 and 6.
+const RAISED_BY: i64 = 2;
 
 /// Adds to rows of the tally, and makes those that are missing.
 const ADDED_UP: &str = "ON CONFLICT (name) DO UPDATE SET
@@ -57,18 +61,27 @@ pub(super) fn namespace_of(name: &str) -> Option<String> {
     name.strip_prefix('=').map(str::to_owned)
 }
 
-/// Gives a ledger its tally where it is of a version that kept none.
-pub(super) fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'tally')";
-    if connection.query_row(sql, [], |row| row.get(0))? {
+/// Gives a ledger of an older format its tally, and with it a number that versions
+/// which would not keep it refuse. What such a ledger has counted already is counted
+/// anew: one of those versions may have had it since.
+pub(super) fn raise(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let format = |connection: &Connection| -> Result<i64, rusqlite::Error> {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    if format(connection)? >= FIRST_FORMAT {
         return Ok(());
     }
-    let name = name_of("namespace");
-    connection.execute_batch(&format!(
-        "BEGIN;{TALLY}
-         INSERT INTO tally SELECT {name} AS name, count(*), count(file) FROM record GROUP BY 1;
-         COMMIT;"
-    ))
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let format = format(&transaction)?;
+    if format < FIRST_FORMAT {
+        let name = name_of("namespace");
+        transaction.execute_batch(&format!(
+            "DROP TABLE IF EXISTS tally; DROP TABLE IF EXISTS file_length; {TALLY} {FORGET_FOUND}
+             INSERT INTO tally SELECT {name} AS name, count(*), count(file) FROM record GROUP BY 1;"
+        ))?;
+        transaction.pragma_update(None, "user_version", format + RAISED_BY)?;
+    }
+    transaction.commit()
 }
 
 /// Over all namespaces.

@@ -64,12 +64,10 @@ fn without_source(
 /// Whether the archive's migration was given this name before: an alias, whose
 /// collection only its server can tell, was resolved then.
 fn was_asked(archive: &Archive, named: &str) -> Result<bool, Error> {
-    let ledger = archive.root().with_file_name("ledger.db");
-    if !ledger.is_file() {
+    let Some(ledger) = Ledger::as_it_is(&archive.root().with_file_name("ledger.db"))? else {
         return Ok(false);
-    }
-    let asked = Ledger::open(&ledger)?.asked()?;
-    Ok(asked.as_deref() == Some(named))
+    };
+    Ok(ledger.asked()?.as_deref() == Some(named))
 }
 
 /// A source on its own, for `export`.

@@ -58,8 +58,9 @@ fn migration_of(setup: &Setup, path: &Path) -> Result<Option<(PathBuf, Plan)>, E
     let Some(dir) = named.or_else(|| folder_of(path)) else {
         return Ok(None);
     };
-    let plan = Plan::load(&Ledger::open(&dir.join("ledger.db"))?)?;
-    Ok(plan.map(|plan| (dir, plan)))
+    let ledger = Ledger::as_it_is(&dir.join("ledger.db"))?;
+    let plan = ledger.map(|ledger| Plan::load(&ledger)).transpose()?;
+    Ok(plan.flatten().map(|plan| (dir, plan)))
 }
 
 async fn of_migration(

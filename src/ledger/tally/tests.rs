@@ -243,14 +243,14 @@ proptest! {
 }
 
 #[test]
-fn a_ledger_without_a_tally_gets_the_one_that_counting_gives() {
+fn a_ledger_of_an_older_format_gets_the_tally_that_counting_gives() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.db");
     let told = vec![(0, 1, 1, 0), (1, 0, 2, 0), (2, 2, 3, 0), (2, 2, 4, 0)];
     take(&Ledger::open(&path).unwrap(), Step::Check(told));
     let without = Connection::open(&path).unwrap();
     without
-        .execute_batch("DROP TABLE tally; DROP TABLE file_length;")
+        .execute_batch("DROP TABLE tally; DROP TABLE file_length; PRAGMA user_version = 3;")
         .unwrap();
     let ledger = Ledger::open(&path).unwrap();
     assert_counts(&ledger, &without);

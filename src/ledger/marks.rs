@@ -1,0 +1,50 @@
+//! Marked ordinals, a bit each, in blocks that are made where ordinals are: ten million
+//! take little more than a megabyte, and an ordinal that only a damaged file has
+//! takes no more than a block, however large it is.
+
+use std::collections::BTreeMap;
+
+/// Ordinals of one block.
+const BLOCK: u64 = 1 << 16;
+const WORDS: usize = (BLOCK / 64) as usize;
+
+/// A set of ordinals.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    blocks: BTreeMap<u64, Box<[u64; WORDS]>>,
+}
+
+impl Marks {
+    pub(super) fn insert(&mut self, ordinal: u64) {
+        let block = self.blocks.entry(ordinal / BLOCK);
+        let block = block.or_insert_with(|| Box::new([0; WORDS]));
+        let within = ordinal % BLOCK;
+        block[(within / 64) as usize] |= 1 << (within % 64);
+    }
+
+    /// All of them, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.blocks.iter().flat_map(|(block, words)| {
+            let firsts = (block * BLOCK..).step_by(64);
+            firsts.zip(words.iter()).flat_map(|(first, word)| {
+                let bits = (0..64).filter(move |bit| word >> bit & 1 == 1);
+                bits.map(move |bit: u64| first + bit)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_inserted_comes_back_in_order_wherever_it_lies() {
+        let ordinals = [0, 1, 63, 64, BLOCK - 1, BLOCK, 9_999_999, i64::MAX as u64];
+        let mut marks = Marks::default();
+        for ordinal in ordinals.iter().rev().chain(&ordinals) {
+            marks.insert(*ordinal);
+        }
+        assert_eq!(marks.iter().collect::<Vec<u64>>(), ordinals);
+    }
+}
