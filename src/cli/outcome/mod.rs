@@ -18,7 +18,7 @@ use crate::conceal::conceal;
 use crate::error::Error;
 use crate::folder::MigrationFolder;
 use crate::progress::{Level, Progress as _};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, PointFacts, Report};
 
 pub(super) use early::{early, ended_early, unparsed, usage};
 pub(super) use printing::{hand_over, print};
@@ -155,7 +155,7 @@ impl<'a> Ending<'a> {
 
     fn verdict(&self) -> String {
         let points = self.report.points.as_ref();
-        let records = points.map_or(0, |points| points.settled + points.unchanged);
+        let records = points.map_or(0, PointFacts::records);
         if let Some(facts) = &self.report.rollback {
             return rollback::verdict(facts);
         }

@@ -60,7 +60,7 @@ async fn pass(setup: &Setup, wanted: &Wanted, number: u64) -> Result<(Report, Ex
     let work = async |job: &mut Job, report: &mut Report| {
         let outcome = once(job, &wanted.options.catch_up, report).await;
         if let Some(facts) = &mut report.catch_up {
-            facts.passes = number;
+            facts.passes += number - 1;
         }
         outcome
     };
