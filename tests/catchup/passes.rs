@@ -32,6 +32,7 @@ async fn migrated() -> Simulation {
     let mut simulation = simulation(40);
     simulation.open_source = None;
     simulation.run().await.expect_code(0);
+    simulation.upserts.lock().unwrap().clear();
     simulation.stale = StaleEntries::Prune;
     now_holds(&simulation, second());
     simulation
@@ -58,7 +59,7 @@ async fn calls_of_a_catch_up() -> usize {
     calls.load(Ordering::Relaxed)
 }
 
-/// Vectors that were in the index, or came there since, and are not any more.
+/// Vectors that were in the index, or were on their way there, and are not any more.
 fn gone(before: &State, simulation: &Simulation) -> u64 {
     let after = simulation.state();
     let sent = simulation.upserts.lock().unwrap();
@@ -102,6 +103,7 @@ fn check_both(both: &Outcome, first: &Outcome, last: &Outcome, what: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn wherever_the_catch_up_ended_the_report_is_of_both_passes() {
+    let at_first = migrated().await.state();
     let mut twice = 0;
     for call in 1..=calls_of_a_catch_up().await {
         let what = format!("ended before call {call}");
@@ -109,7 +111,6 @@ async fn wherever_the_catch_up_ended_the_report_is_of_both_passes() {
         let together = ended_before(call).await;
         now_holds(&together, third());
         let before = together.state();
-        together.upserts.lock().unwrap().clear();
         let both = together.run().await.expect_code(0);
         if !both.said.join("\n").contains("finished from the archive") {
             both.check_sum();
@@ -124,8 +125,11 @@ async fn wherever_the_catch_up_ended_the_report_is_of_both_passes() {
         check_both(&both, &first, &last, &what);
         let found = apart.state().differences(&together.state());
         assert_eq!(found, Vec::<String>::new(), "{what}");
+        // A deletion that was begun counts where it is finished.
+        let begun = both.said.join("\n").contains("was begun, and is finished");
+        let before = if begun { &at_first } else { &before };
         let deleted = both.number("/points/deleted");
-        assert_eq!(deleted, gone(&before, &together), "{what}");
+        assert_eq!(deleted, gone(before, &together), "{what}");
     }
     assert!(twice > 5, "{twice}");
 }
@@ -169,7 +173,8 @@ async fn where_the_second_pass_is_refused_what_the_first_did_is_told() {
 async fn in_the_middle() -> Simulation {
     for call in 1.. {
         let simulation = ended_before(call).await;
-        if simulation.state().entries["_vector_count"].value == b"70" {
+        let state = simulation.state();
+        if state.vectors.len() == 70 && !state.entries.contains_key("file:f3") {
             return simulation;
         }
     }
