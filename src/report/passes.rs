@@ -8,6 +8,7 @@ use crate::report::VerificationFacts;
 /// What the passes before the last one came to.
 #[derive(Debug, Clone, Default)]
 pub struct Passed {
+    passes: u64,
     points: Option<PointFacts>,
     namespaces: Option<Vec<NamespaceFacts>>,
     file_index: Option<FileIndexFacts>,
@@ -17,10 +18,11 @@ pub struct Passed {
     seconds: Seconds,
 }
 
-impl From<Report> for Passed {
-    /// Of passes that have a report each.
-    fn from(report: Report) -> Self {
+impl Passed {
+    /// What so many passes came to, whose report this is.
+    pub fn of(report: Report, passes: u64) -> Self {
         Self {
+            passes,
             points: report.points,
             namespaces: report.namespaces,
             file_index: report.file_index,
@@ -37,6 +39,7 @@ impl Report {
     /// time.
     pub fn begin_next_pass(&mut self) -> Passed {
         Passed {
+            passes: 1,
             points: self.points.take(),
             namespaces: self.namespaces.take(),
             file_index: self.file_index.take(),
@@ -54,12 +57,12 @@ impl Report {
             requests.add(&passed.requests);
         }
         self.seconds.add(&passed.seconds);
+        self.catch_up = CatchUpFacts::after(passed.passes, self.catch_up.take(), passed.catch_up);
         let Some(points) = &mut self.points else {
             self.points = passed.points;
             self.namespaces = passed.namespaces;
             self.file_index = passed.file_index;
             self.verification = passed.verification;
-            self.catch_up = passed.catch_up;
             return;
         };
         if let Some(before) = &passed.points {
@@ -75,11 +78,25 @@ impl Report {
             }),
             (now, before) => now.or(before),
         };
-        if let (Some(now), Some(before)) = (&mut self.catch_up, passed.catch_up) {
-            let mut removed = before.removed_generations;
-            removed.append(&mut now.removed_generations);
-            now.removed_generations = removed;
-        }
+    }
+}
+
+impl CatchUpFacts {
+    /// A pass that did not come to its end counts, and leaves the rest as it was.
+    fn after(passes: u64, now: Option<Self>, before: Option<Self>) -> Option<Self> {
+        let Some(now) = now else {
+            return before.map(|before| Self {
+                passes: passes + 1,
+                ..before
+            });
+        };
+        let mut removed = before.map_or_else(Vec::new, |before| before.removed_generations);
+        removed.extend(now.removed_generations);
+        Some(Self {
+            passes: passes + now.passes,
+            removed_generations: removed,
+            ..now
+        })
     }
 }
 
