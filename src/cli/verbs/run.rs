@@ -43,7 +43,7 @@ async fn alone(setup: &Setup, wanted: &Wanted) -> Result<(Report, ExitCode), Err
     let mut following = Following {
         setup,
         wanted,
-        passed: None,
+        so_far: Report::of("run", false),
         ended: None,
     };
     let every = every.get();
@@ -85,8 +85,8 @@ async fn once(job: &mut Job, catch_up: &CatchUpArgs, report: &mut Report) -> Res
 struct Following<'a> {
     setup: &'a Setup,
     wanted: &'a Wanted,
-    /// What the passes that could begin came to, so far.
-    passed: Option<Passed>,
+    /// What all passes came to, so far.
+    so_far: Report,
     /// What the last pass came to; its report is of those before it too.
     ended: Option<Result<Report, Error>>,
 }
@@ -94,8 +94,13 @@ struct Following<'a> {
 impl Following<'_> {
     async fn pass(&mut self, number: u64) -> Pass {
         self.setup.progress.forget();
-        let ended = pass(self.setup, self.wanted, self.passed.clone()).await;
-        let ended = ended.map(|(report, _)| self.with_passed(report, number));
+        let passed = Passed::of(self.so_far.clone(), number - 1);
+        let ended = pass(self.setup, self.wanted, Some(passed.clone())).await;
+        let ended = ended.map(|(mut report, _)| {
+            report.add_passed(passed);
+            self.so_far = report.clone();
+            report
+        });
         let pass = match &ended {
             Ok(report) => pass_of(report),
             Err(error) if error.kind() == Kind::Stopped => Pass::Passing,
@@ -108,14 +113,6 @@ impl Following<'_> {
         }
         self.ended = Some(ended);
         pass
-    }
-
-    fn with_passed(&mut self, mut report: Report, number: u64) -> Report {
-        if let Some(passed) = self.passed.take() {
-            report.add_passed(passed);
-        }
-        self.passed = Some(Passed::of(report.clone(), number));
-        report
     }
 
     /// What the last pass came to is what the command comes to: stopped between two
