@@ -5,6 +5,7 @@ pub mod dimensions;
 pub mod facts;
 mod jobs;
 mod namespaces;
+mod passes;
 mod restore;
 mod rollback;
 mod shown;
@@ -12,6 +13,7 @@ pub mod snippets;
 
 pub use jobs::{JOBS_SCHEMA, JobsReport};
 pub use namespaces::{ByNamespace, MAX_NAMESPACES, NamespaceFacts, NamespaceFindings};
+pub use passes::Passed;
 pub use restore::RestoreFacts;
 pub use rollback::RollbackFacts;
 pub use shown::{ShownPoint, ShownRecord, ShownVector};

@@ -235,7 +235,7 @@ fn complete(
 
 fn tell_changed(migration: &Migration, source: &SourceFacts) {
     migration.tell(format!(
-        "{} is not what it was at the last start; nothing was written then, so it is exported anew",
+        "{} is not what it was at the last start; what was written then, if anything, was taken back since: it is exported anew",
         source.name
     ));
 }

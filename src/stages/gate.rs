@@ -21,7 +21,7 @@ pub(super) fn rollback(migration: &Migration) -> Result<(), Error> {
     if ledger.reached(Milestone::RolledBack)? {
         ledger.begin_from_nothing()?;
         migration.tell(
-            "this migration was rolled back: beginning it anew, with the archive that is there",
+            "this migration was rolled back: beginning it anew, with the archive that is there unless the file that it is of was changed since",
         );
     } else if ledger.reached(Milestone::RollbackBegun)? {
         return Err(Error::refused(

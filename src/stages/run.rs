@@ -56,6 +56,12 @@ pub(super) struct Ready {
     generation: Generation,
 }
 
+/// Whether a pass of its own went before the one that was asked for.
+enum Finished {
+    Nothing,
+    Something,
+}
+
 impl Ready {
     /// The generation, and what makes records of its points.
     pub(super) fn parts(&self) -> (&Generation, &Transform) {
@@ -67,23 +73,39 @@ impl Job {
     /// Plan, export, upsert, settle, index, verify; from the second time on, of what is
     /// new or changed since.
     pub async fn run(&mut self, report: &mut Report) -> Result<(), Error> {
-        self.finish_first(report).await?;
-        self.pass(SourceIs::Still, report).await.map(drop)
+        self.passes(report).await.map(drop)
     }
 
-    /// What was begun of a file as it was before somebody changed it.
-    async fn finish_first(&mut self, report: &mut Report) -> Result<(), Error> {
-        let Origin::Source(source) = &self.origin else {
-            return Ok(());
+    /// What was begun of a file as it was before somebody changed it, then the pass that
+    /// was asked for; the report is of both.
+    async fn passes(&mut self, report: &mut Report) -> Result<Ready, Error> {
+        // What was taken back is not finished.
+        gate::rollback(&self.migration)?;
+        let passed = match self.finish_first(report).await? {
+            Finished::Something if !self.migration.is_dry_run() => Some(report.begin_next_pass()),
+            // A rehearsal leaves all to be done: its next pass begins where this one did.
+            Finished::Something | Finished::Nothing => None,
         };
-        if generation::finishes_first(&self.migration, source.facts(), &self.origin)? {
-            self.migration.tell(format!(
-                "{} was changed since its last migration was begun: that is finished from the archive first",
-                source.facts().name
-            ));
-            self.pass(SourceIs::Moving, report).await?;
+        let ready = self.pass(SourceIs::Still, report).await;
+        if let Some(passed) = passed {
+            report.add_passed(passed);
         }
-        Ok(())
+        ready
+    }
+
+    async fn finish_first(&mut self, report: &mut Report) -> Result<Finished, Error> {
+        let Origin::Source(source) = &self.origin else {
+            return Ok(Finished::Nothing);
+        };
+        if !generation::finishes_first(&self.migration, source.facts(), &self.origin)? {
+            return Ok(Finished::Nothing);
+        }
+        self.migration.tell(format!(
+            "{} was changed since its last migration was begun: that is finished from the archive first",
+            source.facts().name
+        ));
+        self.pass(SourceIs::Moving, report).await?;
+        Ok(Finished::Something)
     }
 
     /// [`Job::run`] on a source that is written to all the while: that it is ahead of the
@@ -98,8 +120,7 @@ impl Job {
     /// migrated.
     pub async fn run_finally(&mut self, report: &mut Report) -> Result<(), Error> {
         catch_up::refuse_without_source(self)?;
-        self.finish_first(report).await?;
-        let ready = self.pass(SourceIs::Still, report).await?;
+        let ready = self.passes(report).await?;
         match self.migration.is_dry_run() {
             true => Ok(()),
             false => catch_up::seal(self, &ready, report).await,

@@ -15,4 +15,5 @@ mod support;
 mod changes;
 mod last_pass;
 mod live;
+mod passes;
 mod prune;

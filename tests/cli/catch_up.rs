@@ -1,6 +1,7 @@
 //! The same command again over a source that changed, as an operator sees it.
 
 use std::io::{BufRead as _, BufReader};
+use std::process::Command;
 
 use cf_migrate::sandbox::Operation;
 use qdrant_client::qdrant::PointId;
@@ -115,6 +116,43 @@ fn ctrl_c_between_two_passes_is_a_clean_end() {
     let report = told.json();
     assert_eq!(report["outcome"], "proven");
     assert_eq!(report["catch_up"]["passes"], 1);
+}
+
+#[test]
+fn the_report_of_following_is_of_all_its_passes() {
+    let (place, server) = recorded("half");
+    let line = "run qdrant:half vectorize:docs --create --prune --follow 2s --json";
+    let mut child = place.shell.start(line);
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut wait_for = |what: &str| {
+        let mut told = String::new();
+        while !told.contains(what) {
+            assert!(lines.read_line(&mut told).unwrap() > 0, "{what}: {told}");
+        }
+    };
+    wait_for("proven: ");
+    let all = change(&server);
+    // What a pass says of itself is of itself.
+    wait_for("ago: 2 records sent");
+    wait_for(" 2 records written");
+    wait_for("proven: ");
+    let signal = ["-INT", &child.id().to_string()];
+    assert!(
+        Command::new("kill")
+            .args(signal)
+            .status()
+            .unwrap()
+            .success()
+    );
+    wait_for("stopped between two passes");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(points(&report), [all + 2, all - 2, 1, 1]);
+    assert_eq!(report["catch_up"]["passes"], 2);
+    assert_eq!(report["requests"]["total"], place.cloud.calls().len());
+    let kept = place.shell.read("docs.migration/report.json");
+    assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), report);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::conceal::conceal;
 use crate::error::Error;
 use crate::folder::MigrationFolder;
 use crate::progress::{Level, Progress as _};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Passed, PointFacts, Report};
 
 pub(super) use early::{early, ended_early, unparsed, usage};
 pub(super) use printing::{hand_over, print};
@@ -39,6 +39,8 @@ pub(super) struct Ending<'a> {
     pub(super) next: Vec<String>,
     /// Whether this is the end of the command.
     pub(super) last: Last,
+    /// What passes of the same command before this one came to: not shown again.
+    pub(super) passed: Option<Passed>,
 }
 
 /// Whether an ending is that of the command, or of one pass of it.
@@ -62,6 +64,7 @@ impl<'a> Ending<'a> {
             resumable: false,
             next: Vec::new(),
             last: Last::Command,
+            passed: None,
         }
     }
 
@@ -99,7 +102,11 @@ impl<'a> Ending<'a> {
     fn keep_report(&mut self) {
         const NAME: &str = "report.json";
         let Some(folder) = self.folder else { return };
-        let json = serde_json::to_string_pretty(&self.report).expect("a report is plain JSON");
+        let mut whole = self.report.clone();
+        if let Some(passed) = self.passed.take() {
+            whole.add_passed(passed);
+        }
+        let json = serde_json::to_string_pretty(&whole).expect("a report is plain JSON");
         let json = conceal(&json);
         let Err(error) = folder.write(NAME, |file| file.write_all(json.as_bytes())) else {
             return;
@@ -155,7 +162,7 @@ impl<'a> Ending<'a> {
 
     fn verdict(&self) -> String {
         let points = self.report.points.as_ref();
-        let records = points.map_or(0, |points| points.settled + points.unchanged);
+        let records = points.map_or(0, PointFacts::records);
         if let Some(facts) = &self.report.rollback {
             return rollback::verdict(facts);
         }

@@ -9,7 +9,7 @@ use crate::cli::args::{CatchUpArgs, RunArgs};
 use crate::cli::outcome::{self, Last};
 use crate::error::{Error, Kind};
 use crate::progress::{Level, Progress as _};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Passed, Report};
 use crate::stages::follow::{Followed, Pass, follow};
 use crate::stages::run::Job;
 
@@ -21,7 +21,7 @@ pub(super) async fn run(setup: &Setup, args: RunArgs) -> Result<ExitCode, Error>
     asked
         .each((setup, "run"), async |setup, wanted, last| match last {
             Last::Command => alone(setup, wanted).await,
-            Last::Pass => pass(setup, wanted, 1).await,
+            Last::Pass => pass(setup, wanted, None).await,
         })
         .await
 }
@@ -43,6 +43,7 @@ async fn alone(setup: &Setup, wanted: &Wanted) -> Result<(Report, ExitCode), Err
     let mut following = Following {
         setup,
         wanted,
+        so_far: Report::of("run", false),
         ended: None,
     };
     let every = every.get();
@@ -55,15 +56,15 @@ async fn alone(setup: &Setup, wanted: &Wanted) -> Result<(Report, ExitCode), Err
 
 /// One pass of possibly many, with everything opened anew as a command of its own
 /// would.
-async fn pass(setup: &Setup, wanted: &Wanted, number: u64) -> Result<(Report, ExitCode), Error> {
-    let session = wanted.open(setup, "run", false).await?;
-    let work = async |job: &mut Job, report: &mut Report| {
-        let outcome = once(job, &wanted.options.catch_up, report).await;
-        if let Some(facts) = &mut report.catch_up {
-            facts.passes = number;
-        }
-        outcome
-    };
+async fn pass(
+    setup: &Setup,
+    wanted: &Wanted,
+    passed: Option<Passed>,
+) -> Result<(Report, ExitCode), Error> {
+    let mut session = wanted.open(setup, "run", false).await?;
+    session.passed = passed;
+    let catch_up = &wanted.options.catch_up;
+    let work = async |job: &mut Job, report: &mut Report| once(job, catch_up, report).await;
     Ok(session.concluded(Last::Pass, work).await)
 }
 
@@ -84,15 +85,22 @@ async fn once(job: &mut Job, catch_up: &CatchUpArgs, report: &mut Report) -> Res
 struct Following<'a> {
     setup: &'a Setup,
     wanted: &'a Wanted,
-    /// What the last pass came to.
+    /// What all passes came to, so far.
+    so_far: Report,
+    /// What the last pass came to; its report is of those before it too.
     ended: Option<Result<Report, Error>>,
 }
 
 impl Following<'_> {
     async fn pass(&mut self, number: u64) -> Pass {
         self.setup.progress.forget();
-        let ended = pass(self.setup, self.wanted, number).await;
-        let ended = ended.map(|(report, _)| report);
+        let passed = Passed::of(self.so_far.clone(), number - 1);
+        let ended = pass(self.setup, self.wanted, Some(passed.clone())).await;
+        let ended = ended.map(|(mut report, _)| {
+            report.add_passed(passed);
+            self.so_far = report.clone();
+            report
+        });
         let pass = match &ended {
             Ok(report) => pass_of(report),
             Err(error) if error.kind() == Kind::Stopped => Pass::Passing,

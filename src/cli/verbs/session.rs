@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::file_index::FileIndexPlan;
 use crate::locator::Locator;
 use crate::plan::load_file_index;
-use crate::report::{Report, snippets};
+use crate::report::{Passed, Report, snippets};
 use crate::settings::MappingOptions;
 use crate::source::file::ColumnChoice;
 use crate::stages::context::{Migration, Mode};
@@ -47,6 +47,8 @@ pub(super) struct Session<'a> {
     setup: &'a Setup,
     job: Job,
     pub(super) report: Report,
+    /// What passes of the same command before this one came to.
+    pub(super) passed: Option<Passed>,
     _scratch: Option<TempDir>,
 }
 
@@ -102,6 +104,7 @@ impl<'a> Session<'a> {
             setup,
             job,
             report,
+            passed: None,
             _scratch: open.scratch.take(),
         })
     }
@@ -129,6 +132,7 @@ impl<'a> Session<'a> {
             resumable,
             next,
             last,
+            passed: self.passed,
             ..Ending::new(self.setup, &mut self.report, error)
         };
         let code = ending.tell();

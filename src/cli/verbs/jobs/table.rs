@@ -51,7 +51,7 @@ fn what(report: &Report) -> String {
     let Some(points) = &report.points else {
         return String::new();
     };
-    let records = points.settled + points.unchanged;
+    let records = points.records();
     let mut text = match report.outcome {
         Outcome::Done => format!("{} points archived", points.archived),
         _ => format!("{records} records"),
