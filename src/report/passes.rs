@@ -158,3 +158,50 @@ fn add_namespaces(now: &mut Vec<NamespaceFacts>, before: Vec<NamespaceFacts>) {
     }
     now.truncate(MAX_NAMESPACES);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, archived: u64, settled: u64) -> NamespaceFacts {
+        NamespaceFacts {
+            name: Some(name.to_owned()),
+            archived,
+            settled,
+            ..NamespaceFacts::default()
+        }
+    }
+
+    #[test]
+    fn what_was_written_to_a_namespace_that_is_gone_is_told() {
+        let mut now = vec![row("a", 5, 1), row("c", 7, 0)];
+        let before = vec![
+            row("a", 4, 4),
+            row("b", 3, 3),
+            row("c", 7, 0),
+            row("d", 2, 0),
+        ];
+        add_namespaces(&mut now, before);
+        assert_eq!(now, [row("a", 5, 5), row("b", 0, 3), row("c", 7, 0)]);
+    }
+
+    #[test]
+    fn a_pass_that_came_to_nothing_leaves_what_the_one_before_came_to() {
+        let mut first = Report::of("run", false);
+        first.points = Some(PointFacts {
+            archived: 9,
+            settled: 9,
+            ..PointFacts::default()
+        });
+        first.catch_up = Some(CatchUpFacts {
+            generation: 1,
+            passes: 1,
+            ..CatchUpFacts::default()
+        });
+        let mut second = Report::of("run", false);
+        second.add_passed(Passed::of(first.clone(), 1));
+        assert_eq!(second.points, first.points);
+        let facts = second.catch_up.unwrap();
+        assert_eq!((facts.generation, facts.passes), (1, 2));
+    }
+}
