@@ -126,12 +126,12 @@ impl<'a> Feed<'a> {
             .as_slice()
             .iter()
             .map(|batch| batch.last - batch.first + 1)
-            .sum();
+            .fold(0, u64::saturating_add);
         let fresh = match &self.fresh {
             Some(_) => self.generation.points() - self.migration.ledger.first_unbatched()?,
             None => 0,
         };
-        Ok(Some(again + fresh).filter(|left| *left > 0))
+        Ok(Some(again.saturating_add(fresh)).filter(|left| *left > 0))
     }
 
     /// The most bytes that the next batch can have; one that was cut before keeps its
