@@ -198,6 +198,10 @@ pub trait Source: Send {
         Ok(Vec::new())
     }
 
+    /// Closes connections, which keep some of what they have received: hours may pass
+    /// until the source is asked again, over new ones.
+    fn hang_up(&mut self) {}
+
     /// The points of these names, asked again by another way than
     /// [`Source::page`] where there is one; absent ones are left out. None where
     /// the source cannot be asked by name.

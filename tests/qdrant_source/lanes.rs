@@ -13,7 +13,7 @@ use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{Distance, RetrievedPoint, VectorParams};
 
 use crate::support::qdrant::{Collection, Id, QdrantDouble, Server, Switch, unnamed};
-use crate::{double_id, ids, open, settings};
+use crate::{double_id, ids, open, read_from, settings};
 
 const MANY: u64 = 30_000;
 
@@ -251,4 +251,34 @@ async fn lanes_are_stretches_that_follow_each_other() {
         .collect();
     assert_eq!((&ends[0].0, &ends[ends.len() - 1].1), (&None, &None));
     assert!(ends.windows(2).all(|pair| pair[0].1 == pair[1].0));
+}
+
+#[tokio::test]
+async fn a_source_that_hung_up_has_no_connection_and_is_read_on_over_new_ones() {
+    let server = QdrantDouble::generated("docs", 20_000, 8, 1).start();
+    let mut source = open(&server, "docs").await.unwrap();
+    let lanes = source.draw_lanes().await.unwrap();
+    source.read_along(&lanes);
+    let first = source.page(None).await.unwrap();
+    assert!(server.connections() > 1, "{}", server.connections());
+
+    source.hang_up();
+    for _ in 0..500 {
+        if server.connections() == 0 {
+            break;
+        }
+        Clock::real().sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(server.connections(), 0);
+
+    let rest = read_from(&mut source, first.next).await.unwrap();
+    let first = first.points.into_iter().map(|read| read.point);
+    let read: BTreeSet<Id> = first
+        .chain(rest)
+        .map(|point| double_id(&point.id))
+        .collect();
+    assert!(
+        read.into_iter().eq(server.ids("docs")),
+        "points are missing"
+    );
 }

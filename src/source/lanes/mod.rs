@@ -152,6 +152,9 @@ pub trait LaneReader: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// As [`Source::hang_up`].
+    fn hang_up(&self) {}
+
     /// As [`Source::fetch`].
     async fn fetch(&self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error>;
 }
@@ -263,6 +266,11 @@ impl<R: LaneReader> Source for Laned<R> {
 
     async fn held_back(&mut self) -> Result<Vec<String>, Error> {
         self.reader.held_back().await
+    }
+
+    fn hang_up(&mut self) {
+        self.ahead = None;
+        self.reader.hang_up();
     }
 
     async fn fetch(&mut self, names: &[PointName]) -> Result<Option<Vec<Point>>, Error> {

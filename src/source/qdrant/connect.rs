@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use qdrant_client::qdrant::query::Variant;
@@ -59,7 +60,7 @@ impl Pace {
 
 /// A server that answered a health check.
 pub(super) struct Server {
-    pub(super) client: Qdrant,
+    client: RwLock<Arc<Qdrant>>,
     pub(super) pace: Pace,
 }
 
@@ -98,15 +99,33 @@ impl Server {
             Error::usage(format!("QDRANT_URL is not an address: {address:?}"))
                 .because(CallError::of(&error))
         })?;
+        let client = RwLock::new(Arc::new(client));
         let server = Self { client, pace };
         let version = server.health(address).await?;
         Ok((server, version))
     }
 
+    /// What makes the calls. Its connections are made with the first of them.
+    pub(super) fn client(&self) -> Arc<Qdrant> {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&client)
+    }
+
+    /// Closes the connections once the calls under way are over; a later call makes
+    /// new ones.
+    pub(super) fn hang_up(&self) {
+        let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        // The same configuration was good for the first one.
+        if let Ok(fresh) = Qdrant::new(client.config.clone()) {
+            *client = Arc::new(fresh);
+        }
+    }
+
     async fn health(&self, address: &str) -> Result<String, Error> {
         let mut patience = Patience::brief(self.pace.clock, self.pace.first_pause);
         loop {
-            let call = self.client.health_check();
+            let client = self.client();
+            let call = client.health_check();
             let error = match self.within(HEALTH_TIMEOUT, call).await {
                 Ok(reply) => return Ok(reply.version),
                 Err(error) => error,
@@ -131,8 +150,9 @@ impl Server {
     /// The collection behind an alias; none when `name` is no alias, or when the
     /// key may not list aliases (keys for single collections may not).
     pub(super) async fn behind_alias(&self, name: &str) -> Result<Option<String>, Error> {
+        let client = self.client();
         let answer = self
-            .retried("listing aliases", || self.client.list_aliases())
+            .retried("listing aliases", || client.list_aliases())
             .await;
         match answer {
             Ok(list) => {
@@ -150,7 +170,8 @@ impl Server {
         let doing = format!("describing collection {collection:?}");
         let mut patience = self.pace.patience();
         loop {
-            let call = self.client.collection_info(collection);
+            let client = self.client();
+            let call = client.collection_info(collection);
             match self.limited(call).await {
                 Ok(answer) => return Ok(answer.result.unwrap_or_default()),
                 Err(error) => match classify(&error) {
@@ -165,7 +186,7 @@ impl Server {
     }
 
     async fn missing(&self, collection: &str, error: &QdrantError) -> Error {
-        let known = self.limited(self.client.list_collections()).await;
+        let known = self.limited(self.client().list_collections()).await;
         let mut names: Vec<_> = known
             .map(|list| list.collections.into_iter().map(|c| c.name).collect())
             .unwrap_or_default();
@@ -200,9 +221,8 @@ impl Server {
             timeout: Some(timeout_s),
             ..CountPoints::default()
         };
-        let answer = self
-            .retried(&doing, || self.client.count(request()))
-            .await?;
+        let client = self.client();
+        let answer = self.retried(&doing, || client.count(request())).await?;
         let result = answer.result.ok_or_else(|| {
             Error::failed(format!("Qdrant answered without a count while {doing}"))
         })?;
@@ -228,9 +248,8 @@ impl Server {
             timeout: Some(timeout_s),
             ..QueryPoints::default()
         };
-        let answer = self
-            .retried(&doing, || self.client.query(request()))
-            .await?;
+        let client = self.client();
+        let answer = self.retried(&doing, || client.query(request())).await?;
         let ids = answer.result.into_iter();
         ids.map(|point| convert::id(point.id))
             .collect::<Result<_, _>>()
@@ -244,7 +263,7 @@ impl Server {
         &self,
         request: ScrollPoints,
     ) -> Result<ScrollResponse, QdrantError> {
-        self.limited(self.client.scroll(request)).await
+        self.limited(self.client().scroll(request)).await
     }
 
     pub(super) async fn retried<T, F>(&self, doing: &str, call: impl Fn() -> F) -> Result<T, Error>

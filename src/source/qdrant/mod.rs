@@ -270,6 +270,10 @@ impl LaneReader for QdrantReader {
         Ok(warnings::deferred(&info).into_iter().collect())
     }
 
+    fn hang_up(&self) {
+        self.server.hang_up();
+    }
+
     async fn page(&self, lane: &Lane, from: Option<&Cursor>) -> Result<Page, Error> {
         let (from, until) = match (lane, from) {
             (Lane::Ids { from, until }, None) => (from.clone(), until),

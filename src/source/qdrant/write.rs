@@ -17,7 +17,10 @@ impl Server {
         let doing = format!("looking for collection {collection:?}");
         let mut patience = self.pace.patience();
         loop {
-            match self.limited(self.client.collection_info(collection)).await {
+            match self
+                .limited(self.client().collection_info(collection))
+                .await
+            {
                 Ok(answer) => return Ok(Some(answer.result.unwrap_or_default())),
                 Err(error) => match classify(&error) {
                     Decision::Missing => return Ok(None),
@@ -36,8 +39,9 @@ impl Server {
     pub(super) async fn create(&self, request: CreateCollection) -> Result<(), Error> {
         let name = request.collection_name.clone();
         let doing = format!("creating collection {name:?}");
+        let client = self.client();
         let made = self
-            .retried(&doing, || self.client.create_collection(request.clone()))
+            .retried(&doing, || client.create_collection(request.clone()))
             .await;
         match made {
             Ok(answer) if answer.result => Ok(()),
@@ -57,7 +61,8 @@ impl Server {
         request: CreateFieldIndexCollection,
     ) -> Result<(), Error> {
         let doing = format!("creating the payload index on {:?}", request.field_name);
-        self.retried(&doing, || self.client.create_field_index(request.clone()))
+        let client = self.client();
+        self.retried(&doing, || client.create_field_index(request.clone()))
             .await
             .map_err(may_write)?;
         Ok(())
@@ -100,7 +105,7 @@ impl Server {
                 timeout: Some(timeout_s),
                 ..UpsertPoints::default()
             };
-            let (decision, error) = match self.limited(self.client.upsert_points(request)).await {
+            let (decision, error) = match self.limited(self.client().upsert_points(request)).await {
                 Ok(answer) if is_applied(&answer) => return Ok(Ok(())),
                 Ok(_) => (
                     Decision::Smaller,
@@ -131,8 +136,9 @@ impl Server {
             ..GetPoints::default()
         };
         let doing = format!("reading points by id from collection {collection:?}");
+        let client = self.client();
         let answer = self
-            .retried(&doing, || self.client.get_points(request.clone()))
+            .retried(&doing, || client.get_points(request.clone()))
             .await?;
         Ok(answer.result)
     }

@@ -59,6 +59,9 @@ impl Job {
         let files = self.files();
         mend(&self.migration, &generation, self.origin.source()).await?;
         check::check(&self.migration, &generation, &prepared.transform, files)?;
+        if let Some(source) = self.origin.source() {
+            source.hang_up();
+        }
         if let Some(folder) = &self.folder {
             write_rejections(&self.migration.ledger, folder.path())?;
         }

@@ -21,6 +21,7 @@ impl Cuttable {
     /// Answers go out at once: waiting for more would cost 40 ms a call.
     pub(super) fn new(stream: TcpStream, state: Shared) -> Self {
         stream.set_nodelay(true).expect("a live socket takes it");
+        locked(&state).connections += 1;
         Self {
             stream,
             state,
@@ -44,6 +45,12 @@ impl Cuttable {
             None => {}
         }
         (!self.broken).then_some(wanted)
+    }
+}
+
+impl Drop for Cuttable {
+    fn drop(&mut self) {
+        locked(&self.state).connections -= 1;
     }
 }
 

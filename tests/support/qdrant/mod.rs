@@ -81,6 +81,8 @@ struct State {
     upserts: Vec<usize>,
     /// Pages under way, and the most there were at once.
     pages: (usize, usize),
+    /// gRPC connections that are open.
+    connections: usize,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -141,6 +143,11 @@ impl Server {
     /// `aliases`, `list`, `get`, `query`, `rest`, `create`, `create_field_index`, `upsert`.
     pub fn calls(&self, method: &str) -> u64 {
         locked(&self.state).calls.get(method).copied().unwrap_or(0)
+    }
+
+    /// How many gRPC connections are open.
+    pub fn connections(&self) -> usize {
+        locked(&self.state).connections
     }
 
     /// The limits of all scroll calls so far, failed ones included.
