@@ -15,7 +15,9 @@ mod show;
 mod verbs;
 mod workspace;
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser as _;
 
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
         return outcome::usage(&cli.global, &problem);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
         .enable_all()
         .build()
     {
@@ -46,4 +49,12 @@ pub fn main() -> ExitCode {
         }
     };
     runtime.block_on(verbs::run(cli))
+}
+
+/// As many as there are processors, with the thread that runs the verb. Each keeps memory
+/// of its own, and on two processors a third thread makes nothing faster
+/// (docs/performance.md).
+fn workers() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (processors - 1).max(1)
 }
