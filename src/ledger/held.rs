@@ -6,7 +6,9 @@ use rusqlite::Connection;
 
 use super::compared::{self, compared};
 use super::records::{as_sql, from_sql};
-use super::schema::{FORMAT, STATES_OF_A_LATER_GENERATION, sorting};
+use super::schema::{
+    FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION, sorting,
+};
 use super::tally::{self, FORGET_ALL};
 use super::{BatchState, Ledger, ranges};
 use crate::error::Error;
@@ -15,11 +17,9 @@ use crate::error::Error;
 /// the records are of.
 const GENERATION: &str = "generation";
 
-/// Everything that is of one generation and not of the index; indexes over ten million
-/// records are quicker made anew than kept while they come.
+/// Everything but its records that is of one generation and not of the index.
 const FORGET_GENERATION: &str = "
 DELETE FROM doomed; DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch;
-DROP INDEX IF EXISTS record_id; DROP INDEX IF EXISTS record_file;
 UPDATE checked SET points = 0;
 DELETE FROM milestone WHERE name IN ('refused', 'checked', 'for_files', 'settled', 'indexed', 'proven');
 ";
@@ -50,17 +50,20 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             let moved = sorting(&transaction, hold_settled)?;
-            transaction.execute_batch(FORGET_ALL)?;
             transaction.execute_batch(FORGET_GENERATION)?;
+            transaction.execute_batch(SET_ASIDE)?;
+            transaction.execute_batch(RECORDS)?;
+            transaction.execute_batch(FORGET_ALL)?;
+            if moved > 0 {
+                transaction.pragma_update(None, "user_version", FORMAT)?;
+            }
+            transaction.execute_batch(states(&transaction)?)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO plan VALUES (?, ?)",
                 [GENERATION, &generation.to_string()],
             )?;
-            if moved > 0 {
-                transaction.execute_batch(STATES_OF_A_LATER_GENERATION)?;
-                transaction.pragma_update(None, "user_version", FORMAT)?;
-            }
-            transaction.commit()
+            transaction.commit()?;
+            connection.execute_batch(FORGET_ASIDE)
         })
     }
 
@@ -168,6 +171,15 @@ fn hold_settled(connection: &Connection) -> Result<usize, rusqlite::Error> {
     )?;
     connection.execute_batch("DROP TABLE settled; DROP TABLE unsettled;")?;
     Ok(held)
+}
+
+/// SQL for the view over records that a ledger of this format has.
+fn states(connection: &Connection) -> Result<&'static str, rusqlite::Error> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(match format {
+        FORMAT.. => STATES_OF_A_LATER_GENERATION,
+        _ => STATES,
+    })
 }
 
 fn count(connection: &Connection, sql: &str) -> Result<u64, rusqlite::Error> {

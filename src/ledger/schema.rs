@@ -86,15 +86,42 @@ CREATE TABLE IF NOT EXISTS doomed (
 CREATE INDEX IF NOT EXISTS doomed_mutation ON doomed (state, mutation, id);
 ";
 
+/// The state of each record, which is its batch's.
+pub(super) const STATES: &str = "
+CREATE VIEW record_state AS
+SELECT record.*, batch.first AS batch, coalesce(batch.state, 'unsent') AS state
+FROM record LEFT JOIN batch
+ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last;
+";
+
 /// From the second generation on records may be as they should be without a batch.
 pub(super) const STATES_OF_A_LATER_GENERATION: &str = "
-DROP VIEW record_state;
 CREATE VIEW record_state AS
 SELECT record.*, batch.first AS batch,
     iif(EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal), 'unchanged', coalesce(batch.state, 'unsent')) AS state
 FROM record LEFT JOIN batch
 ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last;
 ";
+
+/// The records of one generation.
+pub(super) const RECORDS: &str = "
+CREATE TABLE record (
+    ordinal    INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL,
+    namespace  TEXT,
+    file       TEXT,
+    file_order,
+    digest     BLOB NOT NULL
+);
+";
+
+/// SQL that sets the records aside, with their indexes.
+pub(super) const SET_ASIDE: &str =
+    "DROP VIEW record_state; ALTER TABLE record RENAME TO record_gone;";
+
+/// SQL that forgets what was set aside. All its pages are read, and those of a large
+/// transaction are looked for in each part of its log: so this is one of its own.
+pub(super) const FORGET_ASIDE: &str = "DROP TABLE IF EXISTS record_gone;";
 
 const TABLES: &str = "
 CREATE TABLE plan (
@@ -106,15 +133,6 @@ CREATE TABLE milestone (
     name TEXT PRIMARY KEY,
     at   TEXT NOT NULL
 ) WITHOUT ROWID;
-
-CREATE TABLE record (
-    ordinal    INTEGER PRIMARY KEY,
-    id         TEXT NOT NULL,
-    namespace  TEXT,
-    file       TEXT,
-    file_order,
-    digest     BLOB NOT NULL
-);
 
 CREATE TABLE rejection (
     ordinal INTEGER PRIMARY KEY,
@@ -140,11 +158,6 @@ CREATE TABLE batch (
     mutation TEXT
 );
 
-CREATE VIEW record_state AS
-SELECT record.*, batch.first AS batch, coalesce(batch.state, 'unsent') AS state
-FROM record LEFT JOIN batch
-ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last;
-
 CREATE TABLE inventory_vector (
     id TEXT PRIMARY KEY
 ) WITHOUT ROWID;
@@ -167,10 +180,13 @@ CREATE TABLE entry (
 ";
 
 /// Memory for pages, in KiB, which SQLite takes negative numbers for.
-const CACHE_KIB: i64 = -4_096;
-/// The same while a whole table is sorted, a piece of this size at a time: pieces that
-/// fit the processor's cache take half the time of larger ones (docs/performance.md).
-const SORTING_KIB: i64 = -1_024;
+const CACHE_KIB: i64 = -2_048;
+/// The same while a whole table is sorted, a piece of this size at a time: so many that
+/// no more than 256, which are merged in two levels, come of ten million records.
+const SORTING_KIB: i64 = -6_144;
+/// Larger than SQLite's own, for tables that are read and written from end to end
+/// (docs/performance.md).
+const PAGE_BYTES: i64 = 8_192;
 
 /// Does work that sorts a whole table.
 pub(super) fn sorting<T>(
@@ -233,6 +249,8 @@ pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>, LedgerErr
 /// Opens or creates the ledger at `path`.
 pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Of a ledger that is made now; one that is there keeps its own.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     // FULL: a committed transaction survives a power cut too, so that a batch
     // known as sent is never forgotten.
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -249,6 +267,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     disk::database(|| connection.execute_batch(ROLLBACK))?;
     disk::database(|| connection.execute_batch(COMPARED))?;
     disk::database(|| tally::raise(&mut connection))?;
+    disk::database(|| connection.execute_batch(FORGET_ASIDE))?;
     Ok(connection)
 }
 
@@ -268,7 +287,7 @@ fn look_at(connection: &Connection) -> Result<Found, LedgerError> {
 
 fn create(connection: &Connection) -> Result<(), LedgerError> {
     let tables = format!(
-        "BEGIN;{TABLES}{TALLY}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
+        "BEGIN;{RECORDS}{TABLES}{STATES}{TALLY}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FIRST_FORMAT};COMMIT;"
     );
     Ok(disk::database(|| connection.execute_batch(&tables))?)
 }
@@ -276,7 +295,7 @@ fn create(connection: &Connection) -> Result<(), LedgerError> {
 /// Looks through small ledgers whole, so that damage is told before work
 /// begins; a large one would take minutes, and SQLite finds damage as it reads.
 fn check(connection: &Connection) -> Result<(), LedgerError> {
-    const SMALL_PAGES: i64 = 16_384;
+    const SMALL_PAGES: i64 = 8_192;
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     if pages > SMALL_PAGES {
         return Ok(());

@@ -168,3 +168,29 @@ fn where_there_is_no_ledger_none_is_made_to_be_read() {
     std::fs::write(&path, "no database".repeat(400)).unwrap();
     Ledger::as_it_is(&path).err().unwrap();
 }
+
+/// As it is found where a program was ended right after the second generation was begun.
+#[test]
+fn records_that_were_set_aside_are_forgotten_and_their_indexes_made_for_the_new_ones() {
+    let (dir, ledger) = ledger();
+    ledger.add_checked(0, &numbered(0, 3)).unwrap();
+    settle(&ledger, 0, 2);
+    ledger.begin_generation(2).unwrap();
+    let sql = "CREATE TABLE record_gone AS SELECT * FROM record;
+        CREATE INDEX record_id ON record_gone (id);
+        CREATE INDEX record_file ON record_gone (file, file_order, id);";
+    let ledger = left_by(&dir, ledger, sql);
+    ledger.add_checked(0, &numbered(1, 4)).unwrap();
+    ledger.index_ids().unwrap();
+    ledger.mark_unchanged().unwrap();
+    assert_eq!(ledger.unchanged().unwrap(), 2);
+    let indexed: Vec<String> = ledger
+        .with(|sql| {
+            sql.prepare("SELECT tbl_name FROM sqlite_schema WHERE name = 'record_id'")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
+        .unwrap();
+    assert_eq!(indexed, ["record"]);
+    assert_eq!(ledger.totals().unwrap().records, 4);
+}
