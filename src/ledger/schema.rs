@@ -1,6 +1,7 @@
 //! The tables, and opening a file as a ledger of ours. docs/ledger.md describes
 //! them for people with a SQLite shell.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -181,19 +182,33 @@ CREATE TABLE entry (
 
 /// Memory for pages, in KiB, which SQLite takes negative numbers for.
 const CACHE_KIB: i64 = -2_048;
-/// The same while a whole table is sorted, a piece of this size at a time: so many that
-/// no more than 256, which are merged in two levels, come of ten million records.
-const SORTING_KIB: i64 = -6_144;
+/// The same while a whole table is sorted, a piece of this size at a time.
+const SORTING_KIB: RangeInclusive<i64> = 2_048..=6_144;
+/// SQLite merges sixteen pieces at a time: of no more than 256, every row is written
+/// twice before all are in order.
+const MOST_PIECES: i64 = 240;
 /// Larger than SQLite's own, for tables that are read and written from end to end
 /// (docs/performance.md).
 const PAGE_BYTES: i64 = 8_192;
+
+/// How large the pieces are that a whole table is sorted in: no table is larger than all
+/// there is.
+fn sorting_kib(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let number = |schema: &str, pragma: &str| -> Result<i64, rusqlite::Error> {
+        connection.pragma_query_value(Some(schema), pragma, |row| row.get(0))
+    };
+    let page_bytes = number("main", "page_size")?;
+    let pages = number("main", "page_count")?.saturating_add(number("temp", "page_count")?);
+    let kib = pages.saturating_mul(page_bytes) / 1_024 / MOST_PIECES;
+    Ok(kib.clamp(*SORTING_KIB.start(), *SORTING_KIB.end()))
+}
 
 /// Does work that sorts a whole table.
 pub(super) fn sorting<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
 ) -> Result<T, rusqlite::Error> {
-    connection.pragma_update(None, "cache_size", SORTING_KIB)?;
+    connection.pragma_update(None, "cache_size", -sorting_kib(connection)?)?;
     let done = work(connection);
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     done
