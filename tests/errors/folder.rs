@@ -281,7 +281,7 @@ rows! {
     }
 
     fn size_limit_archive(bench) {
-        let told = run_in_little_space(bench, 400);
+        let told = run_in_little_space(bench, 800);
         assert!(bench.cloud.writes().is_empty());
         bench.run_sample("--create").ends(0);
         bench.prepared();
