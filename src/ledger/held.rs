@@ -39,7 +39,8 @@ impl Ledger {
     }
 
     /// Makes room for the records of the generation of that number, in one
-    /// transaction: those that are settled become what is [held](Self::held). Of a
+    /// transaction: those that are settled become what is [held](Self::held). The old
+    /// ones, which nothing reads any more, go in a second one, or at the next opening. Of a
     /// generation of which nothing was sent nothing is kept. The plan, the inventory
     /// and the entries stay. From the second generation on the file has a format that
     /// versions without `held` refuse.
