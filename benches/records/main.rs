@@ -83,36 +83,40 @@ fn measure_all(points: u64, only: &[&str]) -> Vec<Row> {
 fn print_table(points: u64, rows: &[Row], before: Option<&[Row]>) {
     say(&format!("\n{points} records"));
     say(
-        "| stage | CPU s | wall s | its bound | CPU s | ratio | peak MiB | times the size before | its bound's |",
+        "| stage | CPU s | clock s | its bound | CPU s | ratio | peak MiB | times the size before | by the clock | its bound's |",
     );
-    say("|---|---|---|---|---|---|---|---|---|");
+    say("|---|---|---|---|---|---|---|---|---|---|");
     for (stage, ours, bound) in rows {
-        let (bound_name, bound_cpu, ratio) = match (stage.bound(), bound) {
+        let (bound_name, bound_cpu, beside) = match (stage.bound(), bound) {
             (Some(name), Some(bound)) => (
                 name,
                 format!("{:.2}", bound.cpu),
-                format!("{:.2}", ours.cpu / bound.cpu),
+                ratio(ours.cpu, bound.cpu),
             ),
             _ => ("", String::new(), String::new()),
         };
         let earlier = before.into_iter().flatten().find(|row| row.0 == *stage);
-        let growth = earlier.map(|(_, before, _)| growth_of(ours, before));
-        let bounds =
-            earlier.and_then(|(_, _, before)| Some(growth_of(bound.as_ref()?, before.as_ref()?)));
+        let growth = |seconds: fn(&Figures) -> f64| {
+            let growth = earlier.map(|(_, before, _)| ratio(seconds(ours), seconds(before)));
+            growth.unwrap_or_default()
+        };
+        let bounds = earlier
+            .and_then(|(_, _, before)| Some(ratio(bound.as_ref()?.cpu, before.as_ref()?.cpu)));
         say(&format!(
-            "| {} | {:.2} | {:.1} | {bound_name} | {bound_cpu} | {ratio} | {:.0} | {} | {} |",
+            "| {} | {:.2} | {:.2} | {bound_name} | {bound_cpu} | {beside} | {:.0} | {} | {} | {} |",
             stage.name(),
             ours.cpu,
             ours.wall,
             ours.peak_mib(),
-            growth.unwrap_or_default(),
+            growth(|figures| figures.cpu),
+            growth(|figures| figures.wall),
             bounds.unwrap_or_default(),
         ));
     }
 }
 
-fn growth_of(now: &Figures, before: &Figures) -> String {
-    format!("{:.2}", now.cpu / before.cpu)
+fn ratio(one: f64, other: f64) -> String {
+    format!("{:.2}", one / other)
 }
 
 fn say(line: &str) {
