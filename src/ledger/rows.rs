@@ -49,10 +49,11 @@ impl Ledger {
     ) -> Result<Vec<RecordRow>, Error> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT ordinal, id, namespace, file, file_order, digest FROM record
-                 WHERE ordinal BETWEEN ? AND ?
-                 AND NOT EXISTS (SELECT 1 FROM unchanged WHERE unchanged.ordinal = record.ordinal)
-                 ORDER BY ordinal LIMIT ?",
+                // A join keeps its place in both, where a subquery looks each record up.
+                "SELECT record.ordinal, id, namespace, file, file_order, digest
+                 FROM record LEFT JOIN unchanged ON unchanged.ordinal = record.ordinal
+                 WHERE record.ordinal BETWEEN ? AND ? AND unchanged.ordinal IS NULL
+                 ORDER BY record.ordinal LIMIT ?",
             )?;
             let bounds = [as_sql(first), as_sql(last), as_sql(limit as u64)];
             let rows = statement.query_map(bounds, read_record)?;
