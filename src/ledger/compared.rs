@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
+use super::appended::Appended;
 use super::marks::Marks;
 use super::records::{as_sql, from_sql};
 use super::sorted::Sorted;
@@ -61,9 +62,11 @@ pub(super) fn mark_unchanged(connection: &mut Connection) -> Result<(), rusqlite
     let mut unchanged = Marks::default();
     compare(&transaction, |ordinal| unchanged.insert(ordinal))?;
     {
-        let mut insert = transaction.prepare("INSERT OR IGNORE INTO unchanged VALUES (?)")?;
+        transaction.execute("DELETE FROM unchanged", [])?;
+        let mut insert = transaction.prepare("INSERT INTO unchanged VALUES (?)")?;
+        let mut appended = Appended::default();
         for ordinal in unchanged.iter() {
-            insert.execute([as_sql(ordinal)])?;
+            insert.execute([appended.key(ordinal)])?;
         }
     }
     transaction.commit()

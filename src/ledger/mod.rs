@@ -3,6 +3,7 @@
 //! the truth about the target, in one SQLite file that is consistent after a
 //! crash at any instant (docs/ledger.md). It decides nothing.
 
+mod appended;
 mod batches;
 mod changes;
 mod compared;

@@ -1,8 +1,9 @@
 //! Records and rejections: what became of each archived point.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, ffi, params};
 
 use super::Ledger;
+use super::appended::Appended;
 use super::changes::{ChangeCount, insert_changes};
 use super::schema::index;
 use super::tally::{self, FORGET_ALL};
@@ -93,6 +94,7 @@ impl Ledger {
             let transaction = connection.transaction()?;
             let known = checked_points(&transaction)?;
             if known == first {
+                nothing_beyond(&transaction, first)?;
                 insert_points(&transaction, &checked.points)?;
                 insert_notes(&transaction, &checked.notes)?;
                 insert_changes(&transaction, &checked.changes)?;
@@ -261,16 +263,32 @@ fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {
     })
 }
 
+/// Records from `first` on, which nobody checked yet, are no work of ours.
+fn nothing_beyond(transaction: &Transaction<'_>, first: u64) -> Result<(), rusqlite::Error> {
+    let beyond: Option<i64> = transaction
+        .prepare_cached("SELECT ordinal FROM record WHERE ordinal >= ? LIMIT 1")?
+        .query_row([as_sql(first)], |row| row.get(0))
+        .optional()?;
+    let Some(ordinal) = beyond else { return Ok(()) };
+    Err(rusqlite::Error::SqliteFailure(
+        ffi::Error::new(ffi::SQLITE_CORRUPT),
+        Some(format!(
+            "point {ordinal} has a record, and points were checked up to {first}"
+        )),
+    ))
+}
+
 fn insert_points(
     transaction: &Transaction<'_>,
     points: &[CheckedPoint],
 ) -> Result<(), rusqlite::Error> {
     let mut insert = transaction.prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?;
+    let mut appended = Appended::default();
     for point in points {
         match point {
             CheckedPoint::Record(row) => {
                 insert.execute(params![
-                    as_sql(row.ordinal),
+                    appended.key(row.ordinal),
                     row.id,
                     row.namespace,
                     row.file,

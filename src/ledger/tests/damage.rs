@@ -138,3 +138,24 @@ fn an_id_that_has_a_record_is_never_doomed_whatever_is_said_to_have_vanished() {
     let doomed = ledger.next_doomed(99).unwrap();
     assert_eq!(doomed, ["id4", "id5", "id6", "id7", "id8"]);
 }
+
+/// They would stand where the next points belong.
+#[test]
+fn records_of_points_that_were_never_checked_are_damage_that_nothing_is_added_to() {
+    let (_dir, ledger) = edited("UPDATE record SET ordinal = 11 WHERE ordinal = 8");
+    let error = ledger.add_checked(9, &numbered(9, 4)).unwrap_err();
+    let said = error.to_string();
+    let reason = "point 11 has a record, and points were checked up to 9";
+    assert!(format!("{error:?}").contains(reason), "{said}");
+    assert_eq!(ledger.checked_points().unwrap(), 9);
+    assert_eq!(ledger.totals().unwrap().records, 9);
+}
+
+#[test]
+fn records_are_marked_as_unchanged_anew_whatever_was_marked_before() {
+    let (_dir, ledger) =
+        second("INSERT INTO unchanged VALUES (7); DELETE FROM unchanged WHERE ordinal = 1");
+    ledger.mark_unchanged().unwrap();
+    let sent = ledger.sent_between(0, 9, 9).unwrap();
+    assert_eq!((ledger.unchanged().unwrap(), sent.len()), (4, 0));
+}
