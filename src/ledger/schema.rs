@@ -185,8 +185,8 @@ const CACHE_KIB: i64 = -2_048;
 /// The same while a whole table is sorted, a piece of this size at a time.
 const SORTING_KIB: RangeInclusive<i64> = 2_048..=6_144;
 /// SQLite merges sixteen pieces at a time: of no more than 256, every row is written
-/// twice before all are in order. As many as this of a table's size, because of short rows
-/// a piece holds less than its own: each takes 16 bytes more in memory.
+/// twice before all are in order. Reckoned with fewer, because a piece holds less of a
+/// table than its own size: each row takes 16 bytes more in memory.
 const MOST_PIECES: i64 = 160;
 /// Larger than SQLite's own, for tables that are read and written from end to end
 /// (docs/performance.md).
