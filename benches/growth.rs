@@ -10,7 +10,9 @@
 //! 1,536 dimensions, from the Qdrant double of the tests to a sink that discards
 //! vectors and gives them back by formula, with a file index and verification, without
 //! a request budget, the program in a process of its own. Seconds are by the clock:
-//! nothing else should run.
+//! nothing else should run. Sizes are measured up to the largest and down again, and
+//! each stage is told beside the mean of the smaller size before and after it, because
+//! a machine is not always as fast.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -29,18 +31,27 @@ use support::sink::{INDEX, NAMESPACE, Sink};
 const BINARY: &str = env!("CARGO_BIN_EXE_cf-migrate");
 const DIMENSIONS: usize = 1_536;
 const SEED: u64 = 7;
-const STAGES: [&str; 5] = ["export", "upsert", "settle", "index", "verify"];
+const STAGES: [&str; 6] = ["export", "upsert", "settle", "index", "verify", "total"];
 
 fn main() {
-    let sizes = match support::numbers() {
+    let mut sizes = match support::numbers() {
         given if given.is_empty() => vec![20_000, 200_000],
         given => given,
     };
-    let mut before: Option<(u64, Value)> = None;
-    for points in sizes {
-        let report = migrate(points);
-        tell(points, &report, before.as_ref());
-        before = Some((points, report));
+    sizes.sort_unstable();
+    sizes.dedup();
+    let down = sizes.iter().rev().skip(1);
+    let mut runs = Vec::new();
+    for points in sizes.iter().chain(down) {
+        let run = Run {
+            points: *points,
+            report: migrate(*points),
+        };
+        say(&run.to_line());
+        runs.push(run);
+    }
+    for pair in sizes.windows(2) {
+        say(&compared(&runs, pair[0], pair[1]));
     }
 }
 
@@ -66,28 +77,52 @@ fn migrate(points: u64) -> Value {
     report
 }
 
-/// Prints the figures, each beside what it would be in proportion to the size before.
-fn tell(points: u64, report: &Value, before: Option<&(u64, Value)>) {
-    let seconds = |report: &Value, stage: &str| report["seconds"][stage].as_f64();
-    let stages = STAGES.into_iter().chain(["total"]);
-    let times = stages.filter_map(|stage| {
-        let now = seconds(report, stage)?;
-        let ratio = before.and_then(|(points_before, report)| {
-            let times = points as f64 / *points_before as f64;
-            Some(now / (seconds(report, stage)? * times))
+/// A migration that was measured.
+struct Run {
+    points: u64,
+    report: Value,
+}
+
+impl Run {
+    fn seconds(&self, stage: &str) -> Option<f64> {
+        self.report["seconds"][stage].as_f64()
+    }
+
+    fn peak_mib(&self) -> f64 {
+        let bytes = self.report["peak_rss_bytes"].as_f64();
+        bytes.unwrap_or_default() / f64::from(1 << 20)
+    }
+
+    fn to_line(&self) -> String {
+        let times = STAGES.iter().filter_map(|stage| {
+            let seconds = self.seconds(stage)?;
+            Some(format!("{stage} {seconds:.2} s"))
         });
-        let beside = ratio.map_or(String::new(), |ratio| {
-            format!(" ({ratio:.2} x in proportion)")
-        });
-        Some(format!("{stage} {now:.2} s{beside}"))
+        format!(
+            "{} x {DIMENSIONS}: {}; peak {:.0} MiB, {} requests",
+            self.points,
+            times.collect::<Vec<_>>().join(", "),
+            self.peak_mib(),
+            self.report["requests"]["total"],
+        )
+    }
+}
+
+/// The larger size beside the mean of all runs of the smaller.
+fn compared(runs: &[Run], smaller: u64, larger: u64) -> String {
+    let mean = |points: u64, of: &dyn Fn(&Run) -> Option<f64>| -> Option<f64> {
+        let of_that_size = runs.iter().filter(|run| run.points == points);
+        let figures = of_that_size.map(of).collect::<Option<Vec<f64>>>()?;
+        Some(figures.iter().sum::<f64>() / figures.len() as f64)
+    };
+    let growth = |of: &dyn Fn(&Run) -> Option<f64>| Some(mean(larger, of)? / mean(smaller, of)?);
+    let times = STAGES.iter().filter_map(|stage| {
+        let growth = growth(&|run| run.seconds(stage))?;
+        Some(format!("{stage} {growth:.1} x"))
     });
-    let times: Vec<String> = times.collect();
-    let peak = |report: &Value| report["peak_rss_bytes"].as_f64().unwrap_or_default();
-    let grown = before.map_or(1.0, |(_, before)| peak(report) / peak(before));
-    say(&format!(
-        "{points} x {DIMENSIONS}: {}; peak {:.0} MiB ({grown:.2} x), {} requests",
-        times.join(", "),
-        peak(report) / f64::from(1 << 20),
-        report["requests"]["total"],
-    ));
+    let peak = growth(&|run| Some(run.peak_mib())).unwrap_or_default();
+    format!(
+        "{larger} beside {smaller}: {}; peak {peak:.2} x",
+        times.collect::<Vec<_>>().join(", "),
+    )
 }

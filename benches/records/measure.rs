@@ -58,8 +58,9 @@ fn peak_kib() -> u64 {
     words.and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
-/// Runs that stage or bound on its own.
+/// Runs that stage or bound on its own, with nothing left to write of what ran before.
 pub(crate) fn in_a_process(name: &str, dir: &Path, points: u64) -> Figures {
+    nix::unistd::sync();
     let begun = Clock::real().now();
     let output = Command::new(std::env::current_exe().expect("this program has a path"))
         .args([CHILD, name])
