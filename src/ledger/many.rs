@@ -58,3 +58,26 @@ impl<'a> Many<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rows_are_inserted_however_many_a_statement_takes() {
+        for rows in [0, 1, ROWS - 1, ROWS, 2 * ROWS + 1] {
+            let connection = Connection::open_in_memory().unwrap();
+            connection
+                .execute_batch("CREATE TABLE pair (one, other)")
+                .unwrap();
+            let mut many = Many::new(&connection, "INSERT INTO pair", 2).unwrap();
+            for row in 0..rows as i64 {
+                many.add([row.into(), format!("row {row}").into()]).unwrap();
+            }
+            many.finish().unwrap();
+            let sql = "SELECT count(*), count(DISTINCT one) FROM pair WHERE other = 'row ' || one";
+            let counts = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+            assert_eq!(counts.unwrap(), (rows as i64, rows as i64));
+        }
+    }
+}
