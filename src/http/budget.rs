@@ -102,6 +102,11 @@ enum Store {
     },
 }
 
+/// What processes in the line are told apart by. All are written in as many digits, so
+/// that chance does not decide how long the file is, and a simulated disk loses the same
+/// of it each time.
+const NAMES: std::ops::Range<u64> = 1_000_000_000_000_000_000..10_000_000_000_000_000_000;
+
 impl Budget {
     /// A budget of this process alone: for the embedded sandbox.
     pub fn in_memory(limit: usize, clock: Clock) -> Self {
@@ -151,7 +156,7 @@ impl Budget {
     fn over(store: Store, limit: usize, clock: Clock) -> Self {
         Self {
             shared: Arc::new(Shared {
-                who: rand::random(),
+                who: rand::random_range(NAMES),
                 limit,
                 clock,
                 store,
