@@ -12,7 +12,6 @@ mod files;
 mod held;
 mod inventory;
 mod looks;
-mod many;
 mod marks;
 mod namespaces;
 mod ranges;
@@ -21,7 +20,6 @@ mod rollback;
 mod rows;
 mod schema;
 mod sorted;
-mod sorter;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -44,7 +42,7 @@ pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
-pub use walk::{Strangers, Walk, Walked};
+pub use walk::Walked;
 
 use tally::FORGET_ALL;
 
