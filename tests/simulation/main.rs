@@ -86,7 +86,11 @@ fn play_all(seeds: &[u64], manner: Manner, most_findings: usize) -> (Figures, Ve
         }
         match play(*seed, manner) {
             Ok(figures) => total.lock().unwrap().add(figures),
-            Err(finding) => findings.lock().unwrap().push((*seed, finding)),
+            Err(finding) => {
+                // A run of many seeds may be cut off.
+                println!("seed {seed}: {}", finding.what[0]);
+                findings.lock().unwrap().push((*seed, finding));
+            }
         }
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
