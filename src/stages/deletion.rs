@@ -39,15 +39,24 @@ pub(super) async fn delete_doomed(migration: &Migration, index: &Vectorize) -> R
         return Ok(0);
     }
     migration.begin(Step::Prune, Some(doomed));
+    // What an earlier start asked for the index may have passed over, and its marker
+    // does not tell that start's calls from anybody's: what is still there is asked for
+    // again.
+    forget_unapplied(migration, index).await?;
     for _ in 0..ROUNDS {
-        let last = send(migration, index).await?;
-        wait(migration, index, last).await?;
-        if lost(migration, index).await? == 0 {
+        if let Some(last) = send(migration, index).await? {
+            wait(migration, index, last).await?;
+        }
+        let lost = forget_unapplied(migration, index).await?;
+        if lost == 0 {
             let deleted = migration.ledger.deleted()?;
             let summary = format!("{deleted} vectors deleted");
             migration.progress.end(Step::Prune, &summary);
             return Ok(deleted);
         }
+        migration.warn(format!(
+            "{lost} deletions were accepted by the index and never applied; asking for them again"
+        ));
     }
     Err(
         Error::stopped("the index keeps accepting deletions that it never applies")
@@ -55,7 +64,8 @@ pub(super) async fn delete_doomed(migration: &Migration, index: &Vectorize) -> R
     )
 }
 
-/// One call after the other, so that the last answer is the last in the queue.
+/// One call after the other, so that the last answer is the last in the queue; none where
+/// nothing was left to ask for.
 async fn send(migration: &Migration, index: &Vectorize) -> Result<Option<MutationId>, Error> {
     let mut last = None;
     loop {
@@ -74,23 +84,19 @@ async fn send(migration: &Migration, index: &Vectorize) -> Result<Option<Mutatio
 }
 
 /// Until the index is at the last deletion, or shows nothing of what was deleted: its
-/// marker may be another writer's, or an earlier process's.
-async fn wait(
-    migration: &Migration,
-    index: &Vectorize,
-    last: Option<MutationId>,
-) -> Result<(), Error> {
+/// marker may be another writer's.
+async fn wait(migration: &Migration, index: &Vectorize, last: MutationId) -> Result<(), Error> {
     let mut seen = index.info().await?;
     let (mut progressed, mut pause) = (migration.clock.now(), FIRST_PAUSE);
-    let mut looked = last.as_ref().map(|_| progressed);
+    let mut looked = progressed;
     loop {
-        if last.is_some() && seen.processed_up_to == last {
+        if seen.processed_up_to.as_ref() == Some(&last) {
             return Ok(());
         }
         let now = migration.clock.now();
-        if looked.is_none_or(|looked| now - looked >= READ_BACK_AFTER) {
-            looked = Some(now);
-            if first_still_there(migration, index).await?.is_none() {
+        if now - looked >= READ_BACK_AFTER {
+            looked = now;
+            if !shows_any(migration, index).await? {
                 return Ok(());
             }
         }
@@ -115,45 +121,38 @@ fn no_progress(migration: &Migration) -> Error {
     .advise("everything accepted is in Vectorize's queue and in the ledger: run the same command again later, or wait longer with --settle-timeout")
 }
 
-async fn first_still_there(
-    migration: &Migration,
-    index: &Vectorize,
-) -> Result<Option<DeletionMark>, Error> {
+/// Whether the index shows anything of what was deleted.
+async fn shows_any(migration: &Migration, index: &Vectorize) -> Result<bool, Error> {
     let mut after: Option<String> = None;
     loop {
         let marks = migration
             .ledger
             .deletion_marks(after.as_deref(), READ_AT_ONCE)?;
         let Some(last) = marks.last() else {
-            return Ok(None);
+            return Ok(false);
         };
         after = Some(last.mutation.clone());
-        let mut left = still_there(index, marks).await?;
-        if !left.is_empty() {
-            return Ok(Some(left.swap_remove(0)));
+        if !still_there(index, marks).await?.is_empty() {
+            return Ok(true);
         }
     }
 }
 
-/// Marks the deletions that the index has passed over; says how many.
-async fn lost(migration: &Migration, index: &Vectorize) -> Result<u64, Error> {
+/// Forgets that deletions were accepted whose vectors are still there; says how many.
+async fn forget_unapplied(migration: &Migration, index: &Vectorize) -> Result<u64, Error> {
     let ledger = &migration.ledger;
-    let (mut after, mut lost): (Option<String>, u64) = (None, 0);
+    let (mut after, mut forgotten): (Option<String>, u64) = (None, 0);
     loop {
         let marks = ledger.deletion_marks(after.as_deref(), READ_AT_ONCE)?;
-        let Some(last) = marks.last() else { break };
+        let Some(last) = marks.last() else {
+            return Ok(forgotten);
+        };
         after = Some(last.mutation.clone());
         for mark in still_there(index, marks).await? {
             ledger.deletion_lost(&mark.mutation)?;
-            lost += 1;
+            forgotten += 1;
         }
     }
-    if lost > 0 {
-        migration.warn(format!(
-            "{lost} deletions were accepted by the index and never applied; asking for them again"
-        ));
-    }
-    Ok(lost)
 }
 
 /// Those that the index holds as we brought them there: what is there otherwise was

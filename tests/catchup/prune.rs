@@ -420,3 +420,22 @@ async fn a_deletion_that_is_accepted_and_never_applied_is_asked_for_again() {
     check_pruned(&simulation);
     assert_eq!(simulation.sandbox.unused_faults(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_start_was_promised_to_be_deleted_is_asked_for_again() {
+    let mut asked = 0;
+    for at in 1.. {
+        let mut simulation = vanished().await;
+        let (operation, fault) = (Operation::DeleteByIds, FaultKind::NeverApplied);
+        simulation.sandbox.queue_fault(operation, fault);
+        if !prune_and_crash(&mut simulation, at).await {
+            break;
+        }
+        if simulation.sandbox.unused_faults() == [] {
+            asked += 1;
+            simulation.run().await.expect_code(0);
+            check_pruned(&simulation);
+        }
+    }
+    assert!(asked > 2, "{asked}");
+}
