@@ -104,10 +104,22 @@ impl Reception {
     }
 }
 
+/// What was sent before this start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// Batches whose answers nobody kept.
+    Unanswered,
+}
+
 /// Nothing is taken, wherever in the batch it was tried.
-pub(super) fn all_refused(last: ApiError) -> Error {
+pub(super) fn all_refused(last: ApiError, earlier: Earlier) -> Error {
     Error::failed("Vectorize refuses every record that was tried, from all over the first batch")
-        .advise("it is no matter of single records: compare the index's dimensions and the mapping options with what the answer names. Nothing was written, and the settings are still free: run again with others")
+        .advise(match earlier {
+            Earlier::Nothing => "it is no matter of single records: compare the index's dimensions and the mapping options with what the answer names. Nothing was written, and the settings are still free: run again with others",
+            Earlier::Unanswered => "it is no matter of single records: compare the index's dimensions and the mapping options with what the answer names. What an earlier start sent may have been taken, its answer was lost: run the same command again once the account takes it, or take it back with rollback and begin anew with other settings",
+        })
         .because(last)
 }
 

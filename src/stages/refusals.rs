@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::ledger::RejectedAt;
 use crate::stages::apart::{Apart, Line, Refused, TakenPart};
 use crate::stages::context::Migration;
-use crate::stages::poison::{Doubt, Reception, Tolerance, all_refused};
+use crate::stages::poison::{Doubt, Earlier, Reception, Tolerance, all_refused};
 use crate::stages::records::{Made, Records};
 use crate::transform::{Notes, Reason, Rejection, Transform};
 
@@ -37,6 +37,7 @@ pub(super) struct Refusals<'a> {
     taken: Vec<Notes>,
     /// Whether anything at all went through.
     reception: Reception,
+    earlier: Earlier,
     tolerance: Tolerance,
 }
 
@@ -90,6 +91,10 @@ impl<'a> Refusals<'a> {
         let share = migration.pace.max_poison;
         // Where everything may be refused, that is no reason to doubt.
         let undoubted = share.is_all() || migration.ledger.has_accepted()?;
+        let earlier = match migration.ledger.first_unbatched()? {
+            0 => Earlier::Nothing,
+            _ => Earlier::Unanswered,
+        };
         Ok(Self {
             migration,
             generation,
@@ -101,6 +106,7 @@ impl<'a> Refusals<'a> {
                 true => Reception::Taken,
                 false => Reception::Nothing { refused: 0 },
             },
+            earlier,
             tolerance: Tolerance::new(share, generation.points()),
         })
     }
@@ -229,7 +235,7 @@ impl<'a> Refusals<'a> {
         }
         let doubt = self.reception.refused();
         if doubt == Doubt::Sure {
-            return Err(all_refused(error));
+            return Err(all_refused(error, self.earlier));
         }
         let all = self.migration.ledger.rejected_at(STAGE)? + hunt.pending.len() as u64;
         let stopped = match self.tolerance.check(all) {

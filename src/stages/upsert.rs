@@ -58,7 +58,10 @@ pub(super) async fn upsert(
     // What is on the wire is finished whatever stopped us: each answer that is
     // known is a batch that need not be sent again.
     let drained = flights.drain().await;
-    let (done, refused_whole) = flights.end();
+    let (done, mut refused_whole) = flights.end();
+    // Of the others an earlier start may have brought a part through, and not lived to
+    // keep the answer.
+    refused_whole.retain(|first| feed.is_fresh(*first));
     migration.ledger.forget_refused(&refused_whole)?;
     outcome.and(drained)?;
     let (took, waits) = (
@@ -80,6 +83,7 @@ pub(super) struct Feed<'a> {
     generation: &'a Generation,
     transform: &'a Transform,
     unanswered: std::vec::IntoIter<Batch>,
+    first_unbatched: u64,
     fresh: Option<Fresh<'a>>,
 }
 
@@ -95,9 +99,9 @@ impl<'a> Feed<'a> {
         transform: &'a Transform,
     ) -> Result<Self, Error> {
         let unanswered = migration.ledger.batches(BatchState::Sent)?.into_iter();
-        let first = migration.ledger.first_unbatched()?;
+        let first_unbatched = migration.ledger.first_unbatched()?;
         let last = generation.points().saturating_sub(1);
-        let next = migration.ledger.sent_between(first, last, 1)?;
+        let next = migration.ledger.sent_between(first_unbatched, last, 1)?;
         let fresh = match next.first() {
             Some(next) => Some(Fresh {
                 records: Records::sent(
@@ -115,8 +119,14 @@ impl<'a> Feed<'a> {
             generation,
             transform,
             unanswered,
+            first_unbatched,
             fresh,
         })
+    }
+
+    /// Whether the batch that begins there was first sent by this start.
+    fn is_fresh(&self, first: u64) -> bool {
+        first >= self.first_unbatched
     }
 
     /// How many points have no accepted batch; none when nothing is left.

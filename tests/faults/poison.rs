@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions, Unsettled};
 use cf_migrate::settings::PaceOptions;
 
-use crate::binary::{Served, Workplace, point};
+use crate::binary::{INDEX, Served, Workplace, create_index, point};
 use crate::simulation::{Crash, DIMENSIONS, Simulation};
 use crate::support::qdrant::QdrantDouble;
 
@@ -344,10 +344,48 @@ async fn a_search_that_is_cut_off_anywhere_does_not_look_for_what_it_found() {
     }
 }
 
+/// A search that was cut off at its `at`-th call, in which something was taken and the
+/// answer not kept; none where that call is not in the middle of one.
+async fn cut_off(at: usize) -> Option<Simulation> {
+    let mut simulation = refused_of(20, &[13]);
+    create_index(&simulation.sandbox, DIMENSIONS).await;
+    simulation.crash = Some(Crash::After(at));
+    let ended = simulation.run_or_crash().await;
+    simulation.crash = None;
+    // The first upsert is the refused batch, the second its first half, which is taken.
+    let taken = simulation.upserts.lock().unwrap().len() >= 2;
+    let kept = simulation.ledger().has_accepted().unwrap();
+    (ended.is_none() && taken && !kept).then_some(simulation)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_start_may_have_brought_through_is_not_forgotten_over_a_refusal() {
+    let mut cut = 0;
+    for at in 1..20 {
+        let Some(simulation) = cut_off(at).await else {
+            continue;
+        };
+        cut += 1;
+        let simulation = simulation.refusing(40001, ["{".to_owned()]);
+        let told = simulation.run().await.expect_code(1).error.unwrap();
+        assert!(told.contains("an earlier start sent may have"), "{told}");
+        let mut simulation = simulation.refusing(40008, [quoted_id(13)]);
+        let there = |simulation: &Simulation| simulation.sandbox.vectors(INDEX).unwrap().len();
+        if cut % 2 == 1 {
+            simulation.run().await.expect_code(3).check_sum();
+            assert_eq!(there(&simulation), 19, "cut off at {at}");
+        }
+        simulation.rollback().await.expect_code(0);
+        assert_eq!(there(&simulation), 0, "cut off at {at}");
+        simulation.mapping.id = Some("{id}".parse().unwrap());
+        simulation.run().await.expect_code(0).check_sum();
+    }
+    assert!(cut > 3, "{cut}");
+}
+
 /// How many records the ledger of a crashed run has set aside.
 fn found(simulation: &Simulation) -> usize {
-    let ledger = cf_migrate::ledger::Ledger::open(&simulation.folder.join("ledger.db")).unwrap();
-    ledger.rejected_at("vectorize").unwrap() as usize
+    simulation.ledger().rejected_at("vectorize").unwrap() as usize
 }
 
 #[tokio::test(start_paused = true)]

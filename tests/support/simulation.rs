@@ -325,6 +325,11 @@ impl Simulation {
         }
     }
 
+    /// The migration's ledger, between two starts.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::open(&self.folder.join("ledger.db")).unwrap()
+    }
+
     /// The lines of `rejected.ndjson`.
     pub fn rejected(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.join("rejected.ndjson")).unwrap();
