@@ -224,7 +224,8 @@ pub fn database<T>(call: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Resu
     }
 }
 
-fn as_sqlite(error: &io::Error) -> rusqlite::Error {
+/// What SQLite would say of it.
+pub(crate) fn as_sqlite(error: &io::Error) -> rusqlite::Error {
     let code = match Trouble::of(error) {
         Trouble::Full => rusqlite::ffi::SQLITE_FULL,
         _ => rusqlite::ffi::SQLITE_IOERR,
@@ -237,6 +238,11 @@ fn or_absent(removed: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    or_here(path.parent().unwrap_or(path))
 }
 
 /// The folder of a path without one is the current folder.

@@ -3,11 +3,11 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::Ledger;
+use super::many::Many;
 use super::records::{as_sql, from_sql};
 use super::rollback::value_digest;
-use super::schema::sorting;
-use super::walk::index_walked;
+use super::sorted::Sorted;
+use super::{Ledger, Walk};
 use crate::cloudflare::KvValue;
 use crate::error::Error;
 
@@ -41,28 +41,29 @@ impl InventoryEntry {
 }
 
 impl Ledger {
-    /// What a [walk](Self::begin_walk) that came to its end came by is the inventory, as
-    /// far as no earlier generation of ours brought it there, and what was there before
-    /// ours.
-    pub fn take_walked_inventory(&self) -> Result<(), Error> {
+    /// What a walk that came to its end came by is the inventory, as far as no earlier
+    /// generation of ours brought it there, and what was there before ours.
+    pub fn take_inventory(&self, walk: Walk<'_>) -> Result<(), Error> {
         self.with(|connection| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM held)";
-            let walked = match connection.query_row(sql, [], |row| row.get(0))? {
-                true => {
-                    index_walked(connection)?;
-                    "walked INDEXED BY walked_id WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = walked.id)"
-                }
-                // Sorting is enough where nothing is looked up in that order.
-                false => "walked",
-            };
-            let sql = format!(
-                "DELETE FROM inventory_vector
-                 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id);
-                 INSERT OR IGNORE INTO inventory_vector SELECT id FROM {walked} ORDER BY id;
-                 DROP TABLE walked;"
-            );
             let transaction = connection.transaction()?;
-            sorting(&transaction, |connection| connection.execute_batch(&sql))?;
+            transaction.execute(
+                "DELETE FROM inventory_vector
+                 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id)",
+                [],
+            )?;
+            {
+                let mut held = transaction.prepare("SELECT id FROM held ORDER BY id")?;
+                let mut held = Sorted::new(held.query([])?)?;
+                let insert = "INSERT OR IGNORE INTO inventory_vector";
+                let mut inserted = Many::new(&transaction, insert, 1)?;
+                let mut ids = walk.sorted()?;
+                while let Some(id) = ids.next()? {
+                    if held.find(id)?.is_none() {
+                        inserted.add([id.to_owned().into()])?;
+                    }
+                }
+                inserted.finish()?;
+            }
             transaction.commit()
         })
     }

@@ -12,6 +12,7 @@ mod files;
 mod held;
 mod inventory;
 mod looks;
+mod many;
 mod marks;
 mod namespaces;
 mod ranges;
@@ -20,6 +21,7 @@ mod rollback;
 mod rows;
 mod schema;
 mod sorted;
+mod sorter;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -42,7 +44,7 @@ pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
 pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
-pub use walk::Walked;
+pub use walk::{Strangers, Walk, Walked};
 
 use tally::FORGET_ALL;
 

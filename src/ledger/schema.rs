@@ -183,7 +183,7 @@ CREATE TABLE entry (
 /// Memory for pages, in KiB, which SQLite takes negative numbers for.
 const CACHE_KIB: i64 = -2_048;
 /// The same while a whole table is sorted, a piece of this size at a time.
-const SORTING_KIB: RangeInclusive<i64> = 2_048..=6_144;
+const SORTING_KIB: RangeInclusive<i64> = 2_048..=4_096;
 /// SQLite merges sixteen pieces at a time: of no more than 256, every row is written
 /// twice before all are in order. Reckoned with fewer, because a piece holds less of a
 /// table than its own size: each row takes 16 bytes more in memory.
@@ -195,12 +195,11 @@ const PAGE_BYTES: i64 = 8_192;
 /// How large the pieces are that a whole table is sorted in: no table is larger than all
 /// there is.
 fn sorting_kib(connection: &Connection) -> Result<i64, rusqlite::Error> {
-    let number = |schema: &str, pragma: &str| -> Result<i64, rusqlite::Error> {
-        connection.pragma_query_value(Some(schema), pragma, |row| row.get(0))
+    let number = |pragma: &str| -> Result<i64, rusqlite::Error> {
+        connection.pragma_query_value(None, pragma, |row| row.get(0))
     };
-    let page_bytes = number("main", "page_size")?;
-    let pages = number("main", "page_count")?.saturating_add(number("temp", "page_count")?);
-    let kib = pages.saturating_mul(page_bytes) / 1_024 / MOST_PIECES;
+    let bytes = number("page_count")?.saturating_mul(number("page_size")?);
+    let kib = bytes / 1_024 / MOST_PIECES;
     Ok(kib.clamp(*SORTING_KIB.start(), *SORTING_KIB.end()))
 }
 
@@ -222,10 +221,7 @@ pub(super) fn index(
     create: &str,
 ) -> Result<(), rusqlite::Error> {
     let there: bool = connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1
-             UNION ALL SELECT 1 FROM sqlite_temp_schema WHERE name = ?1)",
-        )?
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)")?
         .query_row([name], |row| row.get(0))?;
     match there {
         true => Ok(()),

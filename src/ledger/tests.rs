@@ -200,18 +200,23 @@ fn a_batch_goes_from_sent_to_settled_and_keeps_its_range() {
 }
 
 /// A walk that comes by these ids.
-fn walk(ledger: &Ledger, ids: &[&str]) {
+fn walk<'a>(ledger: &'a Ledger, ids: &[&str]) -> Walk<'a> {
     let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-    ledger.begin_walk().unwrap();
-    ledger.add_walked(&ids).unwrap();
+    let mut walk = ledger.walk();
+    walk.add(&ids).unwrap();
+    walk
+}
+
+/// An inventory of these ids.
+fn inventory(ledger: &Ledger, ids: &[&str]) {
+    ledger.take_inventory(walk(ledger, ids)).unwrap();
 }
 
 #[test]
 fn the_inventory_tells_conflicts_from_foreign_vectors() {
     let (_dir, ledger) = ledger();
     ledger.add_checked(0, &numbered(0, 3)).unwrap();
-    walk(&ledger, &["id1", "theirs", "theirs2", "theirs"]);
-    ledger.take_walked_inventory().unwrap();
+    inventory(&ledger, &["id1", "theirs", "theirs2", "theirs"]);
     assert_eq!(ledger.conflicts(5).unwrap(), (1, vec!["id1".to_owned()]));
     assert_eq!(ledger.foreign_vectors().unwrap(), 2);
     assert!(ledger.in_vector_inventory("theirs").unwrap());
@@ -221,10 +226,11 @@ fn the_inventory_tells_conflicts_from_foreign_vectors() {
 fn a_walk_takes_the_place_of_an_earlier_one_once_it_is_at_its_end() {
     let (_dir, ledger) = ledger();
     ledger.add_checked(0, &numbered(0, 1)).unwrap();
-    walk(&ledger, &["z", "id0", "a"]);
+    let mut broken = walk(&ledger, &["z", "id0", "a"]);
+    broken.add(&["later".to_owned()]).unwrap();
+    drop(broken);
     assert!(!ledger.in_vector_inventory("a").unwrap());
-    walk(&ledger, &["b", "id0", "b"]);
-    ledger.take_walked_inventory().unwrap();
+    inventory(&ledger, &["b", "id0", "b"]);
     assert!(!ledger.in_vector_inventory("a").unwrap());
     assert_eq!(ledger.foreign_vectors().unwrap(), 1);
     assert_eq!(ledger.conflicts(5).unwrap(), (1, vec!["id0".to_owned()]));
@@ -232,10 +238,21 @@ fn a_walk_takes_the_place_of_an_earlier_one_once_it_is_at_its_end() {
     ledger.batch_sent(0, 0).unwrap();
     ledger.set_batch_state(0, BatchState::Settled).unwrap();
     ledger.begin_generation(2).unwrap();
-    walk(&ledger, &["c"]);
-    ledger.take_walked_inventory().unwrap();
+    inventory(&ledger, &["c"]);
     let known = |id: &str| ledger.in_vector_inventory(id).unwrap();
     assert!(known("id0") && !known("b") && known("c"));
+}
+
+#[test]
+fn a_walk_that_the_disk_does_not_keep_names_the_ledger() {
+    let (dir, ledger) = ledger();
+    let mut walk = ledger.walk();
+    let ids: Vec<String> = (0..10)
+        .map(|id| format!("{id}{}", "x".repeat(300_000)))
+        .collect();
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    let error = walk.add(&ids).unwrap_err().to_string();
+    assert!(error.contains("ledger.db"), "{error}");
 }
 
 #[test]
@@ -244,8 +261,7 @@ fn a_walk_tells_what_its_ids_are_to_us() {
     ledger.add_checked(0, &numbered(0, 3)).unwrap();
     ledger.batch_sent(0, 2).unwrap();
     ledger.set_batch_state(0, BatchState::Settled).unwrap();
-    walk(&ledger, &["theirs"]);
-    ledger.take_walked_inventory().unwrap();
+    inventory(&ledger, &["theirs"]);
     ledger.begin_generation(2).unwrap();
     // The points of id0 and id1 vanished; one of them was deleted.
     ledger.add_checked(0, &numbered(2, 1)).unwrap();
@@ -254,27 +270,28 @@ fn a_walk_tells_what_its_ids_are_to_us() {
     ledger.doom().unwrap();
     ledger.deletion_accepted(&["id1".to_owned()], "m").unwrap();
     ledger.deleted().unwrap();
-    let listed = ["new", "id2", "id1", "id0", "theirs", "id2"];
-    for strangers in [1, 0] {
-        walk(&ledger, &listed);
+    let listed = ["new", "id2", "id1", "id0", "theirs", "new", "id2"];
+    for (strangers, new) in [
+        (Strangers::Stay, [Walked::Stranger, Walked::Stranger]),
+        (Strangers::TakenIn, [Walked::Stranger, Walked::Known]),
+        (Strangers::Stay, [Walked::Known, Walked::Known]),
+    ] {
         let mut told = Vec::new();
         ledger
-            .for_each_walked(|id, walked| told.push((id.to_owned(), walked)))
+            .sort_out(walk(&ledger, &listed), strangers, |id, walked| {
+                told.push((id.to_owned(), walked));
+            })
             .unwrap();
-        let stranger = match strangers {
-            0 => Walked::Known,
-            _ => Walked::Stranger,
-        };
         let expected = [
             ("id0", Walked::Known),
             ("id1", Walked::Deleted),
             ("id2", Walked::Record(2)),
             ("id2", Walked::Record(2)),
-            ("new", stranger),
+            ("new", new[0]),
+            ("new", new[1]),
             ("theirs", Walked::Known),
         ];
         assert_eq!(told, expected.map(|(id, walked)| (id.to_owned(), walked)));
-        ledger.take_in_strangers().unwrap();
         assert!(!ledger.in_vector_inventory("id1").unwrap());
     }
 }
@@ -509,8 +526,7 @@ fn format(dir: &tempfile::TempDir) -> i64 {
 fn a_new_generation_keeps_what_is_settled_and_the_inventory_and_forgets_the_rest() {
     let (dir, ledger) = ledger();
     ledger.freeze_section("records", "{}").unwrap();
-    walk(&ledger, &["foreign"]);
-    ledger.take_walked_inventory().unwrap();
+    inventory(&ledger, &["foreign"]);
     ledger
         .add_entries("kv", &[("k".into(), "v".into())])
         .unwrap();

@@ -1,14 +1,50 @@
-//! A walk through all ids of the index, kept beside the ledger until it can be compared:
-//! the service lists ids in no order, and looking up or inserting ten million of them
-//! as they come takes a page of the disk for each, while sorted they lie side by side.
+//! A walk through all ids of the index, kept apart until it can be compared: the service
+//! lists ids in no order, and looking up or inserting ten million of them as they come
+//! takes a page of the disk for each, while sorted they lie side by side.
 
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 
-use super::Ledger;
 use super::records::from_sql;
-use super::schema::{index, sorting};
 use super::sorted::Sorted;
+use super::sorter::{Merged, Sorter};
+use super::{Ledger, explain};
+use crate::disk;
 use crate::error::Error;
+
+/// Ids that the index listed, as they came.
+pub struct Walk<'a> {
+    ledger: &'a Ledger,
+    ids: Sorter,
+}
+
+impl Walk<'_> {
+    /// Keeps ids that the walk came by, in a file without a name beside the ledger where
+    /// they are many.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub fn add(&mut self, ids: &[String]) -> Result<(), Error> {
+        let added = ids.iter().try_for_each(|id| self.ids.add(id, &[]));
+        added.map_err(|error| explain(&self.ledger.path, disk::as_sqlite(&error).into()))
+    }
+
+    /// All of them, by id.
+    pub(super) fn sorted(self) -> Result<Ids, rusqlite::Error> {
+        let ids = self.ids.sorted().map_err(|error| disk::as_sqlite(&error))?;
+        Ok(Ids(ids))
+    }
+}
+
+/// Ids of a walk, in order.
+pub(super) struct Ids(Merged);
+
+impl Ids {
+    pub(super) fn next(&mut self) -> Result<Option<&str>, rusqlite::Error> {
+        let next = self.0.next().map_err(|error| disk::as_sqlite(&error))?;
+        Ok(next.map(|(id, _)| id))
+    }
+}
 
 /// What an id that the index lists is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +59,14 @@ pub enum Walked {
     Stranger,
 }
 
-/// Strangers, as [`Walked::Stranger`] has it.
-const STRANGER: &str = "NOT EXISTS (SELECT 1 FROM record WHERE record.id = walked.id)
-     AND NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = walked.id)
-     AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = walked.id)
-     AND NOT EXISTS (SELECT 1 FROM doomed WHERE doomed.id = walked.id AND state = 'deleted')";
+/// What becomes of [strangers](Walked::Stranger).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// They stay unknown.
+    Stay,
+    /// They belong to the inventory from now on.
+    TakenIn,
+}
 
 /// What an id without a record is.
 const OTHER: &str = "SELECT EXISTS (SELECT 1 FROM inventory_vector WHERE id = ?1)
@@ -44,71 +83,43 @@ fn read_other(row: &Row<'_>) -> Result<Walked, rusqlite::Error> {
 }
 
 impl Ledger {
-    /// Begins a walk, in place of an earlier one.
-    pub fn begin_walk(&self) -> Result<(), Error> {
-        self.with(|connection| {
-            connection.execute_batch(
-                "DROP TABLE IF EXISTS walked; CREATE TEMP TABLE walked (id TEXT NOT NULL);",
-            )
-        })
+    /// Begins a walk.
+    pub fn walk(&self) -> Walk<'_> {
+        Walk {
+            ledger: self,
+            ids: Sorter::beside(disk::folder_of(&self.path)),
+        }
     }
 
-    /// Keeps ids that the walk came by.
-    pub fn add_walked(&self, ids: &[String]) -> Result<(), Error> {
+    /// Calls `each` with every id that the walk came by and what it is to us, by id.
+    /// Wants the index that [`Ledger::index_ids`] builds.
+    pub fn sort_out(
+        &self,
+        walk: Walk<'_>,
+        strangers: Strangers,
+        mut each: impl FnMut(&str, Walked),
+    ) -> Result<(), Error> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
-                let mut insert = transaction.prepare_cached("INSERT INTO walked VALUES (?)")?;
-                for id in ids {
-                    insert.execute([id])?;
+                let mut records =
+                    transaction.prepare("SELECT id, ordinal FROM record ORDER BY id")?;
+                let mut records = Sorted::new(records.query([])?)?;
+                let mut other = transaction.prepare(OTHER)?;
+                let mut take_in = transaction.prepare("INSERT INTO inventory_vector VALUES (?)")?;
+                let mut ids = walk.sorted()?;
+                while let Some(id) = ids.next()? {
+                    let is = match records.find(id)? {
+                        Some(record) => Walked::Record(from_sql(record.get(1)?)),
+                        None => other.query_row([id], read_other)?,
+                    };
+                    if (is, strangers) == (Walked::Stranger, Strangers::TakenIn) {
+                        take_in.execute([id])?;
+                    }
+                    each(id, is);
                 }
             }
             transaction.commit()
         })
     }
-
-    /// Calls `each` with every id that the walk came by and what it is to us, by id.
-    /// Wants the index that [`Ledger::index_ids`] builds.
-    pub fn for_each_walked(&self, mut each: impl FnMut(&str, Walked)) -> Result<(), Error> {
-        self.with(|connection| {
-            sorting(connection, |connection| {
-                let mut records =
-                    connection.prepare("SELECT id, ordinal FROM record ORDER BY id")?;
-                let mut records = Sorted::new(records.query([])?)?;
-                let mut other = connection.prepare(OTHER)?;
-                let mut walked = connection.prepare("SELECT id FROM walked ORDER BY id")?;
-                let mut walked = walked.query([])?;
-                while let Some(row) = walked.next()? {
-                    let id = row.get_ref(0)?.as_str()?;
-                    let is = match records.find(id)? {
-                        Some(record) => Walked::Record(from_sql(record.get(1)?)),
-                        None => other.query_row([id], read_other)?,
-                    };
-                    each(id, is);
-                }
-                Ok(())
-            })
-        })
-    }
-
-    /// Strangers that the walk came by belong to the inventory from now on.
-    pub fn take_in_strangers(&self) -> Result<(), Error> {
-        self.with(|connection| {
-            index_walked(connection)?;
-            let sql = format!(
-                "INSERT OR IGNORE INTO inventory_vector
-                 SELECT id FROM walked INDEXED BY walked_id WHERE {STRANGER} ORDER BY id"
-            );
-            connection.execute(&sql, []).map(drop)
-        })
-    }
-}
-
-/// Sorts what the walk came by.
-pub(super) fn index_walked(connection: &Connection) -> Result<(), rusqlite::Error> {
-    index(
-        connection,
-        "walked_id",
-        "CREATE INDEX temp.walked_id ON walked (id)",
-    )
 }

@@ -124,7 +124,7 @@ impl From<Error> for Broken {
 }
 
 async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
-    migration.ledger.begin_walk()?;
+    let mut walk = migration.ledger.walk();
     let mut cursor = None;
     let mut ids = 0;
     loop {
@@ -134,7 +134,7 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
             Err(ApiError::CursorBroken(_)) => return Err(Broken::Cursor),
             Err(error) => return Err(Broken::Other(error.into())),
         };
-        migration.ledger.add_walked(&page.ids)?;
+        walk.add(&page.ids)?;
         ids += page.ids.len() as u64;
         migration
             .progress
@@ -144,7 +144,7 @@ async fn walk(migration: &Migration, index: &Vectorize) -> Result<u64, Broken> {
             None => break,
         }
     }
-    migration.ledger.take_walked_inventory()?;
+    migration.ledger.take_inventory(walk)?;
     Ok(ids)
 }
 

@@ -3,7 +3,7 @@
 use super::{Finding, Notebook, Subject};
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
-use crate::ledger::{Ledger, RecordRow, Walked};
+use crate::ledger::{self, Ledger, RecordRow, Strangers, Walked};
 use crate::progress::Step;
 use crate::record::VectorId;
 use crate::report::Findings;
@@ -40,39 +40,28 @@ struct Walk {
     newcomers: u64,
 }
 
-/// What an id is that neither we nor the inventory know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Strangers {
-    /// Something that should not be there: the inventory is as old as our first write.
-    Extra,
-    /// Somebody else's: between two generations others may have written.
-    Foreign,
-}
-
-impl Strangers {
-    fn of(ledger: &Ledger) -> Result<Self, Error> {
-        Ok(match ledger.held()? {
-            0 => Self::Extra,
-            _ => Self::Foreign,
-        })
-    }
+/// What becomes of an id that neither we nor the inventory know.
+fn strangers(ledger: &Ledger) -> Result<Strangers, Error> {
+    Ok(match ledger.held()? {
+        // Something that should not be there: the inventory is as old as our first write.
+        0 => Strangers::Stay,
+        // Somebody else's: between two generations others may have written.
+        _ => Strangers::TakenIn,
+    })
 }
 
 impl Walk {
     /// Sorts the ids that the walk came by.
-    fn sort_out(&mut self, ledger: &Ledger) -> Result<(), Error> {
+    fn sort_out(&mut self, ledger: &Ledger, listed: ledger::Walk<'_>) -> Result<(), Error> {
         ledger.index_ids()?;
-        let before = self.newcomers;
-        ledger.for_each_walked(|id, walked| match (walked, self.strangers) {
-            (Walked::Record(ordinal), _) => self.seen.insert(ordinal),
-            (Walked::Known, _) => {}
-            (Walked::Deleted, _) | (Walked::Stranger, Strangers::Extra) => self.extra.add(id),
-            (Walked::Stranger, Strangers::Foreign) => self.newcomers += 1,
-        })?;
-        match self.newcomers > before {
-            true => ledger.take_in_strangers(),
-            false => Ok(()),
-        }
+        ledger.sort_out(listed, self.strangers, |id, walked| {
+            match (walked, self.strangers) {
+                (Walked::Record(ordinal), _) => self.seen.insert(ordinal),
+                (Walked::Known, _) => {}
+                (Walked::Deleted, _) | (Walked::Stranger, Strangers::Stay) => self.extra.add(id),
+                (Walked::Stranger, Strangers::TakenIn) => self.newcomers += 1,
+            }
+        })
     }
 }
 
@@ -86,7 +75,7 @@ pub(super) async fn compare(
         listed: 0,
         total: None,
         extra: Findings::default(),
-        strangers: Strangers::of(&migration.ledger)?,
+        strangers: strangers(&migration.ledger)?,
         newcomers: 0,
     };
     let finished = walk_list(migration, subject.index, &mut walk).await?;
@@ -151,9 +140,9 @@ async fn walk_once(
     index: &Vectorize,
     walk: &mut Walk,
 ) -> Result<bool, Error> {
-    migration.ledger.begin_walk()?;
-    let finished = walk_pages(migration, index, walk).await?;
-    walk.sort_out(&migration.ledger)?;
+    let mut listed = migration.ledger.walk();
+    let finished = walk_pages(migration, index, walk, &mut listed).await?;
+    walk.sort_out(&migration.ledger, listed)?;
     Ok(finished)
 }
 
@@ -161,6 +150,7 @@ async fn walk_pages(
     migration: &Migration,
     index: &Vectorize,
     walk: &mut Walk,
+    listed: &mut ledger::Walk<'_>,
 ) -> Result<bool, Error> {
     let mut cursor = None;
     loop {
@@ -174,7 +164,7 @@ async fn walk_pages(
         walk.listed += ids;
         walk.total = page.total.or(walk.total);
         migration.progress.advance(Step::Verify, ids);
-        migration.ledger.add_walked(&page.ids)?;
+        listed.add(&page.ids)?;
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(true),

@@ -70,9 +70,9 @@ fn send(ledger: &Ledger, first: u64, last: u64) {
 fn one_generation(ledger: &Ledger) {
     check(ledger, 0, 2);
     send(ledger, 0, 1);
-    ledger.begin_walk().unwrap();
-    ledger.add_walked(&["a_0".to_owned()]).unwrap();
-    ledger.take_walked_inventory().unwrap();
+    let mut walk = ledger.walk();
+    walk.add(&["a_0".to_owned()]).unwrap();
+    ledger.take_inventory(walk).unwrap();
     ledger.remember_asked("qdrant:docs").unwrap();
 }
 
