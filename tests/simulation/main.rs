@@ -42,7 +42,7 @@ use figures::Figures;
 use play::{Finding, Manner, play};
 
 /// Seeds that once found something, each with what that was.
-const KEPT: [(u64, &str); 4] = [
+const KEPT: [(u64, &str); 6] = [
     (
         1_248,
         "of a batch that was split for its refused records one part was passed over by the index, and not missed",
@@ -58,6 +58,14 @@ const KEPT: [(u64, &str); 4] = [
     (
         3_002_095,
         "what the service refused before it took anything refused the next start",
+    ),
+    (
+        1_234_501_676,
+        "a batch that an earlier start had brought through in part was forgotten over a refusal",
+    ),
+    (
+        2_000_000_055,
+        "a deletion that was promised to an earlier start and passed over was waited for in vain",
     ),
 ];
 
