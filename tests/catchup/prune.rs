@@ -431,7 +431,7 @@ async fn what_an_earlier_start_was_promised_to_be_deleted_is_asked_for_again() {
         if !prune_and_crash(&mut simulation, at).await {
             break;
         }
-        if simulation.sandbox.unused_faults() == [] {
+        if simulation.sandbox.unused_faults().is_empty() {
             asked += 1;
             simulation.run().await.expect_code(0);
             check_pruned(&simulation);
