@@ -1,12 +1,13 @@
 //! What vanished from the source and is to be deleted from the index: known before the
 //! first call, and held no longer only when the index has applied the deletion.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::Ledger;
 use super::compared::{compared, leave_out};
 use super::records::{as_sql, from_sql, index_ids};
 use crate::error::Error;
+use crate::record::Digest;
 
 /// What became of the ids that are held and that the newest generation does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,15 +181,32 @@ impl Ledger {
             )?;
             let rows = statement.query_map(
                 params![after.unwrap_or(""), as_sql(limit as u64)],
-                |row| {
-                    Ok(DeletionMark {
-                        mutation: row.get(0)?,
-                        id: row.get(1)?,
-                        digest: crate::record::Digest(row.get(2)?),
-                    })
-                },
+                read_mark,
             )?;
             rows.collect()
+        })
+    }
+
+    /// The mark of one accepted deletion; none where it is not known as accepted.
+    pub fn deletion_mark(&self, mutation: &str) -> Result<Option<DeletionMark>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT mutation, held.id, digest FROM doomed JOIN held ON held.id = doomed.id
+                 WHERE state = 'accepted' AND mutation = ? ORDER BY doomed.id DESC LIMIT 1",
+            )?;
+            statement.query_row([mutation], read_mark).optional()
+        })
+    }
+
+    /// Whether that is the mutation of a deletion that was accepted and is not known to be
+    /// applied.
+    pub fn is_accepted_deletion(&self, mutation: &str) -> Result<bool, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM doomed WHERE state = 'accepted' AND mutation = ?)",
+                )?
+                .query_row([mutation], |row| row.get(0))
         })
     }
 
@@ -223,6 +241,14 @@ impl Ledger {
     }
 }
 
+fn read_mark(row: &Row<'_>) -> Result<DeletionMark, rusqlite::Error> {
+    Ok(DeletionMark {
+        mutation: row.get(0)?,
+        id: row.get(1)?,
+        digest: Digest(row.get(2)?),
+    })
+}
+
 /// An id that shows whether the deletion it was in is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeletionMark {
@@ -231,5 +257,5 @@ pub struct DeletionMark {
     /// The id.
     pub id: String,
     /// What we brought into the index under it.
-    pub digest: crate::record::Digest,
+    pub digest: Digest,
 }

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use crate::cloudflare::{MutationId, StoredVector, Vectorize};
+use crate::cloudflare::{IndexInfo, MutationId, StoredVector, Vectorize};
 use crate::error::Error;
 use crate::ledger::DeletionMark;
 use crate::progress::Step;
 use crate::record::VectorId;
+use crate::stages::barrier::{Evidence, await_applied};
 use crate::stages::context::Migration;
 use crate::stages::records::stored_digest;
 
@@ -39,11 +40,8 @@ pub(super) async fn delete_doomed(migration: &Migration, index: &Vectorize) -> R
         return Ok(0);
     }
     migration.begin(Step::Prune, Some(doomed));
-    // What an earlier start asked for the index may have passed over, and its marker
-    // does not tell that start's calls from anybody's: what is still there is asked for
-    // again.
-    forget_unapplied(migration, index).await?;
-    for _ in 0..ROUNDS {
+    await_earlier(migration, index).await?;
+    for round in 1..=ROUNDS {
         if let Some(last) = send(migration, index).await? {
             wait(migration, index, last).await?;
         }
@@ -54,14 +52,28 @@ pub(super) async fn delete_doomed(migration: &Migration, index: &Vectorize) -> R
             migration.progress.end(Step::Prune, &summary);
             return Ok(deleted);
         }
-        migration.warn(format!(
-            "{lost} deletions were accepted by the index and never applied; asking for them again"
-        ));
+        if round < ROUNDS {
+            migration.warn(format!(
+                "{lost} deletions were accepted by the index and never applied; asking for them again"
+            ));
+        }
     }
     Err(
         Error::stopped("the index keeps accepting deletions that it never applies")
             .advise("run the same command again later: only what is still there is deleted"),
     )
+}
+
+/// What an earlier start asked for is in the queue, applied, or passed over, and the
+/// index's marker does not tell that start's calls from anybody's. Only once nothing of
+/// it can be in the queue any more is what is still there to be asked for again: a second
+/// deletion would take what somebody wrote behind the first.
+async fn await_earlier(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
+    if shows_any(migration, index).await? {
+        await_applied(migration, index, &Evidence::default()).await?;
+        forget_unapplied(migration, index).await?;
+    }
+    Ok(())
 }
 
 /// One call after the other, so that the last answer is the last in the queue; none where
@@ -83,8 +95,8 @@ async fn send(migration: &Migration, index: &Vectorize) -> Result<Option<Mutatio
     }
 }
 
-/// Until the index is at the last deletion, or shows nothing of what was deleted: its
-/// marker may be another writer's.
+/// Until the index is at the last deletion, or shows nothing of it: its marker may be
+/// another writer's. What was asked for before is applied then, or passed over.
 async fn wait(migration: &Migration, index: &Vectorize, last: MutationId) -> Result<(), Error> {
     let mut seen = index.info().await?;
     let (mut progressed, mut pause) = (migration.clock.now(), FIRST_PAUSE);
@@ -96,7 +108,7 @@ async fn wait(migration: &Migration, index: &Vectorize, last: MutationId) -> Res
         let now = migration.clock.now();
         if now - looked >= READ_BACK_AFTER {
             looked = now;
-            if !shows_any(migration, index).await? {
+            if !shows(migration, index, &last).await? {
                 return Ok(());
             }
         }
@@ -106,10 +118,19 @@ async fn wait(migration: &Migration, index: &Vectorize, last: MutationId) -> Res
         migration.stop.pause(&migration.clock, pause).await?;
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         let info = index.info().await?;
-        if info != seen {
+        // Another writer's progress is none of ours: it may go on for ever.
+        if info != seen && is_ours(migration, &info)? {
             progressed = migration.clock.now();
         }
         seen = info;
+    }
+}
+
+/// Whether the marker is at one of our deletions, or nothing was ever applied.
+fn is_ours(migration: &Migration, info: &IndexInfo) -> Result<bool, Error> {
+    match &info.processed_up_to {
+        Some(marker) => migration.ledger.is_accepted_deletion(marker.as_str()),
+        None => Ok(true),
     }
 }
 
@@ -119,6 +140,18 @@ fn no_progress(migration: &Migration) -> Error {
         "the index has not applied the deletion of what vanished for {waited}"
     ))
     .advise("everything accepted is in Vectorize's queue and in the ledger: run the same command again later, or wait longer with --settle-timeout")
+}
+
+/// Whether the index shows anything of that deletion.
+async fn shows(
+    migration: &Migration,
+    index: &Vectorize,
+    deletion: &MutationId,
+) -> Result<bool, Error> {
+    match migration.ledger.deletion_mark(deletion.as_str())? {
+        Some(mark) => Ok(!still_there(index, vec![mark]).await?.is_empty()),
+        None => Ok(false),
+    }
 }
 
 /// Whether the index shows anything of what was deleted.

@@ -5,6 +5,7 @@
 mod adopt;
 mod apart;
 pub mod backup;
+mod barrier;
 mod batch_size;
 mod catch_up;
 mod changes;

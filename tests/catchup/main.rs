@@ -17,3 +17,4 @@ mod last_pass;
 mod live;
 mod passes;
 mod prune;
+mod prune_queue;

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex};
 
 use cf_migrate::sandbox::inspect::StoredEntry;
-use cf_migrate::sandbox::{FaultKind, Operation};
 use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
 use futures::FutureExt as _;
@@ -18,21 +17,21 @@ fn ids(entry: &StoredEntry) -> Vec<String> {
     serde_json::from_slice(&entry.value).unwrap()
 }
 
-fn without(gone: &[u64], points: u64) -> Vec<Value> {
+pub(crate) fn without(gone: &[u64], points: u64) -> Vec<Value> {
     crate::live::points((0..points).filter(|number| !gone.contains(number)))
 }
 
 /// 40 points in 8 files, of which the source then lacks one of file 0 and all of file 3.
-const GONE: [u64; 6] = [2, 15, 16, 17, 18, 19];
+pub(crate) const GONE: [u64; 6] = [2, 15, 16, 17, 18, 19];
 
-async fn vanished() -> Simulation {
+pub(crate) async fn vanished() -> Simulation {
     let simulation = simulation(40);
     simulation.run().await.expect_code(0);
     now_holds(&simulation, without(&GONE, 40));
     simulation
 }
 
-fn check_pruned(simulation: &Simulation) {
+pub(crate) fn check_pruned(simulation: &Simulation) {
     let state = simulation.state();
     assert_eq!(state.vectors.len(), 34);
     assert!(!state.vectors.contains_key("f0_2") && !state.vectors.contains_key("f3_0"));
@@ -248,7 +247,7 @@ async fn a_deletion_that_was_begun_is_finished_without_being_asked_for_again() {
 }
 
 /// Prunes and crashes at its `at`-th call; whether it came that far.
-async fn prune_and_crash(simulation: &mut Simulation, at: usize) -> bool {
+pub(crate) async fn prune_and_crash(simulation: &mut Simulation, at: usize) -> bool {
     simulation.stale = StaleEntries::Prune;
     simulation.crash = Some(Crash::After(at));
     let crashed = simulation.run_or_crash().await.is_none();
@@ -405,37 +404,4 @@ async fn a_file_whose_chunks_moved_to_another_one_loses_its_entry() {
     assert_eq!(ids(&state.entries["file:f0"]).len(), 11);
     assert!(!state.entries.contains_key("file:f1"));
     assert_eq!(state.entries["file:f2"], entry(&["11", "12", "13", "14"]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deletion_that_is_accepted_and_never_applied_is_asked_for_again() {
-    let mut simulation = vanished().await;
-    simulation.stale = StaleEntries::Prune;
-    for _ in 0..2 {
-        let (operation, fault) = (Operation::DeleteByIds, FaultKind::NeverApplied);
-        simulation.sandbox.queue_fault(operation, fault);
-    }
-    let outcome = simulation.run().await.expect_code(0);
-    assert_eq!(outcome.number("/points/deleted"), 6);
-    check_pruned(&simulation);
-    assert_eq!(simulation.sandbox.unused_faults(), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_an_earlier_start_was_promised_to_be_deleted_is_asked_for_again() {
-    let mut asked = 0;
-    for at in 1.. {
-        let mut simulation = vanished().await;
-        let (operation, fault) = (Operation::DeleteByIds, FaultKind::NeverApplied);
-        simulation.sandbox.queue_fault(operation, fault);
-        if !prune_and_crash(&mut simulation, at).await {
-            break;
-        }
-        if simulation.sandbox.unused_faults().is_empty() {
-            asked += 1;
-            simulation.run().await.expect_code(0);
-            check_pruned(&simulation);
-        }
-    }
-    assert!(asked > 2, "{asked}");
 }

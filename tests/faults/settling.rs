@@ -3,22 +3,16 @@
 
 use std::time::Duration;
 
-use futures::future::{Either, select};
-use serde_json::json;
-
-use cf_migrate::sandbox::inspect::StoredVector;
-use cf_migrate::sandbox::{FaultKind, Operation, Sandbox, SandboxOptions};
+use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions};
 use cf_migrate::settings::PaceOptions;
 use cf_migrate::stages::inventory::Existing;
 
 use crate::binary::{
-    ID, INDEX, Served, Workplace, call, create_index, expected_vector, point, values, write_lines,
+    ID, INDEX, Served, Workplace, create_index, expected_vector, point, write_lines,
 };
-use crate::simulation::{DIMENSIONS, Outcome, Simulation};
+use crate::simulation::{DIMENSIONS, Outcome, Simulation, put_others_vector};
 
 const POINTS: u64 = 100;
-/// Not at the instant of one of his writes.
-const HEAD_START: Duration = Duration::from_millis(150_050);
 
 fn batches_of_ten() -> PaceOptions {
     PaceOptions {
@@ -35,47 +29,8 @@ async fn slow_index(delay: Duration) -> Simulation {
     });
     simulation.pace = batches_of_ten();
     create_index(&simulation.sandbox, DIMENSIONS).await;
-    let vector = StoredVector {
-        namespace: None,
-        values: values(9_999, DIMENSIONS),
-        metadata: None,
-    };
+    put_others_vector(&simulation.sandbox);
     simulation
-        .sandbox
-        .put_vector(INDEX, "theirs", &vector)
-        .unwrap();
-    simulation
-}
-
-/// Another writer, who writes his own vector again over and over, so that his
-/// mutation is the last one applied whenever somebody looks.
-async fn other_writer(sandbox: &Sandbox, every: Duration, clock: cf_migrate::clock::Clock) -> ! {
-    loop {
-        clock.sleep(every).await;
-        let line = json!({"id": "theirs", "values": values(9_999, DIMENSIONS)});
-        call(
-            sandbox,
-            "POST",
-            "/vectorize/v2/indexes/docs/upsert",
-            line.to_string(),
-        )
-        .await;
-    }
-}
-
-/// The writer has begun long before, so that the index is applying his mutations
-/// all the time.
-async fn run_beside_a_writer(simulation: &Simulation, begin: impl FnOnce()) -> Outcome {
-    let (sandbox, clock) = (&simulation.sandbox, simulation.clock);
-    let writer = other_writer(sandbox, Duration::from_millis(100), clock);
-    let run = async {
-        clock.sleep(HEAD_START).await;
-        begin();
-        simulation.run().await
-    };
-    match select(Box::pin(run), Box::pin(writer)).await {
-        Either::Left((outcome, _)) => outcome,
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +47,7 @@ async fn an_index_that_takes_minutes_is_waited_for() {
 async fn a_barrier_that_another_writer_overtakes_still_settles() {
     for delay in [1, 20, 100].map(Duration::from_secs) {
         let simulation = slow_index(delay).await;
-        let outcome = run_beside_a_writer(&simulation, || ()).await.expect_code(0);
+        let outcome = simulation.run_beside_a_writer(|| ()).await.expect_code(0);
         outcome.check_sum();
         assert_eq!(outcome.number("/points/settled"), POINTS);
         let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
@@ -126,7 +81,7 @@ async fn what_was_there_before_is_not_taken_for_what_was_sent() {
     assert_eq!(outcome.number("/points/settled"), POINTS);
 
     let simulation = replacing(delay).await;
-    let outcome = run_beside_a_writer(&simulation, || ()).await.expect_code(0);
+    let outcome = simulation.run_beside_a_writer(|| ()).await.expect_code(0);
     let waited = outcome.report["seconds"]["settle"].as_f64().unwrap();
     assert!((90.0..200.0).contains(&waited), "{waited} s");
 }
@@ -185,7 +140,7 @@ async fn a_lost_batch_behind_a_busy_writer_ends_in_a_stop_and_never_hangs() {
         sandbox.queue_fault(Operation::Upsert, FaultKind::NeverApplied);
     };
     let limit = Duration::from_secs(3_600);
-    let run = tokio::time::timeout(limit, run_beside_a_writer(&simulation, lose_one));
+    let run = tokio::time::timeout(limit, simulation.run_beside_a_writer(lose_one));
     let outcome = run.await.expect("it hangs").expect_code(5);
     let told = outcome.error.as_deref().unwrap();
     assert!(told.contains("1 accepted batch"), "{told}");

@@ -24,6 +24,7 @@ use cf_migrate::http::{Budget, Client, ConnectionLost, Pacer, Transport};
 use cf_migrate::ledger::Ledger;
 use cf_migrate::progress::{Level, Progress, Recording, Step};
 use cf_migrate::report::Report;
+use cf_migrate::sandbox::inspect::StoredVector;
 use cf_migrate::sandbox::{Sandbox, SandboxOptions};
 use cf_migrate::settings::{ApiBudget, MappingOptions, Pace, PaceOptions};
 use cf_migrate::source::file::{self, ColumnChoice};
@@ -39,12 +40,13 @@ use cf_migrate::verify::{DEFAULT_SAMPLE, Depth};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Either, select};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use crate::binary::{
-    ACCOUNT, ID, INDEX, NAMESPACE, State, create_index, create_namespace, point, write_lines,
+    ACCOUNT, ID, INDEX, NAMESPACE, State, call, create_index, create_namespace, point, values,
+    write_lines,
 };
 
 /// Dimensions of the simulated points.
@@ -315,6 +317,20 @@ impl Simulation {
     /// `rollback`, unless it crashes: everything it held is dropped then.
     pub async fn rollback_or_crash(&self) -> Option<Outcome> {
         self.unless_crashed(self.rollback()).await
+    }
+
+    /// `run` beside [another writer](other_writer), who has begun long before, so that
+    /// the index is applying his mutations all the time. `begin` is called last.
+    pub async fn run_beside_a_writer(&self, begin: impl FnOnce()) -> Outcome {
+        let writer = other_writer(&self.sandbox, Duration::from_millis(100), self.clock);
+        let run = async {
+            self.clock.sleep(HEAD_START).await;
+            begin();
+            self.run().await
+        };
+        match select(Box::pin(run), Box::pin(writer)).await {
+            Either::Left((outcome, _)) => outcome,
+        }
     }
 
     async fn unless_crashed(&self, verb: impl Future<Output = Outcome>) -> Option<Outcome> {
@@ -628,4 +644,28 @@ pub fn scratch() -> TempDir {
 fn told(error: &Error) -> String {
     let chain = cf_migrate::report::facts::chain(error);
     format!("{chain}\n{}", error.advice().unwrap_or_default())
+}
+
+/// Not at the instant of one of the other writer's writes.
+const HEAD_START: Duration = Duration::from_millis(150_050);
+
+/// The vector of another writer, as if it had been there all the time.
+pub fn put_others_vector(sandbox: &Sandbox) {
+    let vector = StoredVector {
+        namespace: None,
+        values: values(9_999, DIMENSIONS),
+        metadata: None,
+    };
+    sandbox.put_vector(INDEX, "theirs", &vector).unwrap();
+}
+
+/// Another writer, who writes his own vector again over and over, so that his
+/// mutation is the last one applied whenever somebody looks.
+async fn other_writer(sandbox: &Sandbox, every: Duration, clock: Clock) -> ! {
+    loop {
+        clock.sleep(every).await;
+        let line = json!({"id": "theirs", "values": values(9_999, DIMENSIONS)});
+        let path = "/vectorize/v2/indexes/docs/upsert";
+        call(sandbox, "POST", path, line.to_string()).await;
+    }
 }

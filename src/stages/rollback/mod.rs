@@ -3,7 +3,6 @@
 //! what still is what was written is touched. A stopped rollback goes on when it is
 //! started again: what is left is what the account shows.
 
-mod barrier;
 mod entries;
 mod entry;
 mod look;
@@ -144,7 +143,7 @@ impl<'a> Rollback<'a> {
         if index.describe().await?.is_none() {
             return Ok(self.origin() == Origin::Created);
         }
-        barrier::await_pending(migration, index).await?;
+        vectors::await_pending(migration, index).await?;
         let overwritten = Overwritten {
             migration,
             index,

@@ -4,7 +4,6 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::barrier::{Evidence, await_applied};
 use super::look::{self, CALLS_AT_ONCE, IDS_AT_ONCE};
 use super::vectors::is_written;
 use crate::archive::Generation;
@@ -14,6 +13,7 @@ use crate::error::Error;
 use crate::ledger::{TakenBack, Written};
 use crate::point::{Payload, Point};
 use crate::record::{Digest, Metadata, Namespace, Record, VectorId};
+use crate::stages::barrier::{Evidence, await_applied};
 use crate::stages::context::Migration;
 use crate::stages::records::stored_digest;
 

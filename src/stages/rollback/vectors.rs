@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::barrier::{Evidence, await_applied};
 use super::look::{self, CALLS_AT_ONCE, IDS_AT_ONCE};
 use crate::cloudflare::{MAX_DELETE_IDS, MutationId, StoredVector, Vectorize};
 use crate::error::Error;
-use crate::ledger::{Ledger, TakenBack, Written};
+use crate::ledger::{BatchState, Ledger, TakenBack, Written};
 use crate::progress::Step;
 use crate::record::VectorId;
+use crate::stages::barrier::{Evidence, await_applied};
 use crate::stages::context::Migration;
 use crate::stages::records::stored_digest;
 
@@ -38,6 +38,27 @@ struct Pass {
     deleted: u64,
     /// Listed, and not there when read.
     unread: u64,
+}
+
+/// Waits until no upsert of the migration itself can be applied any more: what it
+/// sent last may still be in the queue.
+pub(super) async fn await_pending(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
+    let ledger = &migration.ledger;
+    let pending =
+        ledger.batches(BatchState::Sent)?.len() + ledger.batches(BatchState::Accepted)?.len();
+    if pending == 0 {
+        return Ok(());
+    }
+    if migration.is_dry_run() {
+        migration.tell(format!(
+            "{pending} batches may still be on their way into the index; the real rollback waits for them first"
+        ));
+        return Ok(());
+    }
+    migration.tell(format!(
+        "{pending} batches may still be on their way into the index; waiting until they are applied"
+    ));
+    await_applied(migration, index, &Evidence::default()).await
 }
 
 /// Deletes what is ours, and waits until that is applied. Says whether the index

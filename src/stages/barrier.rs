@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::cloudflare::{MAX_GET_IDS, MutationId, Vectorize};
 use crate::error::Error;
-use crate::ledger::BatchState;
 use crate::record::{Digest, VectorId};
 use crate::stages::context::Migration;
 use crate::stages::records::stored_digest;
@@ -63,27 +62,6 @@ fn keep_last<T: Clone>(kept: &mut Vec<T>, new: &[T]) {
     kept.extend_from_slice(new);
     let surplus = kept.len().saturating_sub(MAX_GET_IDS);
     kept.drain(..surplus);
-}
-
-/// Waits until no upsert of the migration itself can be applied any more: what it
-/// sent last may still be in the queue.
-pub(super) async fn await_pending(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
-    let ledger = &migration.ledger;
-    let pending =
-        ledger.batches(BatchState::Sent)?.len() + ledger.batches(BatchState::Accepted)?.len();
-    if pending == 0 {
-        return Ok(());
-    }
-    if migration.is_dry_run() {
-        migration.tell(format!(
-            "{pending} batches may still be on their way into the index; the real rollback waits for them first"
-        ));
-        return Ok(());
-    }
-    migration.tell(format!(
-        "{pending} batches may still be on their way into the index; waiting until they are applied"
-    ));
-    await_applied(migration, index, &Evidence::default()).await
 }
 
 /// Waits until everything that was accepted before is applied.
