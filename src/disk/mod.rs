@@ -228,9 +228,12 @@ pub fn database<T>(call: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Resu
 pub(crate) fn as_sqlite(error: &io::Error) -> rusqlite::Error {
     let code = match Trouble::of(error) {
         Trouble::Full => rusqlite::ffi::SQLITE_FULL,
+        Trouble::Denied => rusqlite::ffi::SQLITE_PERM,
+        Trouble::ReadOnly => rusqlite::ffi::SQLITE_READONLY,
         _ => rusqlite::ffi::SQLITE_IOERR,
     };
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+    let told = Some(error.to_string());
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), told)
 }
 
 fn or_absent(removed: io::Result<()>) -> io::Result<()> {
