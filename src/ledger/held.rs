@@ -102,12 +102,14 @@ impl Ledger {
         })
     }
 
-    /// The next ids after `after` of [new records](Self::new_records).
+    /// The next ids after `after` of [new records](Self::new_records), but for those that
+    /// the index [may hold](Self::doubt).
     pub fn new_ids_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Error> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id FROM record WHERE id > ?
                  AND NOT EXISTS (SELECT 1 FROM held WHERE held.id = record.id)
+                 AND NOT EXISTS (SELECT 1 FROM doubted WHERE doubted.id = record.id)
                  ORDER BY id LIMIT ?",
             )?;
             let rows = statement.query_map((after.unwrap_or(""), as_sql(limit as u64)), |row| {

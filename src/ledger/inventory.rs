@@ -42,23 +42,27 @@ impl InventoryEntry {
 
 impl Ledger {
     /// What a walk that came to its end came by is the inventory, as far as no earlier
-    /// generation of ours brought it there, and what was there before ours.
+    /// generation of ours [brought](Self::held) it there, or [may have](Self::doubt), and
+    /// what was there before ours.
     pub fn take_inventory(&self, walk: Walk<'_>) -> Result<(), Error> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "DELETE FROM inventory_vector
-                 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id)",
+                 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.id = inventory_vector.id)
+                 AND NOT EXISTS (SELECT 1 FROM doubted WHERE doubted.id = inventory_vector.id)",
                 [],
             )?;
             {
                 let mut held = transaction.prepare("SELECT id FROM held ORDER BY id")?;
                 let mut held = Sorted::new(held.query([])?)?;
+                let mut doubted = transaction.prepare("SELECT id FROM doubted ORDER BY id")?;
+                let mut doubted = Sorted::new(doubted.query([])?)?;
                 let insert = "INSERT OR IGNORE INTO inventory_vector";
                 let mut inserted = Many::new(&transaction, insert, 1)?;
                 let mut ids = walk.sorted()?;
                 while let Some(id) = ids.next()? {
-                    if held.find(id)?.is_none() {
+                    if held.find(id)?.is_none() && doubted.find(id)?.is_none() {
                         inserted.add([id.to_owned().into()])?;
                     }
                 }

@@ -8,6 +8,7 @@ mod batches;
 mod changes;
 mod compared;
 mod doomed;
+mod doubted;
 mod files;
 mod held;
 mod inventory;
@@ -205,7 +206,8 @@ impl Ledger {
         self.with(|connection| {
             connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM batch WHERE state <> 'settled' OR mutation IS NOT NULL)
-                 OR EXISTS (SELECT 1 FROM entry) OR EXISTS (SELECT 1 FROM held)",
+                 OR EXISTS (SELECT 1 FROM entry) OR EXISTS (SELECT 1 FROM held)
+                 OR EXISTS (SELECT 1 FROM doubted)",
                 [],
                 |row| row.get(0),
             )

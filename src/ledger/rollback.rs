@@ -88,10 +88,12 @@ pub struct Touched {
 pub type Counted = (u64, Vec<String>);
 
 /// SQL that is true where this migration may have written the vector `id`:
-/// brought there by an earlier generation, or in a batch of any state.
+/// brought there by an earlier generation, in a batch of any state, or before it was
+/// set aside.
 fn ours(id: &str) -> String {
     format!(
         "(EXISTS (SELECT 1 FROM held WHERE held.id = {id})
+          OR EXISTS (SELECT 1 FROM doubted WHERE doubted.id = {id})
           OR EXISTS (SELECT 1 FROM record JOIN batch
               ON batch.first = (SELECT max(first) FROM batch WHERE first <= record.ordinal) AND record.ordinal <= batch.last
               WHERE record.id = {id}))"
@@ -166,7 +168,7 @@ impl Ledger {
     /// there before.
     pub fn written_vectors(&self) -> Result<u64, Error> {
         self.one_count(
-            "SELECT count(*) FROM (SELECT id FROM held UNION SELECT id FROM record_state WHERE state <> 'unsent')
+            "SELECT count(*) FROM (SELECT id FROM held UNION SELECT id FROM doubted UNION SELECT id FROM record_state WHERE state <> 'unsent')
              AS written WHERE NOT EXISTS (SELECT 1 FROM inventory_vector WHERE inventory_vector.id = written.id)",
         )
     }
@@ -235,12 +237,13 @@ impl Ledger {
         Ok((self.one_count(&all)?, self.one_count(&saved)?))
     }
 
-    /// What this migration may have written under an id: one digest, or two where
+    /// What this migration may have written under an id: one digest, or several where
     /// a later generation changed it.
     pub fn written_digests(&self, id: &str) -> Result<Vec<Digest>, Error> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT digest FROM held WHERE id = ?1
+                 UNION SELECT digest FROM doubted WHERE id = ?1
                  UNION SELECT digest FROM record_state WHERE id = ?1 AND state <> 'unsent'",
             )?;
             let rows = statement.query_map([id], |row| Ok(Digest(row.get(0)?)))?;
@@ -481,7 +484,7 @@ impl Ledger {
                 "BEGIN; {FORGET_ALL} DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM held; DELETE FROM doomed;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM entry; DELETE FROM entry_written;
-                 DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM taken_back; COMMIT;"
+                 DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM doubted; DELETE FROM taken_back; COMMIT;"
             ))
         })
     }

@@ -39,8 +39,8 @@ CREATE TABLE IF NOT EXISTS change (
 ";
 
 /// What a rollback needs: every value that we ever wrote under a key of KV, keys
-/// that we removed, ids whose old values were saved, and what was taken back. They
-/// came after the first ledgers too.
+/// that we removed, ids whose old values were saved, records that were set aside after
+/// they were sent, and what was taken back. They came after the first ledgers too.
 const ROLLBACK: &str = "
 CREATE TABLE IF NOT EXISTS entry_written (
     namespace TEXT NOT NULL,
@@ -57,6 +57,12 @@ CREATE TABLE IF NOT EXISTS entry_removed (
 
 CREATE TABLE IF NOT EXISTS saved_vector (
     id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS doubted (
+    id     TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (id, digest)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS taken_back (

@@ -55,6 +55,8 @@ pub enum Walked {
     Known,
     /// What this generation deleted.
     Deleted,
+    /// What was set aside, and may have been brought there before.
+    Doubted,
     /// Nothing that we know of.
     Stranger,
 }
@@ -71,14 +73,16 @@ pub enum Strangers {
 /// What an id without a record is.
 const OTHER: &str = "SELECT EXISTS (SELECT 1 FROM inventory_vector WHERE id = ?1)
          OR EXISTS (SELECT 1 FROM held WHERE id = ?1),
-     EXISTS (SELECT 1 FROM doomed WHERE id = ?1 AND state = 'deleted')";
+     EXISTS (SELECT 1 FROM doomed WHERE id = ?1 AND state = 'deleted'),
+     EXISTS (SELECT 1 FROM doubted WHERE id = ?1)";
 
 fn read_other(row: &Row<'_>) -> Result<Walked, rusqlite::Error> {
-    let (known, deleted): (bool, bool) = (row.get(0)?, row.get(1)?);
-    Ok(match (known, deleted) {
-        (true, _) => Walked::Known,
-        (false, true) => Walked::Deleted,
-        (false, false) => Walked::Stranger,
+    let (known, deleted, doubted) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(match (known, deleted, doubted) {
+        (true, _, _) => Walked::Known,
+        (false, true, _) => Walked::Deleted,
+        (false, false, true) => Walked::Doubted,
+        (false, false, false) => Walked::Stranger,
     })
 }
 

@@ -4,6 +4,7 @@
 
 use crate::cloudflare::ApiError;
 use crate::error::Error;
+use crate::ledger::Ledger;
 use crate::settings::Share;
 
 /// So many are a stray few whatever the share, so that one of twenty does not stop
@@ -104,22 +105,51 @@ impl Reception {
     }
 }
 
-/// What was sent before this start.
+/// What the index may hold of this migration from earlier starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Earlier {
     /// Nothing.
     Nothing,
-    /// Batches whose answers nobody kept.
-    Unanswered,
+    /// What earlier generations brought, and nothing of this one.
+    Generations,
+    /// Records of this generation: the service took them, or nobody kept its answer.
+    Records,
+}
+
+impl Earlier {
+    pub(super) fn of(ledger: &Ledger) -> Result<Self, Error> {
+        Ok(
+            match (ledger.has_sent_of_generation()?, ledger.has_sent()?) {
+                (true, _) => Self::Records,
+                (false, true) => Self::Generations,
+                (false, false) => Self::Nothing,
+            },
+        )
+    }
+
+    /// What is to be done where the service takes nothing.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Nothing => {
+                "unless a batch that was under way beside it was accepted, nothing was written and the settings are still free: run again with others"
+            }
+            Self::Generations => {
+                "what earlier passes brought is there and stays: mend the source or the index, then run the same command again"
+            }
+            Self::Records => {
+                "what an earlier start sent may have been taken: run the same command again once the account takes it, or take everything back with rollback and begin anew with other settings"
+            }
+        }
+    }
 }
 
 /// Nothing is taken, wherever in the batch it was tried.
 pub(super) fn all_refused(last: ApiError, earlier: Earlier) -> Error {
     Error::failed("Vectorize refuses every record that was tried, from all over the first batch")
-        .advise(match earlier {
-            Earlier::Nothing => "it is no matter of single records: compare the index's dimensions and the mapping options with what the answer names. Nothing was written, and the settings are still free: run again with others",
-            Earlier::Unanswered => "it is no matter of single records: compare the index's dimensions and the mapping options with what the answer names. What an earlier start sent may have been taken, its answer was lost: run the same command again once the account takes it, or take it back with rollback and begin anew with other settings",
-        })
+        .advise(format!(
+            "it is no matter of single records: compare the index's dimensions and the mapping options with what the answer names; {}",
+            earlier.advice()
+        ))
         .because(last)
 }
 

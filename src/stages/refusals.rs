@@ -38,6 +38,8 @@ pub(super) struct Refusals<'a> {
     /// Whether anything at all went through.
     reception: Reception,
     earlier: Earlier,
+    /// Points before it lie in batches that were sent before.
+    first_unbatched: u64,
     tolerance: Tolerance,
 }
 
@@ -91,10 +93,6 @@ impl<'a> Refusals<'a> {
         let share = migration.pace.max_poison;
         // Where everything may be refused, that is no reason to doubt.
         let undoubted = share.is_all() || migration.ledger.has_accepted()?;
-        let earlier = match migration.ledger.first_unbatched()? {
-            0 => Earlier::Nothing,
-            _ => Earlier::Unanswered,
-        };
         Ok(Self {
             migration,
             generation,
@@ -106,7 +104,8 @@ impl<'a> Refusals<'a> {
                 true => Reception::Taken,
                 false => Reception::Nothing { refused: 0 },
             },
-            earlier,
+            earlier: Earlier::of(&migration.ledger)?,
+            first_unbatched: migration.ledger.first_unbatched()?,
             tolerance: Tolerance::new(share, generation.points()),
         })
     }
@@ -204,6 +203,7 @@ impl<'a> Refusals<'a> {
             match index.upsert(hunt.apart.body(&[at])).await {
                 Ok(_) => {
                     self.reception = Reception::Taken;
+                    self.note_taken(std::iter::once(hunt.apart.line(at).unsettled));
                     hunt.touched = true;
                     return Ok(());
                 }
@@ -349,7 +349,10 @@ impl<'a> Refusals<'a> {
                 RejectedAt { ordinal, json }
             })
             .collect();
-        self.migration.ledger.reject(STAGE, &rejections)
+        let ledger = &self.migration.ledger;
+        let doubted = ordinals.into_iter().filter(|at| *at < self.first_unbatched);
+        ledger.doubt(&Vec::from_iter(doubted))?;
+        ledger.reject(STAGE, &rejections)
     }
 
     /// What keeps records of refused classes from being sent.

@@ -13,6 +13,7 @@ use crate::cloudflare::{IndexInfo, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState, Milestone, RecordRow};
 use crate::progress::Step;
+use crate::stages::barrier::{self, await_applied};
 use crate::stages::context::Migration;
 use crate::stages::evidence::Evidence;
 use crate::stages::records::Records;
@@ -53,6 +54,10 @@ pub(super) async fn settle(
     if migration.is_dry_run() {
         return Ok(nothing);
     }
+    let last = last_record(migration, &accepted)?;
+    if last.is_none() {
+        await_doubted(migration, index).await?;
+    }
     if accepted.is_empty() {
         migration.reach(Milestone::Settled)?;
         return Ok(nothing);
@@ -60,7 +65,7 @@ pub(super) async fn settle(
     migration.begin(Step::Settle, Some(accepted.len() as u64));
     let mut lost = Vec::new();
     // All of a batch may have been rejected since; then there is nothing to send.
-    if let Some(last) = last_record(migration, &accepted)? {
+    if let Some(last) = last {
         let before = index.info().await?;
         let barrier = send_barrier(migration, generation, transform, index, &last).await?;
         let mut evidence = Evidence::of(migration, index, &accepted, last.ordinal)?;
@@ -93,6 +98,16 @@ fn conclude(migration: &Migration, lost: usize) -> Result<Settlement, Error> {
         &format!("{records} records applied by the index"),
     );
     Ok(Settlement { records, lost })
+}
+
+/// What was set aside after it was sent may be in the queue, and where nothing was sent
+/// behind it no barrier tells when it would be in the index.
+async fn await_doubted(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
+    let settled = migration.ledger.reached(Milestone::Settled)?;
+    if settled || !migration.ledger.has_doubted()? {
+        return Ok(());
+    }
+    await_applied(migration, index, &barrier::Evidence::default()).await
 }
 
 fn last_record(migration: &Migration, batches: &[Batch]) -> Result<Option<RecordRow>, Error> {

@@ -58,7 +58,9 @@ impl Walk {
             match (walked, self.strangers) {
                 (Walked::Record(ordinal), _) => self.seen.insert(ordinal),
                 (Walked::Known, _) => {}
-                (Walked::Deleted, _) | (Walked::Stranger, Strangers::Stay) => self.extra.add(id),
+                (Walked::Deleted | Walked::Doubted, _) | (Walked::Stranger, Strangers::Stay) => {
+                    self.extra.add(id)
+                }
                 (Walked::Stranger, Strangers::TakenIn) => self.newcomers += 1,
             }
         })

@@ -29,6 +29,22 @@ async fn migrated(points: u64) -> Simulation {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_catch_up_of_which_everything_is_refused_says_what_is_there() {
+    let simulation = migrated(60).await;
+    now_holds(&simulation, (0..60).map(changed));
+    let simulation = simulation.refusing(40_001, ["{".to_owned()]);
+    let told = simulation.run().await.expect_code(1).error.unwrap();
+    assert!(
+        told.contains("what earlier passes brought is there"),
+        "{told}"
+    );
+    assert_eq!(simulation.state().vectors.len(), 60);
+    let simulation = simulation.refusing(40_001, []);
+    let outcome = simulation.run().await.expect_code(0);
+    assert_eq!(outcome.number("/points/settled"), 60);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_sent_where_nothing_changed() {
     let simulation = migrated(60).await;
     let before = simulation.state();

@@ -119,6 +119,28 @@ async fn a_batch_of_bad_records_alone_leaves_nothing_to_wait_for() {
     assert_eq!(outcome.number("/points/settled"), POINTS - 4);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_form_of_which_a_probe_was_taken_makes_no_class() {
+    // After the third refusal probes follow: the first of them is refused, the second is
+    // taken. The fifth refusal is the third of a form of which nothing else was taken.
+    let refused = [0, 1, 2, 3, 4];
+    let points = (0..POINTS).map(|number| {
+        let mut point = point(number, DIMENSIONS);
+        if number != 2 && number != 3 {
+            point["payload"]["text"] = Value::Null;
+        }
+        point
+    });
+    let simulation = Simulation::of(points.collect::<Vec<_>>(), |options| {
+        options.unsettled = Unsettled::Lenient;
+    })
+    .refusing(40_008, refused.map(quoted_id));
+    let outcome = simulation.run().await.expect_code(3);
+    assert_eq!(outcome.number("/points/rejected"), 5);
+    assert_eq!(outcome.number("/points/settled"), POINTS - 5);
+    assert_eq!(outcome.number("/verification/extra"), 0);
+}
+
 /// 400 points, every second with null in its metadata, under a strict service.
 fn half_null() -> Simulation {
     let points = (0..400).map(|number| {
@@ -346,8 +368,8 @@ async fn a_search_that_is_cut_off_anywhere_does_not_look_for_what_it_found() {
 
 /// A search that was cut off at its `at`-th call, in which something was taken and the
 /// answer not kept; none where that call is not in the middle of one.
-async fn cut_off(at: usize) -> Option<Simulation> {
-    let mut simulation = refused_of(20, &[13]);
+async fn cut_off(points: u64, poison: u64, at: usize) -> Option<Simulation> {
+    let mut simulation = refused_of(points, &[poison]);
     create_index(&simulation.sandbox, DIMENSIONS).await;
     simulation.crash = Some(Crash::After(at));
     let ended = simulation.run_or_crash().await;
@@ -362,13 +384,16 @@ async fn cut_off(at: usize) -> Option<Simulation> {
 async fn what_an_earlier_start_may_have_brought_through_is_not_forgotten_over_a_refusal() {
     let mut cut = 0;
     for at in 1..20 {
-        let Some(simulation) = cut_off(at).await else {
+        let Some(simulation) = cut_off(20, 13, at).await else {
             continue;
         };
         cut += 1;
         let simulation = simulation.refusing(40001, ["{".to_owned()]);
         let told = simulation.run().await.expect_code(1).error.unwrap();
-        assert!(told.contains("an earlier start sent may have"), "{told}");
+        assert!(
+            told.contains("what an earlier start sent may have"),
+            "{told}"
+        );
         let mut simulation = simulation.refusing(40008, [quoted_id(13)]);
         let there = |simulation: &Simulation| simulation.sandbox.vectors(INDEX).unwrap().len();
         if cut % 2 == 1 {
@@ -378,6 +403,33 @@ async fn what_an_earlier_start_may_have_brought_through_is_not_forgotten_over_a_
         simulation.rollback().await.expect_code(0);
         assert_eq!(there(&simulation), 0, "cut off at {at}");
         simulation.mapping.id = Some("{id}".parse().unwrap());
+        simulation.run().await.expect_code(0).check_sum();
+    }
+    assert!(cut > 3, "{cut}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_start_may_have_brought_through_and_is_refused_now_is_taken_back() {
+    let mut cut = 0;
+    for at in 1..20 {
+        let Some(simulation) = cut_off(8, 6, at).await else {
+            continue;
+        };
+        cut += 1;
+        // Too few to be believed refused as a whole: each is set aside.
+        let mut simulation = simulation.refusing(40001, ["{".to_owned()]);
+        let outcome = simulation.run().await.expect_code(4);
+        assert_eq!(outcome.number("/points/rejected"), 8);
+        let there = |simulation: &Simulation| simulation.sandbox.vectors(INDEX).unwrap().len();
+        assert!(there(&simulation) > 0, "cut off at {at}");
+        let extra = outcome.number("/verification/extra");
+        assert_eq!(extra, there(&simulation) as u64);
+        // Nor are they taken for others' vectors by another start.
+        simulation.run().await.expect_code(4);
+        simulation.rollback().await.expect_code(0);
+        assert_eq!(there(&simulation), 0, "cut off at {at}");
+        simulation.mapping.id = Some("{id}".parse().unwrap());
+        let simulation = simulation.refusing(40001, []);
         simulation.run().await.expect_code(0).check_sum();
     }
     assert!(cut > 3, "{cut}");

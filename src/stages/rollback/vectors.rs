@@ -46,17 +46,19 @@ pub(super) async fn await_pending(migration: &Migration, index: &Vectorize) -> R
     let ledger = &migration.ledger;
     let pending =
         ledger.batches(BatchState::Sent)?.len() + ledger.batches(BatchState::Accepted)?.len();
-    if pending == 0 {
-        return Ok(());
-    }
+    let pending = match pending {
+        0 if !ledger.has_doubted()? => return Ok(()),
+        0 => "records that were set aside after they were sent".to_owned(),
+        batches => format!("{batches} batches"),
+    };
     if migration.is_dry_run() {
         migration.tell(format!(
-            "{pending} batches may still be on their way into the index; the real rollback waits for them first"
+            "{pending} may still be on their way into the index; the real rollback waits for them first"
         ));
         return Ok(());
     }
     migration.tell(format!(
-        "{pending} batches may still be on their way into the index; waiting until they are applied"
+        "{pending} may still be on their way into the index; waiting until they are applied"
     ));
     await_applied(migration, index, &Evidence::default()).await
 }
