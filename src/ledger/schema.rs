@@ -62,6 +62,7 @@ CREATE TABLE IF NOT EXISTS saved_vector (
 CREATE TABLE IF NOT EXISTS doubted (
     id     TEXT NOT NULL,
     digest BLOB NOT NULL,
+    seen   INTEGER NOT NULL CHECK (seen IN (0, 1)),
     PRIMARY KEY (id, digest)
 ) WITHOUT ROWID;
 

@@ -73,11 +73,20 @@ pub(super) async fn await_applied(
     index: &Vectorize,
     evidence: &Evidence,
 ) -> Result<(), Error> {
+    await_applied_or(migration, index, async || evidence.is_seen(index).await).await
+}
+
+/// The same, with something else that tells: `is_seen` is asked at every marker.
+pub(super) async fn await_applied_or(
+    migration: &Migration,
+    index: &Vectorize,
+    is_seen: impl AsyncFn() -> Result<bool, Error>,
+) -> Result<(), Error> {
     let begun = migration.clock.now();
     let mut markers = HashSet::new();
     loop {
         markers.insert(send_marker(index).await?);
-        if is_passed(migration, index, &markers).await? || evidence.is_seen(index).await? {
+        if is_passed(migration, index, &markers).await? || is_seen().await? {
             return Ok(());
         }
         if migration.clock.now() - begun >= migration.pace.settle_timeout {

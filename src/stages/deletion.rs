@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::ledger::DeletionMark;
 use crate::progress::Step;
 use crate::record::VectorId;
-use crate::stages::barrier::{Evidence, await_applied};
+use crate::stages::barrier::await_applied_or;
 use crate::stages::context::Migration;
 use crate::stages::records::stored_digest;
 
@@ -70,7 +70,8 @@ pub(super) async fn delete_doomed(migration: &Migration, index: &Vectorize) -> R
 /// deletion would take what somebody wrote behind the first.
 async fn await_earlier(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
     if shows_any(migration, index).await? {
-        await_applied(migration, index, &Evidence::default()).await?;
+        let is_gone = async || Ok(!shows_any(migration, index).await?);
+        await_applied_or(migration, index, is_gone).await?;
         forget_unapplied(migration, index).await?;
     }
     Ok(())
@@ -95,12 +96,14 @@ async fn send(migration: &Migration, index: &Vectorize) -> Result<Option<Mutatio
     }
 }
 
-/// Until the index is at the last deletion, or shows nothing of it: its marker may be
-/// another writer's. What was asked for before is applied then, or passed over.
+/// Until the index is at the last deletion, or shows nothing of it any more: its marker may
+/// be another writer's. What was asked for before is applied then, or passed over. Where it
+/// showed nothing of the last one to begin with, until it shows nothing of any.
 async fn wait(migration: &Migration, index: &Vectorize, last: MutationId) -> Result<(), Error> {
     let mut seen = index.info().await?;
     let (mut progressed, mut pause) = (migration.clock.now(), FIRST_PAUSE);
     let mut looked = progressed;
+    let is_told = shows(migration, index, &last).await?;
     loop {
         if seen.processed_up_to.as_ref() == Some(&last) {
             return Ok(());
@@ -108,7 +111,11 @@ async fn wait(migration: &Migration, index: &Vectorize, last: MutationId) -> Res
         let now = migration.clock.now();
         if now - looked >= READ_BACK_AFTER {
             looked = now;
-            if !shows(migration, index, &last).await? {
+            let shows = match is_told {
+                true => shows(migration, index, &last).await?,
+                false => shows_any(migration, index).await?,
+            };
+            if !shows {
                 return Ok(());
             }
         }

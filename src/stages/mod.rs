@@ -14,6 +14,7 @@ pub mod context;
 mod count_key;
 mod deletion;
 pub mod dimensions;
+mod doubts;
 mod entries;
 mod estimate;
 mod evidence;

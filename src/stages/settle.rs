@@ -13,8 +13,8 @@ use crate::cloudflare::{IndexInfo, MutationId, Vectorize};
 use crate::error::Error;
 use crate::ledger::{Batch, BatchState, Milestone, RecordRow};
 use crate::progress::Step;
-use crate::stages::barrier::{self, await_applied};
 use crate::stages::context::Migration;
+use crate::stages::doubts;
 use crate::stages::evidence::Evidence;
 use crate::stages::records::Records;
 use crate::transform::Transform;
@@ -56,7 +56,7 @@ pub(super) async fn settle(
     }
     let last = last_record(migration, &accepted)?;
     if last.is_none() {
-        await_doubted(migration, index).await?;
+        doubts::await_all(migration, index).await?;
     }
     if accepted.is_empty() {
         migration.reach(Milestone::Settled)?;
@@ -73,6 +73,7 @@ pub(super) async fn settle(
             .until_applied(&mut evidence)
             .await?;
         lost = evidence.lost().await?;
+        doubts::look(migration, index).await?;
     }
     for batch in &lost {
         migration
@@ -98,16 +99,6 @@ fn conclude(migration: &Migration, lost: usize) -> Result<Settlement, Error> {
         &format!("{records} records applied by the index"),
     );
     Ok(Settlement { records, lost })
-}
-
-/// What was set aside after it was sent may be in the queue, and where nothing was sent
-/// behind it no barrier tells when it would be in the index.
-async fn await_doubted(migration: &Migration, index: &Vectorize) -> Result<(), Error> {
-    let settled = migration.ledger.reached(Milestone::Settled)?;
-    if settled || !migration.ledger.has_doubted()? {
-        return Ok(());
-    }
-    await_applied(migration, index, &barrier::Evidence::default()).await
 }
 
 fn last_record(migration: &Migration, batches: &[Batch]) -> Result<Option<RecordRow>, Error> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use cf_migrate::sandbox::{FaultKind, Operation, SandboxOptions, Unsettled};
 use cf_migrate::settings::PaceOptions;
 
-use crate::binary::{INDEX, Served, Workplace, create_index, point};
+use crate::binary::{INDEX, Served, Workplace, create_index, expected_vector, point};
 use crate::simulation::{Crash, DIMENSIONS, Simulation};
 use crate::support::qdrant::QdrantDouble;
 
@@ -433,6 +433,31 @@ async fn what_an_earlier_start_may_have_brought_through_and_is_refused_now_is_ta
         simulation.run().await.expect_code(0).check_sum();
     }
     assert!(cut > 3, "{cut}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_refused_when_it_was_sent_again_is_nobodys_once_that_is_settled() {
+    let mut simulation = cut_off_before_anything_else(20, 13).await;
+    let outcome = simulation.run().await.expect_code(3);
+    assert_eq!(outcome.number("/points/rejected"), 1);
+    assert_eq!(simulation.ledger().next_doubted(1).unwrap(), []);
+    // By somebody else, who mended it.
+    let (id, vector) = expected_vector(13, DIMENSIONS);
+    simulation.sandbox.put_vector(INDEX, &id, &vector).unwrap();
+    simulation.file_index = false;
+    simulation.rollback().await;
+    let left = simulation.sandbox.vectors(INDEX).unwrap();
+    assert_eq!(left.keys().collect::<Vec<_>>(), [&id]);
+}
+
+/// A search of which the first upsert's answer alone is known.
+async fn cut_off_before_anything_else(points: u64, poison: u64) -> Simulation {
+    for at in 1..20 {
+        if let Some(simulation) = cut_off(points, poison, at).await {
+            return simulation;
+        }
+    }
+    panic!("no call is in the middle of the search");
 }
 
 /// How many records the ledger of a crashed run has set aside.
