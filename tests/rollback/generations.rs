@@ -2,12 +2,14 @@
 //! it last.
 
 use cf_migrate::sandbox::Operation;
+use cf_migrate::sandbox::inspect::StoredEntry;
+use cf_migrate::stages::index::StaleEntries;
 use cf_migrate::stages::inventory::Existing;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::binary::{INDEX, State};
+use crate::binary::{INDEX, State, entry};
 use crate::live::{changed, live, now_holds, points};
-use crate::scene::{POINTS, lived_in, same, theirs, with_conflicts};
+use crate::scene::{POINTS, lived_in, put_entry, same, theirs, with_conflicts};
 use crate::simulation::{Crash, Simulation};
 
 /// Some points changed, some vanished, some new.
@@ -104,4 +106,28 @@ async fn a_run_after_the_rollback_brings_in_the_newest_generation() {
     assert_eq!(outcome.number("/points/settled"), POINTS + 5);
     simulation.rollback().await.expect_code(0);
     same(&before, &simulation, "after the second rollback");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_went_with_its_file_and_came_back_is_put_back() {
+    let mut simulation = lived_in(|_| {}).await;
+    live(&mut simulation);
+    simulation.stale = StaleEntries::Prune;
+    let stored = StoredEntry {
+        metadata: Some(json!({"seen": 1.5})),
+        ..entry(&["gone"])
+    };
+    put_entry(&simulation, "file:f5", &stored);
+    let before = simulation.state();
+    simulation.run().await.expect_code(0);
+    let others = (0..POINTS).filter(|number| number / 5 != 5);
+    now_holds(&simulation, points(others));
+    simulation.run().await.expect_code(0);
+    assert!(!simulation.state().entries.contains_key("file:f5"));
+    now_holds(&simulation, points(0..POINTS));
+    simulation.run().await.expect_code(0);
+    // It was written where there was none, so there was no metadata to keep.
+    assert_eq!(simulation.state().entries["file:f5"].metadata, None);
+    simulation.rollback().await.expect_code(0);
+    same(&before, &simulation, "after the rollback");
 }

@@ -42,7 +42,7 @@ use figures::Figures;
 use play::{Finding, Manner, play};
 
 /// Seeds that once found something, each with what that was.
-const KEPT: [(u64, &str); 6] = [
+const KEPT: [(u64, &str); 7] = [
     (
         1_248,
         "of a batch that was split for its refused records one part was passed over by the index, and not missed",
@@ -66,6 +66,10 @@ const KEPT: [(u64, &str); 6] = [
     (
         2_000_000_055,
         "a deletion that was promised to an earlier start and passed over was waited for in vain",
+    ),
+    (
+        3_200_000_436,
+        "an entry that went with its file and came back without its metadata was taken for somebody else's",
     ),
 ];
 

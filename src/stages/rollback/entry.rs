@@ -103,9 +103,7 @@ pub(super) fn judge(touched: &Touched, goal: Option<&KvValue>, shown: &Shown, wr
         Shown::Held(value) if before.as_ref().is_some_and(|before| same(before, value)) => {
             Now::AsBefore
         }
-        // We write an entry with the metadata that it has: other metadata is
-        // somebody else's.
-        Shown::Held(value) if wrote && same_metadata(before.as_ref(), value) => Now::Ours,
+        Shown::Held(value) if wrote && may_be_our_metadata(before.as_ref(), value) => Now::Ours,
         Shown::Held(_) => Now::Changed,
     }
 }
@@ -114,6 +112,12 @@ fn same(left: &KvValue, right: &KvValue) -> bool {
     left.value == right.value
         && left.expiration == right.expiration
         && same_metadata(Some(left), right)
+}
+
+/// We write an entry with the metadata that it has, which is none where it was removed
+/// or expired since: other metadata is somebody else's.
+fn may_be_our_metadata(before: Option<&KvValue>, value: &KvValue) -> bool {
+    value.metadata.is_none() || same_metadata(before, value)
 }
 
 fn same_metadata(before: Option<&KvValue>, value: &KvValue) -> bool {
@@ -172,6 +176,8 @@ mod tests {
         let ours = value("[1]", Some(json!({"owner": 1.0})), None);
         assert_eq!(stands(&entry, &Shown::Held(ours.clone()), true), Now::Ours);
         assert_eq!(stands(&entry, &Shown::Held(ours), false), Now::Changed);
+        let anew = value("[1]", None, None);
+        assert_eq!(stands(&entry, &Shown::Held(anew), true), Now::Ours);
         let marked = value("[1]", Some(json!({"owner": 2})), None);
         assert_eq!(stands(&entry, &Shown::Held(marked), true), Now::Changed);
         assert_eq!(stands(&entry, &Shown::Held(before), false), Now::AsBefore);
