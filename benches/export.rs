@@ -14,6 +14,8 @@
 #[path = "../tests/support/mod.rs"]
 #[allow(unused_imports, reason = "its tests are run with the tests")]
 mod support;
+#[path = "support/words.rs"]
+mod words;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -26,12 +28,10 @@ const READERS: [u32; 3] = [1, 2, 4];
 const DELAYS_MS: [u64; 2] = [0, 200];
 
 fn main() {
-    let given: Vec<u64> = std::env::args()
-        .filter_map(|word| word.parse().ok())
-        .collect();
-    let (points, dimensions) = match given.as_slice() {
+    let (points, dimensions) = match words::numbers(2).as_slice() {
         [points, dimensions, ..] => (*points, *dimensions),
-        _ => (60_000, 768),
+        [points] => (*points, 768),
+        [] => (60_000, 768),
     };
     let dimensions = usize::try_from(dimensions).expect("dimensions are few");
     for delay in DELAYS_MS.map(Duration::from_millis) {

@@ -34,7 +34,7 @@ const SEED: u64 = 7;
 const STAGES: [&str; 6] = ["export", "upsert", "settle", "index", "verify", "total"];
 
 fn main() {
-    let mut sizes = match support::numbers() {
+    let mut sizes = match support::words::numbers(usize::MAX) {
         given if given.is_empty() => vec![20_000, 200_000],
         given => given,
     };

@@ -40,7 +40,7 @@ const RATE: u64 = 20;
 const MEMORY: [&str; 2] = ["--memory", "96MiB"];
 
 fn main() {
-    let numbers = support::numbers();
+    let numbers = support::words::numbers(3);
     let number = |at: usize, usual| numbers.get(at).copied().unwrap_or(usual);
     let (points, dimensions) = (number(0, 10_000), number(1, 1_536));
     let (megabytes, rate) = (number(2, RATE), number(2, RATE) * 1_000_000);

@@ -17,6 +17,8 @@ mod cloud;
 #[path = "../tests/support/mod.rs"]
 #[allow(unused_imports, reason = "its tests are run with the tests")]
 mod support;
+#[path = "support/words.rs"]
+mod words;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -36,9 +38,9 @@ const BINARY_BYTES: u64 = 25_000_000;
 const REFUSED: i32 = 7;
 
 fn main() {
-    let given = std::env::args().find_map(|word| word.parse().ok());
+    let given = words::numbers(1).first().copied().unwrap_or(21);
     let mut bench = Bench {
-        times: given.unwrap_or(21),
+        times: usize::try_from(given.max(1)).expect("not that many times"),
         bare: None,
     };
     bench.measure("a process that does nothing", None, 0, || {

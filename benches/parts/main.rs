@@ -19,6 +19,8 @@ mod neighbours;
 mod payload;
 mod transform;
 mod verify;
+#[path = "../support/words.rs"]
+mod words;
 
 use measure::Part;
 
@@ -42,10 +44,11 @@ const PARTS: [Entry; 10] = [
 ];
 
 fn main() {
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with("--"))
-        .collect();
+    let words = words::words();
+    let is_none_of = |word: &&String| !PARTS.iter().any(|(name, _)| name.contains(*word));
+    if let Some(word) = words.iter().find(|word| is_none_of(word)) {
+        words::refuse(word, "a word of a part's name");
+    }
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
     for (name, part) in PARTS {
         if wanted(name) {

@@ -24,6 +24,8 @@ mod rows;
 mod stages;
 mod table;
 mod turns;
+#[path = "../support/words.rs"]
+mod words;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -33,25 +35,51 @@ use rows::Collection;
 use stages::Stage;
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words = words::words();
     if let [flag, name, dir, points] = words.as_slice()
         && flag == measure::CHILD
     {
         let points = points.parse().expect("the parent gives a number");
         return child(name, Path::new(dir), Collection::of(points));
     }
-    let mut sizes: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    if sizes.is_empty() {
-        sizes = vec![100_000, 1_000_000];
-    }
-    let value = |name: &'static str| words.iter().filter_map(move |word| word.strip_prefix(name));
-    let only: Vec<&str> = value("only=").collect();
-    let rounds = value("rounds=").find_map(|number| number.parse().ok());
-    let measured = turns::measure(&sizes, &only, rounds.unwrap_or(1).max(1));
-    for (size, points) in sizes.iter().enumerate() {
+    let asked = Asked::of(&words);
+    let measured = turns::measure(&asked.sizes, &asked.only, asked.rounds);
+    for (size, points) in asked.sizes.iter().enumerate() {
         say(&table::of_a_size(size, *points, &measured));
+    }
+}
+
+/// What is to be measured.
+struct Asked<'a> {
+    /// Records, ascending.
+    sizes: Vec<u64>,
+    /// Names of stages; none: all of them.
+    only: Vec<&'a str>,
+    /// At least one.
+    rounds: u64,
+}
+
+impl<'a> Asked<'a> {
+    fn of(words: &'a [String]) -> Self {
+        let (mut sizes, mut only, mut rounds) = (Vec::new(), Vec::new(), 1);
+        for word in words {
+            match word.split_once('=') {
+                Some(("only", name)) if Stage::named(name).is_some() => only.push(name),
+                Some(("only", name)) => words::refuse(name, "the name of a stage"),
+                Some(("rounds", number)) => rounds = words::number(number).max(1),
+                _ => sizes.push(words::number(word)),
+            }
+        }
+        if sizes.is_empty() {
+            sizes = vec![100_000, 1_000_000];
+        }
+        sizes.sort_unstable();
+        sizes.dedup();
+        Self {
+            sizes,
+            only,
+            rounds,
+        }
     }
 }
 

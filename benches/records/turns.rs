@@ -72,7 +72,7 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
 
 /// Every stage that is wanted, of sizes in ascending order, and its bound right after it
 /// in the first round.
-pub(crate) fn measure(sizes: &[u64], only: &[&str], rounds: usize) -> Vec<Measured> {
+pub(crate) fn measure(sizes: &[u64], only: &[&str], rounds: u64) -> Vec<Measured> {
     let wanted = Stage::ALL
         .into_iter()
         .filter(|stage| stage.is_needed_for(only));

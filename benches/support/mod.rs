@@ -6,16 +6,11 @@
 pub mod cost;
 pub mod line;
 pub mod sink;
+pub mod words;
 
 use std::io::Write as _;
 
 /// One line for whoever runs the bench.
 pub fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").expect("somebody reads this");
-}
-
-/// The plain numbers among the arguments: cargo adds words of its own.
-pub fn numbers() -> Vec<u64> {
-    let words = std::env::args().skip(1);
-    words.filter_map(|word| word.parse().ok()).collect()
 }

@@ -29,7 +29,7 @@ use bare::Bare;
 use doubles::qdrant::{Formula, QdrantDouble, Server};
 use serde_json::Value;
 use support::sink::{INDEX, NAMESPACE, Sink};
-use support::{cost, say};
+use support::{cost, say, words};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_cf-migrate");
 const COLLECTION: &str = "docs";
@@ -40,7 +40,11 @@ fn main() {
     if let Some(bare) = bare::asked_for() {
         return bare::play(bare);
     }
-    let (points, dimensions) = match support::numbers().as_slice() {
+    let mut words = words::words();
+    let serves = words.first().is_some_and(|word| word == "serve");
+    let numbers = words.split_off(usize::from(serves));
+    let numbers: Vec<u64> = numbers.iter().map(|word| words::number(word)).collect();
+    let (points, dimensions) = match numbers.as_slice() {
         [points, dimensions, ..] => (*points, *dimensions),
         [points] => (*points, 1_536),
         [] => (20_000, 1_536),
@@ -54,7 +58,7 @@ fn main() {
         formula: Formula::new(points, dimensions, SEED),
         source,
     };
-    if std::env::args().any(|word| word == "serve") {
+    if serves {
         return place.serve();
     }
     let mut best: Option<Figures> = None;
