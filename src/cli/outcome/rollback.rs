@@ -31,7 +31,9 @@ fn named(kind: &str) -> &str {
         "index_missing" => "an index that was there before and is not",
         "entries_changed" => "KV entries that were changed since, and stay",
         "entries_different" => "KV entries that are not as they were",
-        "overwritten_changed" => "replaced vectors that were changed since, and stay",
+        "overwritten_changed" => {
+            "replaced vectors that are not what was written (changed since, or never replaced), and stay"
+        }
         "overwritten_lost" => "replaced vectors whose old values were not saved",
         other => other,
     }
