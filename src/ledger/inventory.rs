@@ -5,8 +5,8 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::many::Many;
 use super::records::{as_sql, from_sql};
-use super::rollback::value_digest;
 use super::sorted::Sorted;
+use super::touched::value_digest;
 use super::{Ledger, Walk};
 use crate::cloudflare::KvValue;
 use crate::error::Error;

@@ -23,9 +23,11 @@ mod rows;
 mod schema;
 mod sorted;
 mod sorter;
+mod taken_back;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -44,7 +46,9 @@ pub use inventory::InventoryEntry;
 pub use looks::{Doubt, Listed, Suspect};
 pub use namespaces::NamespaceTotals;
 pub use records::{Checked, CheckedPoint, Collision, RecordRow, RejectedAt, Totals};
-pub use rollback::{Counted, Keys, TakenBack, Touched, Written};
+pub use rollback::Counted;
+pub use taken_back::{TakenBack, Written};
+pub use touched::{Keys, Touched};
 pub use walk::{Strangers, Walk, Walked};
 
 use tally::FORGET_ALL;
