@@ -11,7 +11,7 @@ pub fn words() -> Vec<String> {
     words.filter(|word| word != "--bench").collect()
 }
 
-/// Nothing but numbers, and `most` of them.
+/// Nothing but numbers, `most` of them at most.
 pub fn numbers(most: usize) -> Vec<u64> {
     let words = words();
     if words.len() > most {
