@@ -55,10 +55,12 @@ pub(crate) enum Stage {
     BeginGeneration,
     /// The next generation into the ledger, compared with what is held.
     CatchUp,
+    /// What was new or changed settled, and room for the third generation.
+    BeginThird,
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Inventory,
         Self::FileIndex,
         Self::Archive,
@@ -72,6 +74,7 @@ impl Stage {
         Self::ReconcileForeign,
         Self::BeginGeneration,
         Self::CatchUp,
+        Self::BeginThird,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -89,6 +92,7 @@ impl Stage {
             Self::ReconcileForeign => "reconcile-foreign",
             Self::BeginGeneration => "begin-generation",
             Self::CatchUp => "catch-up",
+            Self::BeginThird => "begin-third",
         }
     }
 
@@ -106,7 +110,7 @@ impl Stage {
             Self::Send => Some(bounds::BARE_COMMITS),
             Self::Files => Some(bounds::BARE_FILES),
             Self::Report => Some(bounds::BARE_COUNTS),
-            Self::ReconcileMissing | Self::ReconcileForeign => None,
+            Self::ReconcileMissing | Self::ReconcileForeign | Self::BeginThird => None,
             Self::Reconcile => Some(bounds::SORTED_LISTS),
             Self::ReconcileFiles => Some(bounds::SORTED_LISTS_AND_FILES),
             Self::BeginGeneration => Some(bounds::BARE_MOVE),
@@ -143,6 +147,7 @@ impl Stage {
             Self::ReconcileForeign => reconcile(dir, collection, Vectors::Foreign, Entries::None),
             Self::BeginGeneration => begin_generation(dir),
             Self::CatchUp => catch_up(dir, collection),
+            Self::BeginThird => begin_third(dir, collection),
         }
     }
 }
@@ -391,6 +396,25 @@ fn catch_up(dir: &Path, collection: Collection) {
         };
     }
     assert_eq!(sent, collection.points - unchanged);
+}
+
+/// Two records in a hundred are sent, so that a batch of them lies among fifty times as many.
+fn begin_third(dir: &Path, collection: Collection) {
+    migration::wait(async {
+        let migration = migration::open(dir, LEDGER);
+        let ledger = &migration.ledger;
+        for first in (0..collection.points).step_by(50 * BATCH as usize) {
+            let last = collection.points.min(first + 50 * BATCH) - 1;
+            ledger.batch_sent(first, last).expect("room left");
+            let mutation = format!("mutation-{first}");
+            ledger.batch_accepted(first, &mutation).expect("room left");
+        }
+        ledger.settle_accepted().expect("room left");
+        migration.reach(Milestone::Settled).expect("room left");
+        ledger.begin_generation(3).expect("room left");
+        let first = collection.row(0, Generation::Second);
+        assert!(ledger.holds(&first.id).expect("looked up"));
+    });
 }
 
 /// A ledger that no later stage stands on.

@@ -3,11 +3,13 @@
 //! two lies what is new, changed, unchanged and vanished.
 
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 
 use super::compared::{self, compared};
-use super::records::{as_sql, from_sql};
+use super::marks::Marks;
+use super::records::{as_sql, from_sql, index_ids};
 use super::schema::{
-    FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION, sorting,
+    FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION,
 };
 use super::tally::{self, FORGET_ALL};
 use super::{BatchState, Ledger, ranges};
@@ -49,8 +51,12 @@ impl Ledger {
     /// otherwise.
     pub fn begin_generation(&self, generation: u64) -> Result<(), Error> {
         self.with(|connection| {
+            let arrived = Arrived::of(connection)?;
+            if arrived.is_some() {
+                index_ids(connection)?;
+            }
             let transaction = connection.transaction()?;
-            let moved = sorting(&transaction, hold_settled)?;
+            let moved = arrived.map_or(Ok(0), |arrived| hold(&transaction, arrived))?;
             transaction.execute_batch(FORGET_GENERATION)?;
             transaction.execute_batch(SET_ASIDE)?;
             transaction.execute_batch(RECORDS)?;
@@ -143,37 +149,59 @@ impl Ledger {
     }
 }
 
-/// Settled records, and, once all are, those that were never sent because they are
-/// held already: their places in files may be new. They are sorted first, from the
-/// table and not by its index: ten million rows in no order would have as many pages
-/// read and written again and again.
-fn hold_settled(connection: &Connection) -> Result<usize, rusqlite::Error> {
-    connection.execute_batch(
-        "DROP INDEX IF EXISTS held_file;
-         CREATE TEMP TABLE settled (first INTEGER NOT NULL, last INTEGER NOT NULL);
-         CREATE TEMP TABLE unsettled (first INTEGER NOT NULL, last INTEGER NOT NULL);",
+/// Which records are in the index as they should be.
+struct Arrived {
+    settled: Vec<ranges::Range>,
+    /// Those that were never sent because they are held already, once all others are
+    /// settled: their places in files may be new.
+    unchanged: Marks,
+}
+
+impl Arrived {
+    /// None where none are.
+    fn of(connection: &Connection) -> Result<Option<Self>, rusqlite::Error> {
+        let all = ranges::all(connection)?;
+        let settled = ranges::of(connection, BatchState::Settled, all)?;
+        let mut unchanged = Marks::default();
+        let mut statement = connection.prepare(
+            "SELECT ordinal FROM unchanged
+             WHERE EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            unchanged.insert(from_sql(row.get(0)?));
+        }
+        let any = !settled.is_empty() || !unchanged.is_empty();
+        Ok(any.then_some(Self { settled, unchanged }))
+    }
+
+    fn contains(&self, ordinal: i64) -> bool {
+        ranges::contain(&self.settled, ordinal) || self.unchanged.contains(from_sql(ordinal))
+    }
+}
+
+/// Holds what arrived; says how many records are new or different there. They come in the
+/// order of their ids out of the index over them, which has all that is held: ten million
+/// rows in no order would have as many pages read and written again and again, and to sort
+/// them once more took longer than all the rest.
+fn hold(connection: &Connection, arrived: Arrived) -> Result<usize, rusqlite::Error> {
+    connection.execute_batch("DROP INDEX IF EXISTS held_file")?;
+    connection.create_scalar_function(
+        "arrived",
+        1,
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY,
+        move |context| Ok(arrived.contains(context.get(0)?)),
     )?;
-    let all = ranges::all(connection)?;
-    let settled = ranges::of(connection, BatchState::Settled, all)?;
-    for (first, last) in ranges::between(&settled, all) {
-        connection.execute("INSERT INTO unsettled VALUES (?, ?)", [first, last])?;
-    }
-    for (first, last) in settled {
-        connection.execute("INSERT INTO settled VALUES (?, ?)", [first, last])?;
-    }
     let held = connection.execute(
-        "INSERT OR REPLACE INTO held (id, file, digest)
-         SELECT id, file, digest FROM settled
-         CROSS JOIN record NOT INDEXED ON record.ordinal BETWEEN first AND last
-         UNION ALL SELECT id, file, digest FROM unsettled
-         CROSS JOIN unchanged ON unchanged.ordinal BETWEEN first AND last
-         CROSS JOIN record NOT INDEXED ON record.ordinal = unchanged.ordinal
-         WHERE EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')
-         ORDER BY id",
+        "INSERT INTO held (id, file, digest)
+         SELECT id, file, digest FROM record INDEXED BY record_id
+         WHERE arrived(ordinal) ORDER BY id
+         ON CONFLICT DO UPDATE SET file = excluded.file, digest = excluded.digest
+         WHERE file IS NOT excluded.file OR digest IS NOT excluded.digest",
         [],
-    )?;
-    connection.execute_batch("DROP TABLE settled; DROP TABLE unsettled;")?;
-    Ok(held)
+    );
+    connection.remove_function("arrived", 1)?;
+    held
 }
 
 /// SQL for the view over records that a ledger of this format has.

@@ -22,6 +22,16 @@ impl Marks {
         block[(within / 64) as usize] |= 1 << (within % 64);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    pub(super) fn contains(&self, ordinal: u64) -> bool {
+        let within = ordinal % BLOCK;
+        let block = self.blocks.get(&(ordinal / BLOCK));
+        block.is_some_and(|words| words[(within / 64) as usize] >> (within % 64) & 1 == 1)
+    }
+
     /// All of them, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
         self.blocks.iter().flat_map(|(block, words)| {
@@ -42,9 +52,14 @@ mod tests {
     fn what_was_inserted_comes_back_in_order_wherever_it_lies() {
         let ordinals = [0, 1, 63, 64, BLOCK - 1, BLOCK, 9_999_999, i64::MAX as u64];
         let mut marks = Marks::default();
+        assert!(marks.is_empty());
         for ordinal in ordinals.iter().rev().chain(&ordinals) {
             marks.insert(*ordinal);
         }
         assert_eq!(marks.iter().collect::<Vec<u64>>(), ordinals);
+        assert!(!marks.is_empty());
+        assert!(ordinals.iter().all(|ordinal| marks.contains(*ordinal)));
+        let others = [2, 62, 65, BLOCK - 2, BLOCK + 1, 9_999_998, 20_000_000];
+        assert!(!others.iter().any(|ordinal| marks.contains(*ordinal)));
     }
 }

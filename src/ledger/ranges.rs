@@ -44,6 +44,14 @@ pub(super) fn of(
     Ok(ranges)
 }
 
+/// Whether it lies in one of these ascending ranges.
+pub(super) fn contain(ranges: &[Range], ordinal: i64) -> bool {
+    let later = ranges.partition_point(|(first, _)| *first <= ordinal);
+    ranges[..later]
+        .last()
+        .is_some_and(|(_, last)| ordinal <= *last)
+}
+
 /// Everything in [`all`] that lies in none of these.
 pub(super) fn between(ranges: &[Range], all: Range) -> Vec<Range> {
     let firsts = std::iter::once(all.0).chain(ranges.iter().map(|(_, last)| last + 1));

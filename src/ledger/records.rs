@@ -246,15 +246,14 @@ impl Ledger {
     }
 }
 
-/// From the second generation on with digests, which are compared by id.
+/// With all that is held of a record later: generations are compared and held in the
+/// order of ids, and a row of the table that is looked up is on another page each time.
 pub(super) fn index_ids(connection: &Connection) -> Result<(), rusqlite::Error> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM held)";
-    let compared: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    let create = match compared {
-        true => "CREATE INDEX record_id ON record (id, digest)",
-        false => "CREATE INDEX record_id ON record (id)",
-    };
-    index(connection, "record_id", create)
+    index(
+        connection,
+        "record_id",
+        "CREATE INDEX record_id ON record (id, file, digest)",
+    )
 }
 
 fn checked_points(connection: &Connection) -> Result<u64, rusqlite::Error> {

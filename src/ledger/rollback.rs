@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::records::{as_sql, from_sql};
+use super::records::{as_sql, from_sql, index_ids};
 use super::schema::FORMAT;
 use super::tally::FORGET_ALL;
 use super::{Ledger, Milestone};
@@ -50,9 +50,9 @@ impl Ledger {
     /// Begins a look at the ids that the index lists: forgets the one before.
     pub fn begin_presence(&self) -> Result<(), Error> {
         self.with(|connection| {
+            index_ids(connection)?;
             connection.execute_batch(
-                "CREATE INDEX IF NOT EXISTS record_id ON record (id);
-                 CREATE TEMP TABLE IF NOT EXISTS present (id TEXT PRIMARY KEY) WITHOUT ROWID;
+                "CREATE TEMP TABLE IF NOT EXISTS present (id TEXT PRIMARY KEY) WITHOUT ROWID;
                  DELETE FROM present;",
             )
         })

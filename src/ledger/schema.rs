@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::LedgerError;
 use super::compared::COMPARED;
@@ -190,7 +190,7 @@ CREATE TABLE entry (
 /// Memory for pages, in KiB, which SQLite takes negative numbers for.
 const CACHE_KIB: i64 = -2_048;
 /// The same while a whole table is sorted, a piece of this size at a time.
-const SORTING_KIB: RangeInclusive<i64> = 2_048..=4_096;
+const SORTING_KIB: RangeInclusive<i64> = 2_048..=5_120;
 /// SQLite merges sixteen pieces at a time: of no more than 256, every row is written
 /// twice before all are in order. Reckoned with fewer, because a piece holds less of a
 /// table than its own size: each row takes 16 bytes more in memory.
@@ -211,7 +211,7 @@ fn sorting_kib(connection: &Connection) -> Result<i64, rusqlite::Error> {
 }
 
 /// Does work that sorts a whole table.
-pub(super) fn sorting<T>(
+fn sorting<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
 ) -> Result<T, rusqlite::Error> {
@@ -221,18 +221,22 @@ pub(super) fn sorting<T>(
     done
 }
 
-/// Makes an index by its name where there is none yet.
+/// Makes an index by its name where there is none yet, or anew where an earlier version
+/// made it of other columns.
 pub(super) fn index(
     connection: &Connection,
     name: &str,
     create: &str,
 ) -> Result<(), rusqlite::Error> {
-    let there: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)")?
-        .query_row([name], |row| row.get(0))?;
+    let there: Option<String> = connection
+        .prepare_cached("SELECT sql FROM sqlite_schema WHERE name = ?")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
     match there {
-        true => Ok(()),
-        false => sorting(connection, |connection| connection.execute_batch(create)),
+        Some(there) if there == create => Ok(()),
+        _ => sorting(connection, |connection| {
+            connection.execute_batch(&format!("DROP INDEX IF EXISTS {name}; {create};"))
+        }),
     }
 }
 

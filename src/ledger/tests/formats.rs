@@ -194,3 +194,24 @@ fn records_that_were_set_aside_are_forgotten_and_their_indexes_made_for_the_new_
     assert_eq!(indexed, ["record"]);
     assert_eq!(ledger.totals().unwrap().records, 4);
 }
+
+/// The index over ids had fewer columns once: it is made anew before it is gone through.
+#[test]
+fn an_index_over_ids_by_an_older_version_is_made_anew() {
+    let (dir, ledger) = ledger();
+    ledger.add_checked(0, &numbered(0, 3)).unwrap();
+    let older = "CREATE INDEX record_id ON record (id);";
+    let ledger = left_by(&dir, ledger, older);
+    settle(&ledger, 0, 2);
+    ledger.begin_generation(2).unwrap();
+    assert_eq!(ledger.held().unwrap(), 3);
+    ledger.add_checked(0, &numbered(0, 3)).unwrap();
+    let older = "CREATE INDEX record_id ON record (id, digest);";
+    let ledger = left_by(&dir, ledger, older);
+    ledger.index_ids().unwrap();
+    let sql = "SELECT sql FROM sqlite_schema WHERE name = 'record_id'";
+    let made: String = ledger
+        .with(|connection| connection.query_row(sql, [], |row| row.get(0)))
+        .unwrap();
+    assert_eq!(made, "CREATE INDEX record_id ON record (id, file, digest)");
+}

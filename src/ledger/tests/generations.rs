@@ -55,3 +55,103 @@ fn a_generation_of_which_nothing_was_sent_leaves_nothing_behind() {
     assert_eq!(ledger.held().unwrap(), 0);
     assert_eq!(format(&dir), 5);
 }
+
+/// What is held: ids, their files and digests.
+fn held(ledger: &Ledger) -> Vec<(String, Option<String>, u8)> {
+    let held = ledger.with(|sql| {
+        sql.prepare("SELECT id, file, digest FROM held ORDER BY id")?
+            .query_map([], |row| {
+                let digest: [u8; 16] = row.get(2)?;
+                Ok((row.get(0)?, row.get(1)?, digest[0]))
+            })?
+            .collect()
+    });
+    held.unwrap()
+}
+
+/// The second generation of three settled records, none of it sent: the first is in
+/// another file, the second is changed, the third as it was, and there is a new one.
+fn second_generation() -> (tempfile::TempDir, Ledger) {
+    let (dir, ledger) = ledger();
+    let in_file = |ordinal: u64, id: &str, file: &str| row(ordinal, id, Some(file), Order::Missing);
+    let first = [("a", "x"), ("b", "x"), ("c", "y")];
+    let rows = (0..).zip(first).map(|(n, (id, file))| in_file(n, id, file));
+    ledger.add_checked(0, &checked(rows.collect())).unwrap();
+    settle(&ledger, 0, 2);
+    ledger.begin_generation(2).unwrap();
+    let mut rows = vec![
+        in_file(0, "a", "z"),
+        in_file(1, "b", "x"),
+        in_file(2, "c", "y"),
+        in_file(3, "d", "y"),
+    ];
+    rows[1].digest = Digest([9; 16]);
+    ledger.add_checked(0, &checked(rows)).unwrap();
+    assert!(!ledger.has_collisions().unwrap());
+    ledger.mark_unchanged().unwrap();
+    assert_eq!(ledger.unchanged().unwrap(), 2);
+    (dir, ledger)
+}
+
+fn as_held(id: &str, file: &str, digest: u8) -> (String, Option<String>, u8) {
+    (id.to_owned(), Some(file.to_owned()), digest)
+}
+
+#[test]
+fn what_is_settled_is_held_as_it_is_now_and_what_is_unchanged_where_it_is_now() {
+    let (_dir, ledger) = second_generation();
+    settle(&ledger, 1, 1);
+    settle(&ledger, 3, 3);
+    ledger.reach(Milestone::Settled, "now").unwrap();
+    ledger.begin_generation(3).unwrap();
+    let now = [
+        as_held("a", "z", 0),
+        as_held("b", "x", 9),
+        as_held("c", "y", 2),
+        as_held("d", "y", 3),
+    ];
+    assert_eq!(held(&ledger), now);
+}
+
+#[test]
+fn what_was_not_settled_is_held_as_it_was() {
+    let (_dir, ledger) = second_generation();
+    settle(&ledger, 3, 3);
+    ledger.begin_generation(3).unwrap();
+    let before = [
+        as_held("a", "x", 0),
+        as_held("b", "x", 1),
+        as_held("c", "y", 2),
+        as_held("d", "y", 3),
+    ];
+    assert_eq!(held(&ledger), before);
+}
+
+/// A night's catch-up changes little: the log of it must not hold all that is held.
+#[test]
+fn what_is_held_as_it_is_already_is_not_written() {
+    let (_dir, ledger) = second_generation();
+    settle(&ledger, 1, 1);
+    settle(&ledger, 3, 3);
+    ledger.reach(Milestone::Settled, "now").unwrap();
+    ledger
+        .with(|sql| {
+            sql.execute_batch(
+                "CREATE TEMP TABLE written (id TEXT);
+                 CREATE TEMP TRIGGER written_anew AFTER INSERT ON held
+                 BEGIN INSERT INTO written VALUES (new.id); END;
+                 CREATE TEMP TRIGGER changed_there AFTER UPDATE ON held
+                 BEGIN INSERT INTO written VALUES (new.id); END;",
+            )
+        })
+        .unwrap();
+    ledger.begin_generation(3).unwrap();
+    let written: Vec<String> = ledger
+        .with(|sql| {
+            sql.prepare("SELECT id FROM written")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
+        .unwrap();
+    assert_eq!(written, ["a", "b", "d"]);
+}
