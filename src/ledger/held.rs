@@ -11,6 +11,7 @@ use super::records::{as_sql, from_sql, index_ids};
 use super::schema::{
     FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION,
 };
+use super::sorted::Sorted;
 use super::tally::{self, FORGET_ALL};
 use super::{BatchState, Ledger, ranges};
 use crate::error::Error;
@@ -180,28 +181,50 @@ impl Arrived {
     }
 }
 
-/// Holds what arrived; says how many records are new or different there. They come in the
-/// order of their ids out of the index over them, which has all that is held: ten million
-/// rows in no order would have as many pages read and written again and again, and to sort
-/// them once more took longer than all the rest.
+/// Holds what arrived, as far as it is not held like that already; says how many records
+/// that are. They come in the order of their ids out of the index over them, which has all
+/// that is held: ten million rows in no order would have as many pages read and written
+/// again and again, and to sort them once more took longer than all the rest.
 fn hold(connection: &Connection, arrived: Arrived) -> Result<usize, rusqlite::Error> {
     connection.execute_batch("DROP INDEX IF EXISTS held_file")?;
+    let alike = held_alike(connection)?;
     connection.create_scalar_function(
-        "arrived",
+        "differs",
         1,
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY,
-        move |context| Ok(arrived.contains(context.get(0)?)),
+        move |context| {
+            let ordinal = context.get(0)?;
+            Ok(arrived.contains(ordinal) && !alike.contains(from_sql(ordinal)))
+        },
     )?;
     let held = connection.execute(
-        "INSERT INTO held (id, file, digest)
+        "INSERT OR REPLACE INTO held (id, file, digest)
          SELECT id, file, digest FROM record INDEXED BY record_id
-         WHERE arrived(ordinal) ORDER BY id
-         ON CONFLICT DO UPDATE SET file = excluded.file, digest = excluded.digest
-         WHERE file IS NOT excluded.file OR digest IS NOT excluded.digest",
+         WHERE differs(ordinal) ORDER BY id",
         [],
     );
-    connection.remove_function("arrived", 1)?;
+    connection.remove_function("differs", 1)?;
     held
+}
+
+/// Records that are held with the same file and digest, found by going through both once:
+/// a lookup is longer the more is held.
+fn held_alike(connection: &Connection) -> Result<Marks, rusqlite::Error> {
+    let mut alike = Marks::default();
+    let mut records = connection
+        .prepare("SELECT id, file, digest, ordinal FROM record INDEXED BY record_id ORDER BY id")?;
+    let mut records = Sorted::new(records.query([])?)?;
+    let mut held = connection.prepare("SELECT id, file, digest FROM held ORDER BY id")?;
+    let mut held = held.query([])?;
+    while let Some(row) = held.next()? {
+        let Some(record) = records.find(row.get_ref(0)?.as_str()?)? else {
+            continue;
+        };
+        if row.get_ref(1)? == record.get_ref(1)? && row.get_ref(2)? == record.get_ref(2)? {
+            alike.insert(from_sql(record.get(3)?));
+        }
+    }
+    Ok(alike)
 }
 
 /// SQL for the view over records that a ledger of this format has.
