@@ -8,7 +8,7 @@ use super::records::{as_sql, from_sql};
 use super::sorted::Sorted;
 use super::touched::value_digest;
 use super::{Ledger, Walk};
-use crate::cloudflare::KvValue;
+use crate::cloudflare::{KvPair, KvValue};
 use crate::error::Error;
 
 /// A KV entry as it was before our first write to it.
@@ -161,7 +161,7 @@ impl Ledger {
     }
 
     /// Remembers, before they are sent, the entries that we are about to write.
-    pub fn add_entries(&self, namespace: &str, entries: &[(String, String)]) -> Result<(), Error> {
+    pub fn add_entries(&self, namespace: &str, entries: &[KvPair]) -> Result<(), Error> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
@@ -171,11 +171,19 @@ impl Ledger {
                     .prepare_cached("INSERT OR IGNORE INTO entry_written VALUES (?, ?, ?)")?;
                 let mut back = transaction
                     .prepare_cached("DELETE FROM entry_removed WHERE namespace = ? AND key = ?")?;
-                for (key, value) in entries {
+                let mut bare = transaction.prepare_cached(
+                    "INSERT OR IGNORE INTO entry_bare SELECT namespace, key FROM inventory_entry
+                     WHERE namespace = ? AND key = ? AND metadata IS NOT NULL",
+                )?;
+                for pair in entries {
+                    let (key, value) = (&pair.key, &pair.value);
                     insert.execute(params![namespace, key, value])?;
                     // A crash may leave any of them in KV, not only the last.
                     also.execute(params![namespace, key, value_digest(value)])?;
-                    back.execute([namespace, key])?;
+                    back.execute([namespace, key.as_str()])?;
+                    if pair.metadata.is_none() {
+                        bare.execute([namespace, key.as_str()])?;
+                    }
                 }
             }
             transaction.commit()

@@ -236,7 +236,7 @@ impl Ledger {
                 "BEGIN; {FORGET_ALL} DELETE FROM plan WHERE section <> 'asked'; DELETE FROM milestone; DELETE FROM held; DELETE FROM doomed;
                  DELETE FROM rejection; DELETE FROM note; DELETE FROM change; DELETE FROM batch; UPDATE checked SET points = 0;
                  DELETE FROM inventory_vector; DELETE FROM inventory_entry; DELETE FROM entry; DELETE FROM entry_written;
-                 DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM doubted; DELETE FROM taken_back; COMMIT;"
+                 DELETE FROM entry_bare; DELETE FROM entry_removed; DELETE FROM saved_vector; DELETE FROM doubted; DELETE FROM taken_back; COMMIT;"
             ))
         })
     }

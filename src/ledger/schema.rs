@@ -38,8 +38,8 @@ CREATE TABLE IF NOT EXISTS change (
 );
 ";
 
-/// What a rollback needs: every value that we ever wrote under a key of KV, keys
-/// that we removed, ids whose old values were saved, records that were set aside after
+/// What a rollback needs: every value that we ever wrote under a key of KV, keys that
+/// had metadata before us and that we ever wrote without any, keys that we removed, ids whose old values were saved, records that were set aside after
 /// they were sent, and what was taken back. They came after the first ledgers too.
 const ROLLBACK: &str = "
 CREATE TABLE IF NOT EXISTS entry_written (
@@ -47,6 +47,12 @@ CREATE TABLE IF NOT EXISTS entry_written (
     key       TEXT NOT NULL,
     digest    BLOB NOT NULL,
     PRIMARY KEY (namespace, key, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS entry_bare (
+    namespace TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    PRIMARY KEY (namespace, key)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS entry_removed (

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cloudflare::KvPair;
 use crate::error::Kind;
 use crate::record::Digest;
 use crate::transform::Order;
@@ -44,6 +45,17 @@ fn checked(rows: Vec<RecordRow>) -> Checked {
 fn numbered(first: u64, count: u64) -> Checked {
     let rows = (first..first + count).map(|n| row(n, &format!("id{n}"), None, Order::Missing));
     checked(rows.collect())
+}
+
+/// An entry without metadata.
+fn pair(key: &str, value: &str) -> KvPair {
+    KvPair {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        expiration_ttl: None,
+        expiration: None,
+        metadata: None,
+    }
 }
 
 /// A walk that comes by these ids.

@@ -25,6 +25,9 @@ pub struct Touched {
     pub key: String,
     /// Whether we removed it last.
     pub removed: bool,
+    /// Whether we ever wrote it without the metadata that it had before: it was not there
+    /// any more.
+    pub bare: bool,
     /// What was there; its value is none where nothing was.
     pub before: InventoryEntry,
 }
@@ -44,10 +47,11 @@ impl Ledger {
         } = keys;
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT touched.key, entry_removed.key IS NOT NULL, value, metadata, expiration FROM (
+                "SELECT touched.key, entry_removed.key IS NOT NULL, entry_bare.key IS NOT NULL, value, metadata, expiration FROM (
                      SELECT key FROM entry WHERE namespace = ?1
                      UNION SELECT key FROM entry_removed WHERE namespace = ?1) AS touched
                  LEFT JOIN entry_removed ON entry_removed.namespace = ?1 AND entry_removed.key = touched.key
+                 LEFT JOIN entry_bare ON entry_bare.namespace = ?1 AND entry_bare.key = touched.key
                  LEFT JOIN inventory_entry ON inventory_entry.namespace = ?1 AND inventory_entry.key = touched.key
                  WHERE touched.key > ?2 AND (touched.key = ?3) = ?4 ORDER BY touched.key LIMIT ?5",
             )?;
@@ -64,6 +68,7 @@ impl Ledger {
             connection
                 .prepare_cached(
                     "SELECT ?2, EXISTS (SELECT 1 FROM entry_removed WHERE namespace = ?1 AND key = ?2),
+                         EXISTS (SELECT 1 FROM entry_bare WHERE namespace = ?1 AND key = ?2),
                          value, metadata, expiration
                      FROM (SELECT 1) LEFT JOIN inventory_entry ON namespace = ?1 AND key = ?2",
                 )?
@@ -132,12 +137,13 @@ fn read_touched(namespace: &str, row: &Row<'_>) -> Result<Touched, rusqlite::Err
     let key: String = row.get(0)?;
     Ok(Touched {
         removed: row.get(1)?,
+        bare: row.get(2)?,
         before: InventoryEntry {
             namespace: namespace.to_owned(),
             key: key.clone(),
-            value: row.get(2)?,
-            metadata: row.get(3)?,
-            expiration: row.get::<_, Option<i64>>(4)?.map(from_sql),
+            value: row.get(3)?,
+            metadata: row.get(4)?,
+            expiration: row.get::<_, Option<i64>>(5)?.map(from_sql),
         },
         key,
     })

@@ -43,16 +43,16 @@ pub(super) async fn keep(
         &key.key,
         stored.as_ref(),
     )])?;
-    ledger.add_entries(&key.namespace, &[(key.key.clone(), value.clone())])?;
-    let pair = KvPair {
+    let pairs = vec![KvPair {
         key: key.key.clone(),
         value,
         expiration_ttl: plan.ttl,
         expiration: None,
         // Somebody else's metadata is not ours to lose.
         metadata: stored.and_then(|stored| stored.metadata),
-    };
-    put_all(migration, kv, vec![pair]).await?;
+    }];
+    ledger.add_entries(&key.namespace, &pairs)?;
+    put_all(migration, kv, pairs).await?;
     Ok(Kept::Written)
 }
 

@@ -233,12 +233,8 @@ impl Writer<'_> {
     }
 
     async fn put(&self, pairs: Vec<KvPair>) -> Result<(), Error> {
-        let written: Vec<_> = pairs
-            .iter()
-            .map(|pair| (pair.key.clone(), pair.value.clone()))
-            .collect();
         let namespace = &self.file_index.plan.namespace;
-        self.migration.ledger.add_entries(namespace, &written)?;
+        self.migration.ledger.add_entries(namespace, &pairs)?;
         put_all(self.migration, self.file_index.kv, pairs).await
     }
 

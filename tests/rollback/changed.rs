@@ -76,6 +76,30 @@ async fn entries_that_were_changed_in_value_metadata_or_expiry_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_entry_that_somebody_took_only_the_metadata_from_stays() {
+    let simulation = lived_in(|_| {}).await;
+    let stored = StoredEntry {
+        metadata: Some(json!({"seen": 1.5})),
+        ..entry(&["gone"])
+    };
+    put_entry(&simulation, "file:f5", &stored);
+    let mut wanted = simulation.state();
+    simulation.run().await.expect_code(0);
+    let ours = simulation.state().entries["file:f5"].clone();
+    assert_eq!(ours.metadata, stored.metadata);
+    let without = StoredEntry {
+        metadata: None,
+        ..ours
+    };
+    put_entry(&simulation, "file:f5", &without);
+    wanted.entries.insert("file:f5".to_owned(), without);
+    let outcome = simulation.rollback().await.expect_code(4);
+    same(&wanted, &simulation, "without its metadata");
+    assert_eq!(outcome.number("/rollback/entries_kept"), 1);
+    assert_eq!(kinds(&outcome), ["entries_changed"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_count_that_the_application_goes_on_with_stays() {
     let simulation = lived_in(|_| {}).await;
     simulation.run().await.expect_code(0);

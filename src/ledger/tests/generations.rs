@@ -7,9 +7,7 @@ fn a_new_generation_keeps_what_is_settled_and_the_inventory_and_forgets_the_rest
     let (dir, ledger) = ledger();
     ledger.freeze_section("records", "{}").unwrap();
     inventory(&ledger, &["foreign"]);
-    ledger
-        .add_entries("kv", &[("k".into(), "v".into())])
-        .unwrap();
+    ledger.add_entries("kv", &[pair("k", "v")]).unwrap();
     ledger.add_checked(0, &numbered(0, 10)).unwrap();
     settle(&ledger, 0, 6);
     for milestone in [

@@ -103,7 +103,9 @@ pub(super) fn judge(touched: &Touched, goal: Option<&KvValue>, shown: &Shown, wr
         Shown::Held(value) if before.as_ref().is_some_and(|before| same(before, value)) => {
             Now::AsBefore
         }
-        Shown::Held(value) if wrote && may_be_our_metadata(before.as_ref(), value) => Now::Ours,
+        Shown::Held(value) if wrote && is_our_metadata(touched, before.as_ref(), value) => {
+            Now::Ours
+        }
         Shown::Held(_) => Now::Changed,
     }
 }
@@ -114,10 +116,10 @@ fn same(left: &KvValue, right: &KvValue) -> bool {
         && same_metadata(Some(left), right)
 }
 
-/// We write an entry with the metadata that it has, which is none where it was removed
+/// We write an entry with the metadata that it has, which may be none where it was removed
 /// or expired since: other metadata is somebody else's.
-fn may_be_our_metadata(before: Option<&KvValue>, value: &KvValue) -> bool {
-    value.metadata.is_none() || same_metadata(before, value)
+fn is_our_metadata(touched: &Touched, before: Option<&KvValue>, value: &KvValue) -> bool {
+    same_metadata(before, value) || touched.bare && value.metadata.is_none()
 }
 
 fn same_metadata(before: Option<&KvValue>, value: &KvValue) -> bool {
@@ -160,6 +162,7 @@ mod tests {
         Touched {
             key: "file:a".to_owned(),
             removed: false,
+            bare: false,
             before: InventoryEntry::of("n", "file:a", before),
         }
     }
@@ -176,8 +179,14 @@ mod tests {
         let ours = value("[1]", Some(json!({"owner": 1.0})), None);
         assert_eq!(stands(&entry, &Shown::Held(ours.clone()), true), Now::Ours);
         assert_eq!(stands(&entry, &Shown::Held(ours), false), Now::Changed);
-        let anew = value("[1]", None, None);
-        assert_eq!(stands(&entry, &Shown::Held(anew), true), Now::Ours);
+        let bare = Shown::Held(value("[1]", None, None));
+        assert_eq!(stands(&entry, &bare, true), Now::Changed);
+        let written_bare = Touched {
+            bare: true,
+            ..entry.clone()
+        };
+        assert_eq!(stands(&written_bare, &bare, true), Now::Ours);
+        assert_eq!(stands(&written_bare, &bare, false), Now::Changed);
         let marked = value("[1]", Some(json!({"owner": 2})), None);
         assert_eq!(stands(&entry, &Shown::Held(marked), true), Now::Changed);
         assert_eq!(stands(&entry, &Shown::Held(before), false), Now::AsBefore);
