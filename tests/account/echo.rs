@@ -38,9 +38,15 @@ impl Echo {
         let (calls, words) = (Arc::clone(&echo.calls), Arc::clone(&echo.words));
         // Ends with the test's process.
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let answered = answer(stream, &words.lock().unwrap().clone());
-                calls.fetch_add(usize::from(answered.is_some()), Ordering::Relaxed);
+            for mut stream in listener.incoming().flatten() {
+                let Some(secrets) = read(&stream) else {
+                    continue;
+                };
+                // Before it is answered: who has the answer may look at once.
+                calls.fetch_add(1, Ordering::Relaxed);
+                let words = words.lock().unwrap().clone();
+                // Who asked may be gone.
+                let _ = answer(&mut stream, &words, &secrets);
             }
         });
         echo
@@ -51,8 +57,9 @@ impl Echo {
     }
 }
 
-fn answer(stream: TcpStream, words: &Words) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+/// The secrets of a whole request.
+fn read(stream: &TcpStream) -> Option<String> {
+    let mut reader = BufReader::new(stream);
     let (mut secrets, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
@@ -73,14 +80,17 @@ fn answer(stream: TcpStream, words: &Words) -> Option<()> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let (status, headers, body) = said(words, &secrets);
+    Some(secrets)
+}
+
+fn answer(stream: &mut TcpStream, words: &Words, secrets: &str) -> std::io::Result<()> {
+    let (status, headers, body) = said(words, secrets);
     let head = format!(
         "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\nretry-after: 7200\r\nconnection: close\r\n{headers}\r\n",
         body.len()
     );
-    let mut stream = stream;
-    stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body.as_bytes()).ok()
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())
 }
 
 fn said(words: &Words, secrets: &str) -> (u16, String, String) {
