@@ -184,7 +184,7 @@ impl Arrived {
 /// Holds what arrived, as far as it is not held like that already; says how many records
 /// that are. They come in the order of their ids out of the index over them, which has all
 /// that is held: ten million rows in no order would have as many pages read and written
-/// again and again, and to sort them once more took longer than all the rest.
+/// again and again, and to sort them once more was half of the work (docs/performance.md).
 fn hold(connection: &Connection, arrived: Arrived) -> Result<usize, rusqlite::Error> {
     connection.execute_batch("DROP INDEX IF EXISTS held_file")?;
     let alike = held_alike(connection)?;

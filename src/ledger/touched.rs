@@ -25,8 +25,8 @@ pub struct Touched {
     pub key: String,
     /// Whether we removed it last.
     pub removed: bool,
-    /// Whether we ever wrote it without the metadata that it had before: it was not there
-    /// any more.
+    /// Whether we ever wrote it without the metadata that it had before, because it had
+    /// none any more.
     pub bare: bool,
     /// What was there; its value is none where nothing was.
     pub before: InventoryEntry,

@@ -116,8 +116,8 @@ fn same(left: &KvValue, right: &KvValue) -> bool {
         && same_metadata(Some(left), right)
 }
 
-/// We write an entry with the metadata that it has, which may be none where it was removed
-/// or expired since: other metadata is somebody else's.
+/// We write an entry with the metadata that it has, which may be none by then, where the
+/// entry was removed or expired since: other metadata is somebody else's.
 fn is_our_metadata(touched: &Touched, before: Option<&KvValue>, value: &KvValue) -> bool {
     same_metadata(before, value) || touched.bare && value.metadata.is_none()
 }
