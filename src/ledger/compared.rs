@@ -4,9 +4,9 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::appended::Appended;
-use super::marks::Marks;
 use super::records::{as_sql, from_sql};
 use super::sorted::Sorted;
+use crate::ordinals::Ordinals;
 use crate::record::Digest;
 
 /// What is found. `compared` has no row until both were compared.
@@ -59,7 +59,7 @@ pub(super) fn compared(connection: &mut Connection) -> Result<Compared, rusqlite
 /// Compares, and notes which records are held with the same digest.
 pub(super) fn mark_unchanged(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
-    let mut unchanged = Marks::default();
+    let mut unchanged = Ordinals::default();
     compare(&transaction, |ordinal| unchanged.insert(ordinal))?;
     {
         transaction.execute("DELETE FROM unchanged", [])?;

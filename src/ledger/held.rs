@@ -6,7 +6,6 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
 use super::compared::{self, compared};
-use super::marks::Marks;
 use super::records::{as_sql, from_sql, index_ids};
 use super::schema::{
     FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION,
@@ -15,6 +14,7 @@ use super::sorted::Sorted;
 use super::tally::{self, FORGET_ALL};
 use super::{BatchState, Ledger, ranges};
 use crate::error::Error;
+use crate::ordinals::Ordinals;
 
 /// The section of the plan, no part of what is frozen, that says which generation
 /// the records are of.
@@ -155,7 +155,7 @@ struct Arrived {
     settled: Vec<ranges::Range>,
     /// Those that were never sent because they are held already, once all others are
     /// settled: their places in files may be new.
-    unchanged: Marks,
+    unchanged: Ordinals,
 }
 
 impl Arrived {
@@ -163,7 +163,7 @@ impl Arrived {
     fn of(connection: &Connection) -> Result<Option<Self>, rusqlite::Error> {
         let all = ranges::all(connection)?;
         let settled = ranges::of(connection, BatchState::Settled, all)?;
-        let mut unchanged = Marks::default();
+        let mut unchanged = Ordinals::default();
         let mut statement = connection.prepare(
             "SELECT ordinal FROM unchanged
              WHERE EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')",
@@ -209,8 +209,8 @@ fn hold(connection: &Connection, arrived: Arrived) -> Result<usize, rusqlite::Er
 
 /// Records that are held with the same file and digest, found by going through both once:
 /// a lookup is longer the more is held.
-fn held_alike(connection: &Connection) -> Result<Marks, rusqlite::Error> {
-    let mut alike = Marks::default();
+fn held_alike(connection: &Connection) -> Result<Ordinals, rusqlite::Error> {
+    let mut alike = Ordinals::default();
     let mut records = connection
         .prepare("SELECT id, file, digest, ordinal FROM record INDEXED BY record_id ORDER BY id")?;
     let mut records = Sorted::new(records.query([])?)?;

@@ -14,7 +14,6 @@ mod held;
 mod inventory;
 mod looks;
 mod many;
-mod marks;
 mod namespaces;
 mod ranges;
 mod records;

@@ -93,11 +93,10 @@ pub(super) async fn seal(job: &mut Job, ready: &Ready, report: &mut Report) -> R
         tell_kept(&job.migration, vanished, report);
         return Ok(());
     }
-    let (generation, transform) = ready.parts();
     let Some(source) = job.origin.source() else {
         return Ok(());
     };
-    let moved = second_look(&job.migration, source, generation, transform).await?;
+    let moved = second_look(&job.migration, source, ready.transform()).await?;
     if !moved.is_nothing() {
         tell_moved(&job.migration, moved, report);
         return Ok(());

@@ -63,9 +63,9 @@ enum Finished {
 }
 
 impl Ready {
-    /// The generation, and what makes records of its points.
-    pub(super) fn parts(&self) -> (&Generation, &Transform) {
-        (&self.generation, &self.prepared.transform)
+    /// What makes records of the generation's points.
+    pub(super) fn transform(&self) -> &Transform {
+        &self.prepared.transform
     }
 }
 

@@ -2,12 +2,11 @@
 //! held against the ledger, point by point and without an archive, to tell whether it
 //! moved while we were at work.
 
-use crate::archive::Generation;
 use crate::error::Error;
+use crate::ordinals::Ordinals;
 use crate::point::Point;
 use crate::progress::Step;
 use crate::report::Findings;
-use crate::seen::Seen;
 use crate::source::{Page, Source};
 use crate::stages::context::Migration;
 use crate::transform::Transform;
@@ -36,7 +35,6 @@ impl Moved {
 pub(super) async fn second_look(
     migration: &Migration,
     source: &mut dyn Source,
-    generation: &Generation,
     transform: &Transform,
 ) -> Result<Moved, Error> {
     migration.begin(Step::Confirm, source.count().await?);
@@ -46,7 +44,7 @@ pub(super) async fn second_look(
     let mut look = Look {
         migration,
         transform,
-        seen: Seen::below(generation.points()),
+        seen: Ordinals::default(),
         found: Moved::default(),
     };
     let mut from = None;
@@ -69,7 +67,7 @@ struct Look<'a> {
     migration: &'a Migration,
     transform: &'a Transform,
     /// The records whose points are as they were.
-    seen: Seen,
+    seen: Ordinals,
     found: Moved,
 }
 

@@ -4,10 +4,10 @@ use super::{Finding, Notebook, Subject};
 use crate::cloudflare::{ApiError, Vectorize};
 use crate::error::Error;
 use crate::ledger::{self, Ledger, RecordRow, Strangers, Walked};
+use crate::ordinals::Ordinals;
 use crate::progress::Step;
 use crate::record::VectorId;
 use crate::report::Findings;
-use crate::seen::Seen;
 use crate::stages::context::Migration;
 use crate::stages::inventory::{BETWEEN_WALKS, WALKS};
 
@@ -31,7 +31,7 @@ pub(super) struct ListedIds {
 }
 
 struct Walk {
-    seen: Seen,
+    seen: Ordinals,
     listed: u64,
     total: Option<u64>,
     extra: Findings,
@@ -73,7 +73,7 @@ pub(super) async fn compare(
     notebook: &mut Notebook,
 ) -> Result<Option<ListedIds>, Error> {
     let mut walk = Walk {
-        seen: Seen::below(subject.generation.points()),
+        seen: Ordinals::default(),
         listed: 0,
         total: None,
         extra: Findings::default(),
@@ -175,7 +175,7 @@ async fn walk_pages(
 }
 
 /// How many of our records the list did not name.
-fn unlisted(ledger: &Ledger, seen: &Seen) -> Result<u64, Error> {
+fn unlisted(ledger: &Ledger, seen: &Ordinals) -> Result<u64, Error> {
     Ok(ledger.totals()?.records.saturating_sub(seen.count()))
 }
 
@@ -199,7 +199,7 @@ struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    async fn find(&mut self, points: u64, seen: &Seen) -> Result<(), Error> {
+    async fn find(&mut self, points: u64, seen: &Ordinals) -> Result<(), Error> {
         for first in (0..points).step_by(WINDOW as usize) {
             let last = points.min(first + WINDOW) - 1;
             if (first..=last).all(|ordinal| seen.contains(ordinal)) {
