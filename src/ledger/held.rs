@@ -3,18 +3,16 @@
 //! two lies what is new, changed, unchanged and vanished.
 
 use rusqlite::Connection;
-use rusqlite::functions::FunctionFlags;
 
 use super::compared::{self, compared};
-use super::records::{as_sql, from_sql, index_ids};
+use super::Ledger;
+use super::holding::{Arrived, Holding};
+use super::records::{as_sql, from_sql};
 use super::schema::{
     FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION,
 };
-use super::sorted::Sorted;
 use super::tally::{self, FORGET_ALL};
-use super::{BatchState, Ledger, ranges};
 use crate::error::Error;
-use crate::ordinals::Ordinals;
 
 /// The section of the plan, no part of what is frozen, that says which generation
 /// the records are of.
@@ -41,30 +39,31 @@ impl Ledger {
         })
     }
 
-    /// Makes room for the records of the generation of that number, in one
-    /// transaction: those that are settled become what is [held](Self::held). The old
-    /// ones, which nothing reads any more, go in a second one, or at the next opening. Of a
-    /// generation of which nothing was sent nothing is kept. The plan, the inventory
-    /// and the entries stay. From the second generation on the file has a format that
-    /// versions without `held` refuse.
+    /// Makes room for the records of the generation of that number: those that are settled
+    /// become what is [held](Self::held), in one transaction with all else that makes the
+    /// new generation. What is held for the first time is copied before, and the old records,
+    /// which nothing reads any more, go after; what a crash leaves of either goes at the next
+    /// opening. Of a generation of which nothing was sent nothing is kept. The plan, the
+    /// inventory and the entries stay. From the second generation on the file has a format
+    /// that versions without `held` refuse.
     ///
     /// Only when every batch is settled: what is on its way belongs to no generation
     /// otherwise.
     pub fn begin_generation(&self, generation: u64) -> Result<(), Error> {
         self.with(|connection| {
-            let arrived = Arrived::of(connection)?;
-            if arrived.is_some() {
-                index_ids(connection)?;
-            }
+            let holding = match Arrived::of(connection)? {
+                Some(arrived) => Some(Holding::prepare(connection, arrived)?),
+                None => None,
+            };
             let transaction = connection.transaction()?;
-            let moved = arrived.map_or(Ok(0), |arrived| hold(&transaction, arrived))?;
+            if let Some(holding) = holding {
+                holding.finish(&transaction)?;
+                transaction.pragma_update(None, "user_version", FORMAT)?;
+            }
             transaction.execute_batch(FORGET_GENERATION)?;
             transaction.execute_batch(SET_ASIDE)?;
             transaction.execute_batch(RECORDS)?;
             transaction.execute_batch(FORGET_ALL)?;
-            if moved > 0 {
-                transaction.pragma_update(None, "user_version", FORMAT)?;
-            }
             transaction.execute_batch(states(&transaction)?)?;
             transaction.execute(
                 "INSERT OR REPLACE INTO plan VALUES (?, ?)",
@@ -148,83 +147,6 @@ impl Ledger {
                 .query_row([id], |row| row.get(0))
         })
     }
-}
-
-/// Which records are in the index as they should be.
-struct Arrived {
-    settled: Vec<ranges::Range>,
-    /// Those that were never sent because they are held already, once all others are
-    /// settled: their places in files may be new.
-    unchanged: Ordinals,
-}
-
-impl Arrived {
-    /// None where none are.
-    fn of(connection: &Connection) -> Result<Option<Self>, rusqlite::Error> {
-        let all = ranges::all(connection)?;
-        let settled = ranges::of(connection, BatchState::Settled, all)?;
-        let mut unchanged = Ordinals::default();
-        let mut statement = connection.prepare(
-            "SELECT ordinal FROM unchanged
-             WHERE EXISTS (SELECT 1 FROM milestone WHERE name = 'settled')",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            unchanged.insert(from_sql(row.get(0)?));
-        }
-        let any = !settled.is_empty() || !unchanged.is_empty();
-        Ok(any.then_some(Self { settled, unchanged }))
-    }
-
-    fn contains(&self, ordinal: i64) -> bool {
-        ranges::contain(&self.settled, ordinal) || self.unchanged.contains(from_sql(ordinal))
-    }
-}
-
-/// Holds what arrived, as far as it is not held like that already; says how many records
-/// that are. They come in the order of their ids out of the index over them, which has all
-/// that is held: ten million rows in no order would have as many pages read and written
-/// again and again, and to sort them once more was half of the work (docs/performance.md).
-fn hold(connection: &Connection, arrived: Arrived) -> Result<usize, rusqlite::Error> {
-    connection.execute_batch("DROP INDEX IF EXISTS held_file")?;
-    let alike = held_alike(connection)?;
-    connection.create_scalar_function(
-        "differs",
-        1,
-        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY,
-        move |context| {
-            let ordinal = context.get(0)?;
-            Ok(arrived.contains(ordinal) && !alike.contains(from_sql(ordinal)))
-        },
-    )?;
-    let held = connection.execute(
-        "INSERT OR REPLACE INTO held (id, file, digest)
-         SELECT id, file, digest FROM record INDEXED BY record_id
-         WHERE differs(ordinal) ORDER BY id",
-        [],
-    );
-    connection.remove_function("differs", 1)?;
-    held
-}
-
-/// Records that are held with the same file and digest, found by going through both once:
-/// a lookup is longer the more is held.
-fn held_alike(connection: &Connection) -> Result<Ordinals, rusqlite::Error> {
-    let mut alike = Ordinals::default();
-    let mut records = connection
-        .prepare("SELECT id, file, digest, ordinal FROM record INDEXED BY record_id ORDER BY id")?;
-    let mut records = Sorted::new(records.query([])?)?;
-    let mut held = connection.prepare("SELECT id, file, digest FROM held ORDER BY id")?;
-    let mut held = held.query([])?;
-    while let Some(row) = held.next()? {
-        let Some(record) = records.find(row.get_ref(0)?.as_str()?)? else {
-            continue;
-        };
-        if row.get_ref(1)? == record.get_ref(1)? && row.get_ref(2)? == record.get_ref(2)? {
-            alike.insert(from_sql(record.get(3)?));
-        }
-    }
-    Ok(alike)
 }
 
 /// SQL for the view over records that a ledger of this format has.

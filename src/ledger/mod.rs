@@ -11,6 +11,7 @@ mod doomed;
 mod doubted;
 mod files;
 mod held;
+mod holding;
 mod inventory;
 mod looks;
 mod many;

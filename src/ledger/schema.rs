@@ -129,6 +129,21 @@ CREATE TABLE record (
 );
 ";
 
+/// What is held for the first time, until the generation begins that holds it.
+pub(super) const HELD_NEXT: &str = "
+CREATE TABLE held_next (
+    id     TEXT PRIMARY KEY,
+    file   TEXT,
+    digest BLOB NOT NULL
+) WITHOUT ROWID;
+";
+
+/// SQL that holds it, in the place of a table without rows.
+pub(super) const HOLD_NEXT: &str = "DROP TABLE held; ALTER TABLE held_next RENAME TO held;";
+
+/// SQL that forgets what was copied for a generation that never began.
+pub(super) const FORGET_NEXT: &str = "DROP TABLE IF EXISTS held_next;";
+
 /// SQL that sets the records aside, with their indexes.
 pub(super) const SET_ASIDE: &str =
     "DROP VIEW record_state; ALTER TABLE record RENAME TO record_gone;";
@@ -297,6 +312,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     disk::database(|| connection.execute_batch(COMPARED))?;
     disk::database(|| tally::raise(&mut connection))?;
     disk::database(|| connection.execute_batch(FORGET_ASIDE))?;
+    disk::database(|| connection.execute_batch(FORGET_NEXT))?;
     Ok(connection)
 }
 
