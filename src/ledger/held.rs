@@ -5,13 +5,13 @@
 use rusqlite::Connection;
 
 use super::compared::{self, compared};
-use super::Ledger;
-use super::holding::{Arrived, Holding};
-use super::records::{as_sql, from_sql};
+use super::holding::{Arrived, hold, is_nothing_held};
+use super::records::{as_sql, from_sql, index_ids};
 use super::schema::{
     FORGET_ASIDE, FORMAT, RECORDS, SET_ASIDE, STATES, STATES_OF_A_LATER_GENERATION,
 };
 use super::tally::{self, FORGET_ALL};
+use super::{Ledger, bulk};
 use crate::error::Error;
 
 /// The section of the plan, no part of what is frozen, that says which generation
@@ -39,37 +39,32 @@ impl Ledger {
         })
     }
 
-    /// Makes room for the records of the generation of that number: those that are settled
-    /// become what is [held](Self::held), in one transaction with all else that makes the
-    /// new generation. What is held for the first time is copied before, and the old records,
-    /// which nothing reads any more, go after; what a crash leaves of either goes at the next
-    /// opening. Of a generation of which nothing was sent nothing is kept. The plan, the
-    /// inventory and the entries stay. From the second generation on the file has a format
-    /// that versions without `held` refuse.
+    /// Makes room for the records of the generation of that number, in one
+    /// transaction: those that are settled become what is [held](Self::held). The old
+    /// ones, which nothing reads any more, go in a second one, or at the next opening. Of a
+    /// generation of which nothing was sent nothing is kept. The plan, the inventory
+    /// and the entries stay. From the second generation on the file has a format that
+    /// versions without `held` refuse.
     ///
     /// Only when every batch is settled: what is on its way belongs to no generation
     /// otherwise.
     pub fn begin_generation(&self, generation: u64) -> Result<(), Error> {
         self.with(|connection| {
-            let holding = match Arrived::of(connection)? {
-                Some(arrived) => Some(Holding::prepare(connection, arrived)?),
-                None => None,
-            };
-            let transaction = connection.transaction()?;
-            if let Some(holding) = holding {
-                holding.finish(&transaction)?;
-                transaction.pragma_update(None, "user_version", FORMAT)?;
+            let arrived = Arrived::of(connection)?;
+            if arrived.is_some() {
+                index_ids(connection)?;
             }
-            transaction.execute_batch(FORGET_GENERATION)?;
-            transaction.execute_batch(SET_ASIDE)?;
-            transaction.execute_batch(RECORDS)?;
-            transaction.execute_batch(FORGET_ALL)?;
-            transaction.execute_batch(states(&transaction)?)?;
-            transaction.execute(
-                "INSERT OR REPLACE INTO plan VALUES (?, ?)",
-                [GENERATION, &generation.to_string()],
-            )?;
-            transaction.commit()?;
+            let begin = |connection: &Connection| {
+                if let Some(arrived) = arrived {
+                    hold(connection, arrived)?;
+                    connection.pragma_update(None, "user_version", FORMAT)?;
+                }
+                turn_over(connection, generation)
+            };
+            match is_nothing_held(connection)? {
+                true => bulk::in_bulk(connection, begin)?,
+                false => bulk::by_the_log(connection, begin)?,
+            }
             connection.execute_batch(FORGET_ASIDE)
         })
     }
@@ -147,6 +142,18 @@ impl Ledger {
                 .query_row([id], |row| row.get(0))
         })
     }
+}
+
+/// Sets the records and all else of their generation aside, for those of a new one.
+fn turn_over(connection: &Connection, generation: u64) -> Result<(), rusqlite::Error> {
+    connection.execute_batch(FORGET_GENERATION)?;
+    connection.execute_batch(SET_ASIDE)?;
+    connection.execute_batch(RECORDS)?;
+    connection.execute_batch(FORGET_ALL)?;
+    connection.execute_batch(states(connection)?)?;
+    let section = [GENERATION, &generation.to_string()];
+    let kept = connection.execute("INSERT OR REPLACE INTO plan VALUES (?, ?)", section);
+    kept.map(drop)
 }
 
 /// SQL for the view over records that a ledger of this format has.

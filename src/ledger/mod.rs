@@ -5,6 +5,7 @@
 
 mod appended;
 mod batches;
+mod bulk;
 mod changes;
 mod compared;
 mod doomed;

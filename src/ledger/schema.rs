@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::LedgerError;
+use super::bulk::in_bulk;
 use super::compared::COMPARED;
 use super::tally::{self, TALLY};
 use crate::disk;
@@ -129,21 +130,6 @@ CREATE TABLE record (
 );
 ";
 
-/// What is held for the first time, until the generation begins that holds it.
-pub(super) const HELD_NEXT: &str = "
-CREATE TABLE held_next (
-    id     TEXT PRIMARY KEY,
-    file   TEXT,
-    digest BLOB NOT NULL
-) WITHOUT ROWID;
-";
-
-/// SQL that holds it, in the place of a table without rows.
-pub(super) const HOLD_NEXT: &str = "DROP TABLE held; ALTER TABLE held_next RENAME TO held;";
-
-/// SQL that forgets what was copied for a generation that never began.
-pub(super) const FORGET_NEXT: &str = "DROP TABLE IF EXISTS held_next;";
-
 /// SQL that sets the records aside, with their indexes.
 pub(super) const SET_ASIDE: &str =
     "DROP VIEW record_state; ALTER TABLE record RENAME TO record_gone;";
@@ -256,7 +242,8 @@ pub(super) fn index(
     match there {
         Some(there) if there == create => Ok(()),
         _ => sorting(connection, |connection| {
-            connection.execute_batch(&format!("DROP INDEX IF EXISTS {name}; {create};"))
+            let sql = format!("DROP INDEX IF EXISTS {name}; {create};");
+            in_bulk(connection, |connection| connection.execute_batch(&sql))
         }),
     }
 }
@@ -312,7 +299,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     disk::database(|| connection.execute_batch(COMPARED))?;
     disk::database(|| tally::raise(&mut connection))?;
     disk::database(|| connection.execute_batch(FORGET_ASIDE))?;
-    disk::database(|| connection.execute_batch(FORGET_NEXT))?;
     Ok(connection)
 }
 

@@ -16,12 +16,6 @@ mod formats;
 mod generations;
 mod inventory;
 
-/// What a copy leaves that was not ended.
-const COPIED: &str = "
-CREATE TABLE held_next (id TEXT PRIMARY KEY, file TEXT, digest BLOB NOT NULL) WITHOUT ROWID;
-INSERT INTO held_next VALUES ('copied', NULL, x'00');
-";
-
 fn ledger() -> (tempfile::TempDir, Ledger) {
     let dir = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(&dir.path().join("ledger.db")).unwrap();

@@ -195,23 +195,6 @@ fn records_that_were_set_aside_are_forgotten_and_their_indexes_made_for_the_new_
     assert_eq!(ledger.totals().unwrap().records, 4);
 }
 
-/// As it is found where a program was ended while it copied what a generation is to hold.
-#[test]
-fn what_was_copied_for_a_generation_is_forgotten_when_the_ledger_is_opened() {
-    let (dir, ledger) = ledger();
-    ledger.add_checked(0, &numbered(0, 3)).unwrap();
-    let ledger = left_by(&dir, ledger, COPIED);
-    let tables: Vec<String> = ledger
-        .with(|sql| {
-            sql.prepare("SELECT name FROM sqlite_schema WHERE name LIKE '%held%'")?
-                .query_map([], |row| row.get(0))?
-                .collect()
-        })
-        .unwrap();
-    assert_eq!(tables, ["held"]);
-    assert_eq!(ledger.totals().unwrap().records, 3);
-}
-
 /// The index over ids had fewer columns once: it is made anew before it is gone through.
 #[test]
 fn an_index_over_ids_by_an_older_version_is_made_anew() {

@@ -1,7 +1,6 @@
 //! What a new generation keeps and forgets.
 
 use super::*;
-use crate::ledger::holding::{self, Arrived};
 
 #[test]
 fn a_new_generation_keeps_what_is_settled_and_the_inventory_and_forgets_the_rest() {
@@ -53,42 +52,6 @@ fn a_generation_of_which_nothing_was_sent_leaves_nothing_behind() {
     ledger.begin_generation(2).unwrap();
     assert_eq!(ledger.held().unwrap(), 0);
     assert_eq!(format(&dir), 5);
-}
-
-/// Many more records are copied in several transactions than in these.
-#[test]
-fn what_is_held_first_is_the_same_however_many_are_copied_at_once() {
-    for at_once in [1, 3, 7, 8, 100] {
-        let (_dir, ledger) = ledger();
-        ledger.add_checked(0, &numbered(0, 12)).unwrap();
-        settle(&ledger, 2, 8);
-        ledger.index_ids().unwrap();
-        let copied = ledger.with(|sql| {
-            let arrived = Arrived::of(sql)?.expect("seven of them");
-            holding::copy(sql, arrived, at_once)?;
-            sql.prepare("SELECT id FROM held_next ORDER BY id")?
-                .query_map([], |row| row.get(0))?
-                .collect()
-        });
-        let copied: Vec<String> = copied.unwrap();
-        assert_eq!(
-            copied,
-            ["id2", "id3", "id4", "id5", "id6", "id7", "id8"],
-            "{at_once} at once"
-        );
-    }
-}
-
-/// As it is where a copy was given up, on a full disk for one, and begun again.
-#[test]
-fn what_was_copied_for_a_generation_that_never_began_is_not_held() {
-    let (_dir, ledger) = ledger();
-    ledger.add_checked(0, &numbered(0, 3)).unwrap();
-    settle(&ledger, 0, 2);
-    ledger.with(|sql| sql.execute_batch(COPIED)).unwrap();
-    ledger.begin_generation(2).unwrap();
-    assert_eq!(ledger.held().unwrap(), 3);
-    assert!(!ledger.holds("copied").unwrap());
 }
 
 /// What is held: ids, their files and digests.

@@ -1,0 +1,176 @@
+//! Work that writes gigabytes which nothing has yet: an index over all records, what is
+//! held first. By way of SQLite's log they would be written twice, and a page of a large
+//! transaction that is written to the log again has all of the log after it read and
+//! summed up once more (docs/performance.md). So they go straight into the database, with
+//! a rollback journal, in which new pages take no room.
+//!
+//! Nobody else can read the ledger meanwhile. Where somebody has it open it goes by way of
+//! the log, as everything else does: slower, and the same in the end.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// A ledger of fewer pages is read and written faster than its journal is changed.
+const LARGE_PAGES: i64 = 8_192;
+
+/// How long SQLite waits for others, which is rusqlite's own measure.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Does the work in one transaction.
+pub(super) fn in_bulk<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    match pages >= LARGE_PAGES {
+        true => straight(connection, work),
+        false => by_the_log(connection, work),
+    }
+}
+
+/// Does the work in one transaction, by way of the log.
+pub(super) fn by_the_log<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    transact(connection, TransactionBehavior::Deferred, work)
+}
+
+/// Does the work in one transaction without the log, where nobody else has the ledger open.
+fn straight<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    // Not DELETE: after a power cut a deleted journal may be there again, and what was
+    // committed would be taken back (https://sqlite.org/pragma.html#pragma_synchronous).
+    if !journal(connection, "truncate")? {
+        return by_the_log(connection, work);
+    }
+    let done = transact(connection, TransactionBehavior::Exclusive, work);
+    journal(connection, "wal")?;
+    done
+}
+
+fn transact<T>(
+    connection: &Connection,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    let transaction = Transaction::new_unchecked(connection, behavior)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+/// Changes the journal; says whether it is as it should be now. While somebody else has the
+/// ledger open it stays as it was.
+fn journal(connection: &Connection, mode: &str) -> Result<bool, rusqlite::Error> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let sql = format!("PRAGMA journal_mode = {mode}");
+    let now = connection.query_row(&sql, [], |row| row.get::<_, String>(0));
+    connection.busy_timeout(PATIENCE)?;
+    match now {
+        Ok(now) => Ok(now == mode),
+        Err(error) if is_busy(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseBusy | DatabaseLocked)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = "INSERT INTO t WITH RECURSIVE n (i) AS
+        (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n";
+
+    /// A database with a log and one row, open.
+    fn database() -> (tempfile::TempDir, Connection) {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = Connection::open(dir.path().join("d.db")).unwrap();
+        assert!(journal(&connection, "wal").unwrap());
+        connection
+            .execute_batch("PRAGMA cache_size = 4; CREATE TABLE t (i); INSERT INTO t VALUES (0)")
+            .unwrap();
+        (dir, connection)
+    }
+
+    fn mode(connection: &Connection) -> String {
+        let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+        mode.unwrap()
+    }
+
+    fn rows(connection: &Connection) -> i64 {
+        let rows = connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+        rows.unwrap()
+    }
+
+    /// Inserts; says by which journal.
+    fn insert(connection: &Connection) -> Result<String, rusqlite::Error> {
+        connection.execute_batch(ROWS)?;
+        Ok(mode(connection))
+    }
+
+    #[test]
+    fn what_nobody_else_has_open_is_written_without_the_log() {
+        let (_dir, connection) = database();
+        assert_eq!(straight(&connection, insert).unwrap(), "truncate");
+        assert_eq!(
+            (rows(&connection), mode(&connection).as_str()),
+            (5_001, "wal")
+        );
+    }
+
+    #[test]
+    fn what_somebody_else_has_open_is_written_by_way_of_the_log() {
+        let (dir, connection) = database();
+        let other = Connection::open(dir.path().join("d.db")).unwrap();
+        assert_eq!(rows(&other), 1);
+        assert_eq!(straight(&connection, insert).unwrap(), "wal");
+        assert_eq!(rows(&other), 5_001);
+    }
+
+    #[test]
+    fn work_that_fails_is_taken_back_and_the_log_is_there_again() {
+        let (_dir, connection) = database();
+        let failed = straight(&connection, |connection| {
+            insert(connection)?;
+            connection.execute("INSERT INTO nowhere VALUES (1)", [])
+        });
+        failed.unwrap_err();
+        assert_eq!((rows(&connection), mode(&connection).as_str()), (1, "wal"));
+    }
+
+    /// The files as a power cut would leave them in the midst of the work.
+    #[test]
+    fn work_that_was_cut_off_is_taken_back_when_the_database_is_opened() {
+        let (dir, connection) = database();
+        let left = tempfile::tempdir().unwrap();
+        let copied = straight(&connection, |connection| {
+            insert(connection)?;
+            for file in std::fs::read_dir(dir.path()).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
+            }
+            Ok(())
+        });
+        copied.unwrap();
+        let length = |dir: &tempfile::TempDir| {
+            let file = std::fs::metadata(dir.path().join("d.db"));
+            file.unwrap().len()
+        };
+        assert!(length(&left) > 40_000, "pages were written already");
+        let after = Connection::open(left.path().join("d.db")).unwrap();
+        assert_eq!(rows(&after), 1);
+        let whole = after.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+        assert_eq!(whole.unwrap(), "ok");
+    }
+}
