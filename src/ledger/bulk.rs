@@ -4,17 +4,23 @@
 //! summed up once more (docs/performance.md). So they go straight into the database, with
 //! a rollback journal, in which new pages take no room.
 //!
-//! Nobody else can read the ledger meanwhile. Where somebody has it open it goes by way of
-//! the log, as everything else does: slower, and the same in the end.
+//! Nobody else can read the ledger meanwhile: who opens it as it is [waits](OTHERS_WAIT).
+//! Where somebody has it open already it goes by way of the log, as everything else does:
+//! slower, and the same in the end.
 
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-/// A ledger of fewer pages is read and written faster than its journal is changed.
-const LARGE_PAGES: i64 = 8_192;
+/// A ledger of fewer pages is read and written faster than its journal is changed. Unit
+/// tests go the way of large ones, the binary's that of small ones.
+const LARGE_PAGES: i64 = if cfg!(test) { 0 } else { 8_192 };
 
-/// How long SQLite waits for others, which is rusqlite's own measure.
+/// How long one waits who wants to read a ledger beside a migration: longer than such work
+/// takes with ten million records.
+pub(super) const OTHERS_WAIT: Duration = Duration::from_secs(60);
+
+/// How long we wait for others, which is rusqlite's own measure.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does the work in one transaction.
@@ -44,11 +50,13 @@ fn straight<T>(
 ) -> Result<T, rusqlite::Error> {
     // Not DELETE: after a power cut a deleted journal may be there again, and what was
     // committed would be taken back (https://sqlite.org/pragma.html#pragma_synchronous).
-    if !journal(connection, "truncate")? {
+    if !journal(connection, "truncate", Duration::ZERO)? {
         return by_the_log(connection, work);
     }
     let done = transact(connection, TransactionBehavior::Exclusive, work);
-    journal(connection, "wal")?;
+    // Who opened it in this moment is done with it soon. If not, what comes is safe without
+    // the log too, and the next opening has it again.
+    journal(connection, "wal", PATIENCE)?;
     done
 }
 
@@ -64,9 +72,13 @@ fn transact<T>(
 }
 
 /// Changes the journal; says whether it is as it should be now. While somebody else has the
-/// ledger open it stays as it was.
-fn journal(connection: &Connection, mode: &str) -> Result<bool, rusqlite::Error> {
-    connection.busy_timeout(Duration::ZERO)?;
+/// ledger open, for longer than that, it stays as it was.
+fn journal(
+    connection: &Connection,
+    mode: &str,
+    patience: Duration,
+) -> Result<bool, rusqlite::Error> {
+    connection.busy_timeout(patience)?;
     let sql = format!("PRAGMA journal_mode = {mode}");
     let now = connection.query_row(&sql, [], |row| row.get::<_, String>(0));
     connection.busy_timeout(PATIENCE)?;
@@ -96,7 +108,7 @@ mod tests {
     fn database() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
         let connection = Connection::open(dir.path().join("d.db")).unwrap();
-        assert!(journal(&connection, "wal").unwrap());
+        assert!(journal(&connection, "wal", PATIENCE).unwrap());
         connection
             .execute_batch("PRAGMA cache_size = 4; CREATE TABLE t (i); INSERT INTO t VALUES (0)")
             .unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::LedgerError;
-use super::bulk::in_bulk;
+use super::bulk::{OTHERS_WAIT, in_bulk};
 use super::compared::COMPARED;
 use super::tally::{self, TALLY};
 use crate::disk;
@@ -267,6 +267,7 @@ pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>, LedgerErr
         return Ok(None);
     }
     let connection = connect(path, OpenFlags::empty())?;
+    connection.busy_timeout(OTHERS_WAIT)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     Ok(match look_at(&connection)? {
         Found::Empty => None,
