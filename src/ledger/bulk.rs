@@ -161,28 +161,31 @@ mod tests {
         assert_eq!((rows(&connection), mode(&connection).as_str()), (1, "wal"));
     }
 
-    /// The files as a power cut would leave them in the midst of the work.
+    /// The files as they are in the midst of the work, when pages that were there before are
+    /// changed on the disk.
     #[test]
     fn work_that_was_cut_off_is_taken_back_when_the_database_is_opened() {
         let (dir, connection) = database();
-        let left = tempfile::tempdir().unwrap();
-        let copied = straight(&connection, |connection| {
-            insert(connection)?;
-            for file in std::fs::read_dir(dir.path()).unwrap() {
+        insert(&connection).unwrap();
+        let (path, left) = (dir.path(), tempfile::tempdir().unwrap());
+        let cut = straight(&connection, |connection| {
+            let before = std::fs::read(path.join("d.db")).unwrap();
+            connection.execute("UPDATE t SET i = 0", [])?;
+            assert_ne!(std::fs::read(path.join("d.db")).unwrap(), before);
+            for file in std::fs::read_dir(path).unwrap() {
                 let file = file.unwrap();
                 std::fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
             }
             Ok(())
         });
-        copied.unwrap();
-        let length = |dir: &tempfile::TempDir| {
-            let file = std::fs::metadata(dir.path().join("d.db"));
-            file.unwrap().len()
+        cut.unwrap();
+        let opened = Connection::open(left.path().join("d.db")).unwrap();
+        let changed = "SELECT count(*) FROM t WHERE i = 0";
+        let changed = |database: &Connection| -> i64 {
+            database.query_row(changed, [], |row| row.get(0)).unwrap()
         };
-        assert!(length(&left) > 40_000, "pages were written already");
-        let after = Connection::open(left.path().join("d.db")).unwrap();
-        assert_eq!(rows(&after), 1);
-        let whole = after.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+        assert_eq!((changed(&opened), changed(&connection)), (1, 5_001));
+        let whole = opened.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
         assert_eq!(whole.unwrap(), "ok");
     }
 }
