@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! cargo bench --bench records                          # 100,000 and 1,000,000 records
-//! cargo bench --bench records -- 1000000 10000000      # some minutes of CPU time, 8 GB in the temporary folder
+//! cargo bench --bench records -- 1000000 10000000      # some minutes of CPU time, 9 GB in the temporary folder
 //! cargo bench --bench records -- only=reconcile 100000 # one stage, and what it stands on
 //! cargo bench --bench records -- rounds=5 1000000 10000000 # medians of five; bounds in the first
 //! ```
