@@ -55,6 +55,16 @@ impl Measured {
 }
 
 impl Turn {
+    fn to_line(&self, round: u64, stage: Stage, sizes: &[u64]) -> String {
+        let of_each_size = sizes.iter().zip(&self.ours).map(|(points, ours)| {
+            let seconds = ours.iter().map(|figures| format!("{:.2}", figures.wall));
+            let seconds = seconds.collect::<Vec<_>>().join(" and ");
+            format!("{points} in {seconds} s")
+        });
+        let of_each_size = of_each_size.collect::<Vec<_>>().join(", ");
+        format!("round {round}, {}: {of_each_size}", stage.name())
+    }
+
     fn mean(&self, size: usize, of: fn(&Figures) -> f64) -> f64 {
         let all = &self.ours[size];
         all.iter().map(of).sum::<f64>() / all.len() as f64
@@ -86,6 +96,8 @@ pub(crate) fn measure(sizes: &[u64], only: &[&str], rounds: u64) -> Vec<Measured
         let places = Place::all(sizes);
         for measured in &mut measured {
             let turn = take_turn(measured.stage, &places, sizes.len(), round == 0);
+            // A long series that is cut off has told what it saw.
+            crate::say(&turn.to_line(round + 1, measured.stage, sizes));
             measured.turns.push(turn);
         }
     }
