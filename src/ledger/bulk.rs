@@ -99,6 +99,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
 
     const ROWS: &str = "INSERT INTO t WITH RECURSIVE n (i) AS
@@ -159,6 +160,28 @@ mod tests {
         });
         failed.unwrap_err();
         assert_eq!((rows(&connection), mode(&connection).as_str()), (1, "wal"));
+    }
+
+    #[test]
+    fn who_opens_the_ledger_meanwhile_waits_until_it_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let connection = schema::open(&path).unwrap();
+        let opened = straight(&connection, |connection| {
+            connection.execute_batch("CREATE TABLE t (i); INSERT INTO t VALUES (7)")?;
+            let (say, told) = std::sync::mpsc::channel::<(i64, i64)>();
+            std::thread::spawn(move || {
+                let reader = schema::open_as_it_is(&path).unwrap().unwrap();
+                let patience = reader.pragma_query_value(None, "busy_timeout", |row| row.get(0));
+                let seen = reader.query_row("SELECT i FROM t", [], |row| row.get(0));
+                say.send((patience.unwrap(), seen.unwrap()))
+            });
+            // Long enough that it nearly always finds the ledger locked.
+            let early = told.recv_timeout(Duration::from_millis(50));
+            assert_eq!(early, Err(std::sync::mpsc::RecvTimeoutError::Timeout));
+            Ok(told)
+        });
+        assert_eq!(opened.unwrap().recv().unwrap(), (60_000, 7));
     }
 
     /// The files as they are in the midst of the work, when pages that were there before are
