@@ -47,11 +47,14 @@ impl Ledger {
             let mut files: Vec<FileEntry> = Vec::new();
             let mut taken = 0;
             while let Some(row) = rows.next()? {
-                let (key, id): (String, String) = (row.get(0)?, row.get(1)?);
+                let (key, id) = (row.get_ref(0)?.as_str()?, row.get(1)?);
                 match files.last_mut() {
                     Some(file) if file.key == key => file.ids.push(id),
                     _ if taken >= ids => break,
-                    _ => files.push(FileEntry { key, ids: vec![id] }),
+                    _ => files.push(FileEntry {
+                        key: key.to_owned(),
+                        ids: vec![id],
+                    }),
                 }
                 taken += 1;
             }

@@ -1,7 +1,8 @@
 //! The inventory: what the index and KV held before our first write, and which
 //! entries we wrote since.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::types::{ToSql as _, ToSqlOutput};
+use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::many::Many;
 use super::records::{as_sql, from_sql};
@@ -143,18 +144,18 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT OR IGNORE INTO inventory_entry VALUES (?, ?, ?, ?, ?)",
-                )?;
+                let insert = "INSERT OR IGNORE INTO inventory_entry";
+                let mut insert = Many::new(&transaction, insert, 5)?;
                 for entry in entries {
-                    insert.execute(params![
-                        entry.namespace,
-                        entry.key,
-                        entry.value,
-                        entry.metadata,
-                        entry.expiration.map(as_sql),
+                    insert.add([
+                        entry.namespace.as_str().into(),
+                        entry.key.as_str().into(),
+                        entry.value.to_sql()?,
+                        entry.metadata.to_sql()?,
+                        ToSqlOutput::Owned(entry.expiration.map(as_sql).into()),
                     ])?;
                 }
+                insert.finish()?;
             }
             transaction.commit()
         })
@@ -165,27 +166,22 @@ impl Ledger {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
-                let mut insert =
-                    transaction.prepare_cached("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")?;
-                let mut also = transaction
-                    .prepare_cached("INSERT OR IGNORE INTO entry_written VALUES (?, ?, ?)")?;
-                let mut back = transaction
-                    .prepare_cached("DELETE FROM entry_removed WHERE namespace = ? AND key = ?")?;
-                let mut bare = transaction.prepare_cached(
-                    "INSERT OR IGNORE INTO entry_bare SELECT namespace, key FROM inventory_entry
-                     WHERE namespace = ? AND key = ? AND metadata IS NOT NULL",
-                )?;
+                let insert = "INSERT OR REPLACE INTO entry";
+                let mut insert = Many::new(&transaction, insert, 3)?;
+                let also = "INSERT OR IGNORE INTO entry_written";
+                let mut also = Many::new(&transaction, also, 3)?;
                 for pair in entries {
-                    let (key, value) = (&pair.key, &pair.value);
-                    insert.execute(params![namespace, key, value])?;
+                    let (key, value) = (pair.key.as_str(), pair.value.as_str());
+                    insert.add([namespace.into(), key.into(), value.into()])?;
                     // A crash may leave any of them in KV, not only the last.
-                    also.execute(params![namespace, key, value_digest(value)])?;
-                    back.execute([namespace, key.as_str()])?;
-                    if pair.metadata.is_none() {
-                        bare.execute([namespace, key.as_str()])?;
-                    }
+                    let digest = value_digest(value).to_vec();
+                    also.add([namespace.into(), key.into(), digest.into()])?;
                 }
+                insert.finish()?;
+                also.finish()?;
             }
+            forget_removed(&transaction, namespace, entries)?;
+            note_bare(&transaction, namespace, entries)?;
             transaction.commit()
         })
     }
@@ -199,4 +195,38 @@ impl Ledger {
                 .optional()
         })
     }
+}
+
+/// Entries that are about to be written are removed no longer.
+fn forget_removed(
+    transaction: &Transaction<'_>,
+    namespace: &str,
+    entries: &[KvPair],
+) -> Result<(), rusqlite::Error> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM entry_removed)";
+    if !transaction.query_row(sql, [], |row| row.get(0))? {
+        return Ok(());
+    }
+    let mut back =
+        transaction.prepare_cached("DELETE FROM entry_removed WHERE namespace = ? AND key = ?")?;
+    for pair in entries {
+        back.execute([namespace, &pair.key])?;
+    }
+    Ok(())
+}
+
+/// Which of them had metadata before us and are about to be written without any.
+fn note_bare(
+    transaction: &Transaction<'_>,
+    namespace: &str,
+    entries: &[KvPair],
+) -> Result<(), rusqlite::Error> {
+    let mut bare = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO entry_bare SELECT namespace, key FROM inventory_entry
+         WHERE namespace = ? AND key = ? AND metadata IS NOT NULL",
+    )?;
+    for pair in entries.iter().filter(|pair| pair.metadata.is_none()) {
+        bare.execute([namespace, &pair.key])?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Rows inserted many at a time: a statement costs as much as several short rows, and
 //! within one SQLite stays where it inserted last.
 
-use rusqlite::types::Value;
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Statement, params_from_iter};
 
 /// Rows of a statement.
@@ -9,17 +9,17 @@ const ROWS: usize = 64;
 
 /// Inserts rows in the order they are given. What was added last is inserted by
 /// [`Many::finish`].
-pub(super) struct Many<'a> {
-    one: Statement<'a>,
-    many: Statement<'a>,
+pub(super) struct Many<'connection, 'values> {
+    one: Statement<'connection>,
+    many: Statement<'connection>,
     columns: usize,
-    pending: Vec<Value>,
+    pending: Vec<ToSqlOutput<'values>>,
 }
 
-impl<'a> Many<'a> {
+impl<'connection, 'values> Many<'connection, 'values> {
     /// By `insert`, which ends before its `VALUES`, into so many columns.
     pub(super) fn new(
-        connection: &'a Connection,
+        connection: &'connection Connection,
         insert: &str,
         columns: usize,
     ) -> Result<Self, rusqlite::Error> {
@@ -40,7 +40,7 @@ impl<'a> Many<'a> {
 
     pub(super) fn add<const COLUMNS: usize>(
         &mut self,
-        row: [Value; COLUMNS],
+        row: [ToSqlOutput<'values>; COLUMNS],
     ) -> Result<(), rusqlite::Error> {
         self.pending.extend(row);
         if self.pending.len() == ROWS * self.columns {
