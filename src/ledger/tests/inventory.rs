@@ -103,3 +103,53 @@ fn an_entry_is_inventoried_as_it_was_first_seen() {
         .unwrap();
     assert_eq!(value, "theirs");
 }
+
+/// More entries than go into one statement.
+#[test]
+fn entries_written_again_are_removed_no_longer_and_all_their_values_stay_known() {
+    let (_dir, ledger) = ledger();
+    let key = |entry: u64| format!("file:{entry:03}");
+    let before = |entry: u64| InventoryEntry {
+        namespace: "kv".to_owned(),
+        key: key(entry),
+        value: entry.is_multiple_of(2).then(|| format!("before {entry}")),
+        metadata: entry.is_multiple_of(4).then(|| "{}".to_owned()),
+        expiration: entry.is_multiple_of(3).then_some(2_000_000_000 + entry),
+    };
+    let inventory: Vec<_> = (0..150).map(before).collect();
+    ledger.add_entry_inventory(&inventory).unwrap();
+    let values = |name: &str| -> Vec<_> {
+        let value = |entry| pair(&key(entry), &format!("{name} {entry}"));
+        (0..150).map(value).collect()
+    };
+    ledger.add_entries("kv", &values("first")).unwrap();
+    let keys: Vec<_> = (0..150).map(key).collect();
+    ledger.add_removed_entries("kv", &keys).unwrap();
+    ledger.add_entries("kv", &values("second")[..140]).unwrap();
+
+    let asked = Keys {
+        namespace: "kv",
+        count: "count",
+        kind: Written::Entry,
+    };
+    let expected = |entry: u64| Touched {
+        key: key(entry),
+        removed: entry >= 140,
+        bare: entry.is_multiple_of(4),
+        before: before(entry),
+    };
+    let expected: Vec<_> = (0..150).map(expected).collect();
+    assert_eq!(ledger.touched(asked, "", 200).unwrap(), expected);
+    let known = [
+        ("first", 0, true),
+        ("first", 139, true),
+        ("first", 149, true),
+        ("second", 139, true),
+        ("second", 140, false),
+        ("before", 0, false),
+    ];
+    for (name, entry, known) in known {
+        let wrote = ledger.wrote_entry("kv", &key(entry), &format!("{name} {entry}"));
+        assert_eq!(wrote.unwrap(), known, "{name} {entry}");
+    }
+}
